@@ -1,0 +1,43 @@
+# Two environments: .venv holds what serves (and its tests), .venv-training adds torch.
+PYTHON ?= python3
+PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
+FIFTEEN_VENV = .venv
+TRAINING_VENV = .venv-training
+
+.PHONY: serve test check train clean
+
+serve: $(FIFTEEN_VENV)/.serve
+	$(FIFTEEN_VENV)/bin/python -m service
+
+test: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
+	$(FIFTEEN_VENV)/bin/python -m pytest
+	$(TRAINING_VENV)/bin/python -m pytest tests/training
+
+check: $(TRAINING_VENV)/.all
+	$(TRAINING_VENV)/bin/ruff check
+	$(TRAINING_VENV)/bin/ruff format --check
+	$(TRAINING_VENV)/bin/mypy
+
+# The shipped model, from its corpus: make train CORPUS=folder
+train: $(TRAINING_VENV)/.all
+	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) prepared
+	$(TRAINING_VENV)/bin/python -m training train prepared runs
+	$(TRAINING_VENV)/bin/python -m training evaluate prepared runs
+	$(TRAINING_VENV)/bin/python -m training export prepared runs training/seed.toml service/models
+
+$(FIFTEEN_VENV)/.serve: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FIFTEEN_VENV)
+	$(FIFTEEN_VENV)/bin/python $(PIP_INSTALL) --editable .
+	touch $@
+
+$(FIFTEEN_VENV)/.test: $(FIFTEEN_VENV)/.serve
+	$(FIFTEEN_VENV)/bin/python $(PIP_INSTALL) --editable ".[test]"
+	touch $@
+
+$(TRAINING_VENV)/.all: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(TRAINING_VENV)
+	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[training,test,check]"
+	touch $@
+
+clean:
+	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

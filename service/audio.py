@@ -1,0 +1,430 @@
+"""Audio front-end: encoded recording -> waveform -> windows -> log-mel spectrograms.
+
+The one definition of what the models hear. `training` and the rest of `service` import it;
+nothing else in the project decodes, resamples or transforms a recording. It needs NumPy, PyAV,
+soxr and librosa, and never torch, FastAPI or ONNX Runtime.
+
+Conventions
+-----------
+* A *waveform* is mono float32, full scale [-1, 1], at `SAMPLE_RATE`.
+* A *window* is a waveform of exactly `N_SAMPLES` samples: the models' unit of input.
+* A *frame* is one column of a spectrogram, a *mel band* one row.
+* Time is in seconds, frequency in hertz, level in decibels.
+"""
+
+import io
+import wave
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import av
+import librosa
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 22_050  # Hz
+WINDOW_SECONDS = 15
+MIN_SECONDS = 3  # a shorter recording is refused, a shorter remainder is left out
+MAX_SECONDS = 600  # decoding stops here: 21 MiB of Opus can hold ten hours
+MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
+MAX_CHANNELS = 8
+
+N_FFT = 2_048  # samples, 93 ms
+HOP = 1_225  # samples: 18 frames a second exactly
+N_MELS = 279
+F_MIN, F_MAX = 20.0, 11_000.0  # Hz; phones and 32 kbit/s codecs keep little above
+SPAN_DB = 80.0  # the loudest point of a window is 0 dB, what is SPAN_DB below is floor
+QUIETEST_POWER = 1e-10  # power of a mel band below which nothing is heard
+
+N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
+N_FRAMES = 1 + N_SAMPLES // HOP  # 271: frames are centred, the first on 0 s, the last on 15 s
+
+SKEW_TOLERANCE = 0.01  # dB between two front-ends that count as one
+SILENT_DBFS = -120.0  # the level reported for digital silence
+FULLEST_SAMPLE = 2.0**16  # float files may pass full scale, even hold 16-bit integers; not more
+
+FORMATS = {
+    "wav": "wav",
+    "aiff": "aiff",
+    "flac": "flac",
+    "mp3": "mp3",
+    "ogg": "ogg",
+    "matroska,webm": "webm",
+    "mov,mp4,m4a,3gp,3g2,mj2": "mp4",
+    "aac": "adts",
+}
+"""FFmpeg's demuxers that may open an upload, and the container names published for them.
+
+A closed list: among the others are playlists, which would have the server fetch addresses and
+files that the sender names.
+"""
+
+Waveform = NDArray[np.float32]
+Windows = NDArray[np.float32]
+Spectrograms = NDArray[np.float32]
+
+
+class AudioError(ValueError):
+    """The recording cannot be analysed. The message is written for the person who sent it."""
+
+
+class NotAudioError(AudioError):
+    """The bytes are no audio that can be decoded."""
+
+
+class NoAudioStreamError(AudioError):
+    """The container is fine and holds no sound: a silent video, a picture."""
+
+
+class UnsupportedAudioError(AudioError):
+    """The sound has a sample rate or a number of channels outside the limits."""
+
+
+class ClipTooShortError(AudioError):
+    """The recording lasts less than `MIN_SECONDS`."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded upload.
+
+    Attributes
+    ----------
+    waveform : float32 [shape=(n_samples,)]
+    container : str
+        One of the values of `FORMATS`.
+    codec : str
+        FFmpeg's name of the codec: ``aac``, ``opus``, ``pcm_s16le``.
+    sample_rate : int
+        Hz, as encoded.
+    channels : int
+        As encoded.
+    duration_seconds : float
+        Of what was decoded, counted in samples: a container's own word is never trusted.
+    truncated : bool
+        Whether the recording went on after `MAX_SECONDS`.
+    """
+
+    waveform: Waveform
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_seconds: float
+    truncated: bool
+
+
+def decode(data: bytes) -> Recording:
+    """Decode an encoded file, down-mixed to mono and resampled.
+
+    Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Damaged
+    packets are left out, and a file that breaks off ends there.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file in one of `FORMATS`.
+
+    Returns
+    -------
+    recording : Recording
+        At most `MAX_SECONDS` long.
+
+    Raises
+    ------
+    NotAudioError
+        If the bytes are of no accepted format, or nothing in them can be decoded.
+    NoAudioStreamError
+        If the container holds no audio stream.
+    UnsupportedAudioError
+        If there are more than `MAX_CHANNELS` channels, or the sample rate is not within
+        `MIN_RATE` and `MAX_RATE`.
+    """
+    try:
+        with av.open(
+            io.BytesIO(data),
+            mode="r",
+            options={"format_whitelist": ",".join(FORMATS)},
+            metadata_errors="ignore",
+        ) as container:
+            stream = container.streams.best("audio")
+            if not isinstance(stream, av.AudioStream):
+                raise NoAudioStreamError("This file holds no sound, only other streams.")
+            return _read(container, stream)
+    except av.FFmpegError as error:
+        raise NotAudioError("This is not audio we can read.") from error
+
+
+def _read(container: av.container.InputContainer, stream: av.AudioStream) -> Recording:
+    """Decode a stream up to `MAX_SECONDS`."""
+    pieces: list[Waveform] = []
+    first: av.AudioFrame | None = None
+    seconds = 0.0
+    resampler = _Resampler()
+    for frame in _frames(container, stream):
+        _check(frame)
+        first = first or frame
+        pieces.append(resampler.push(_mono(frame), frame.sample_rate))
+        seconds += frame.samples / frame.sample_rate
+        if seconds > MAX_SECONDS:
+            break
+    if first is None:
+        raise NotAudioError("Nothing in this file can be decoded as audio.")
+    pieces.append(resampler.flush())
+    return Recording(
+        waveform=np.concatenate(pieces)[: MAX_SECONDS * SAMPLE_RATE],
+        container=FORMATS[container.format.name],
+        codec=stream.codec_context.codec.canonical_name,
+        sample_rate=first.sample_rate,
+        channels=first.layout.nb_channels,
+        duration_seconds=min(seconds, MAX_SECONDS),
+        truncated=seconds > MAX_SECONDS,
+    )
+
+
+def _frames(
+    container: av.container.InputContainer, stream: av.AudioStream
+) -> Iterator[av.AudioFrame]:
+    """Yield what can be decoded, in order."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        try:
+            yield from (frame for frame in packet.decode() if isinstance(frame, av.AudioFrame))
+        except av.FFmpegError:
+            continue
+
+
+def _check(frame: av.AudioFrame) -> None:
+    """Refuse a frame outside the published limits."""
+    if not MIN_RATE <= frame.sample_rate <= MAX_RATE:
+        raise UnsupportedAudioError(
+            f"The sample rate is {frame.sample_rate} Hz; send {MIN_RATE} to {MAX_RATE} Hz."
+        )
+    if not 1 <= frame.layout.nb_channels <= MAX_CHANNELS:
+        raise UnsupportedAudioError(
+            f"There are {frame.layout.nb_channels} channels; send 1 to {MAX_CHANNELS}."
+        )
+
+
+def _mono(frame: av.AudioFrame) -> Waveform:
+    """Average a frame's channels, at its own sample rate.
+
+    Returns
+    -------
+    block : float32 [shape=(frame.samples,)]
+        Finite: what is not a number is silence, and overs end at `FULLEST_SAMPLE`.
+    """
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if np.issubdtype(samples.dtype, np.integer):
+        middle = 128.0 if samples.dtype == np.uint8 else 0.0
+        half_range = 2.0 ** (8 * samples.dtype.itemsize - 1)
+        return np.asarray((samples.mean(axis=0) - middle) / half_range, dtype=np.float32)
+    samples = np.nan_to_num(samples, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
+    return np.asarray(samples.mean(axis=0), dtype=np.float32)
+
+
+class _Resampler:
+    """Brings blocks of any rate to `SAMPLE_RATE`; the rate may change midway, as in chained Ogg.
+
+    Streaming, so that ten minutes of 192 kHz never lie in memory at that rate.
+    """
+
+    def __init__(self) -> None:
+        self._rate = 0
+        self._stream: soxr.ResampleStream | None = None
+
+    def push(self, block: Waveform, rate: int) -> Waveform:
+        """Take a block at `rate` Hz and return what is ready, possibly nothing."""
+        ready: list[Waveform] = []
+        if self._stream is None or rate != self._rate:
+            ready.append(self.flush())
+            self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+            self._rate = rate
+        ready.append(self._stream.resample_chunk(block))
+        return np.concatenate(ready)
+
+    def flush(self) -> Waveform:
+        """Return what the resampler still holds."""
+        if self._stream is None:
+            return np.empty(0, np.float32)
+        tail: Waveform = self._stream.resample_chunk(np.empty(0, np.float32), last=True)
+        self._stream = None
+        return tail
+
+
+def window_starts(n_samples: int) -> list[int]:
+    """Say where the windows of a waveform begin.
+
+    Windows follow one another without overlap. A remainder of `MIN_SECONDS` or more has a window
+    of its own, moved back so that it ends with the waveform; a shorter one is left out.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the waveform.
+
+    Returns
+    -------
+    starts : list of int
+        In samples. ``[0]`` for a waveform shorter than a window.
+
+    Raises
+    ------
+    ClipTooShortError
+        If the waveform lasts less than `MIN_SECONDS`.
+
+    Examples
+    --------
+    >>> window_starts(16 * SAMPLE_RATE), window_starts(20 * SAMPLE_RATE)
+    ([0], [0, 110250])
+    """
+    if n_samples < MIN_SECONDS * SAMPLE_RATE:
+        raise ClipTooShortError(
+            f"Send at least {MIN_SECONDS} s of audio; this is {n_samples / SAMPLE_RATE:.1f} s."
+        )
+    starts = list(range(0, n_samples - N_SAMPLES + 1, N_SAMPLES)) or [0]
+    remainder = n_samples - (starts[-1] + N_SAMPLES)
+    if remainder >= MIN_SECONDS * SAMPLE_RATE:
+        starts.append(n_samples - N_SAMPLES)
+    return starts
+
+
+def analysed_seconds(n_samples: int) -> float:
+    """Return how much of a waveform lies under its windows; raises as `window_starts`."""
+    return min(n_samples, window_starts(n_samples)[-1] + N_SAMPLES) / SAMPLE_RATE
+
+
+def windows(waveform: Waveform) -> Windows:
+    """Cut a waveform into windows; one shorter than a window is repeated until it fills one.
+
+    Parameters
+    ----------
+    waveform : float32 [shape=(n_samples,)]
+
+    Returns
+    -------
+    windows : float32 [shape=(n_windows, N_SAMPLES)]
+        Beginning where `window_starts` says.
+
+    Raises
+    ------
+    ClipTooShortError
+        If the waveform lasts less than `MIN_SECONDS`.
+    """
+    starts = window_starts(len(waveform))
+    if len(waveform) < N_SAMPLES:
+        return np.resize(waveform, (1, N_SAMPLES))  # numpy.resize repeats what it is given
+    return np.stack([waveform[start : start + N_SAMPLES] for start in starts])
+
+
+def log_mel(windows: Windows) -> Spectrograms:
+    """Log-mel power spectrograms of windows: the models' input.
+
+    Frame ``t`` is centred on ``t * HOP / SAMPLE_RATE`` seconds; the edges are zero-padded. Every
+    window is levelled by its own loudest point, so the gain of a microphone has no part in it.
+
+    Parameters
+    ----------
+    windows : float32 [shape=(n_windows, N_SAMPLES)]
+
+    Returns
+    -------
+    spectrograms : float32 [shape=(n_windows, N_MELS, N_FRAMES)], dB in [-SPAN_DB, 0]
+        ``-SPAN_DB`` throughout for digital silence.
+    """
+    spectrum = librosa.stft(windows, n_fft=N_FFT, hop_length=HOP, pad_mode="constant")
+    power = _mel_filters() @ np.square(np.abs(spectrum))
+    level = librosa.power_to_db(power, ref=1.0, amin=QUIETEST_POWER, top_db=None)
+    quietest = float(librosa.power_to_db(np.float64(QUIETEST_POWER), amin=QUIETEST_POWER))
+    peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), quietest + SPAN_DB)
+    return np.asarray(np.maximum(level - peak, -SPAN_DB), dtype=np.float32)
+
+
+@cache
+def _mel_filters() -> NDArray[np.float32]:
+    """Slaney's mel filters, of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)]."""
+    return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX)
+
+
+def levels(waveform: Waveform) -> tuple[float, float]:
+    """Return the peak and the RMS level of a waveform, dBFS, at least `SILENT_DBFS`.
+
+    0 dBFS is a sample of magnitude 1 for the peak, and a square wave of it for the RMS.
+    """
+    peak = float(np.abs(waveform).max(initial=0))
+    rms = float(np.sqrt(np.square(waveform, dtype=np.float64).mean()))
+    quietest = 10 ** (SILENT_DBFS / 20)
+    return (
+        20 * float(np.log10(max(peak, quietest))),
+        20 * float(np.log10(max(rms, quietest))),
+    )
+
+
+def front_end() -> dict[str, float]:
+    """Return every number that shapes a spectrogram, for a model file's metadata."""
+    return {
+        "sample_rate": SAMPLE_RATE,
+        "window_seconds": WINDOW_SECONDS,
+        "n_fft": N_FFT,
+        "hop": HOP,
+        "n_mels": N_MELS,
+        "n_frames": N_FRAMES,
+        "f_min": F_MIN,
+        "f_max": F_MAX,
+        "span_db": SPAN_DB,
+    }
+
+
+def reference_windows() -> Windows:
+    """Decode and cut a fixed recording, by which front-ends and models are told apart.
+
+    It is a 10 s stereo WAV at 44.1 kHz: a 55 Hz pulse train between two silences, on one channel.
+    It passes through decoding, averaging, resampling and the rule for short clips, and its
+    spectrogram reaches every band, the floor and both edges of a sound.
+
+    Returns
+    -------
+    windows : float32 [shape=(1, N_SAMPLES)]
+    """
+    rate = 44_100
+    pcm = np.zeros((10 * rate, 2), dtype="<i2")
+    pcm[3 * rate : 8 * rate : rate // 55, 0] = 2**14
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(2)
+        wav.setsampwidth(2)
+        wav.setframerate(rate)
+        wav.writeframes(pcm.tobytes())
+    return windows(decode(file.getvalue()).waveform)
+
+
+def signature() -> NDArray[np.float32]:
+    """Return what this front-end makes of a fixed recording, to tell two front-ends apart.
+
+    `training.export` writes it into the model file; `service.model` compares it with its own
+    before serving, and `training.prepare` with that of cached spectrograms before using them.
+
+    Returns
+    -------
+    levels : float32 [shape=(N_MELS,)], dB
+        The mean level of each mel band over `reference_windows`.
+    """
+    return np.asarray(log_mel(reference_windows())[0].mean(axis=1))
+
+
+def skew(other: Iterable[float]) -> float:
+    """Return how far another front-end's signature is from this one's: the largest difference, dB.
+
+    Infinite if it has another number of mel bands.
+    """
+    theirs = np.asarray(list(other), dtype=np.float32)
+    ours = signature()
+    return float(np.abs(ours - theirs).max()) if theirs.shape == ours.shape else float("inf")
