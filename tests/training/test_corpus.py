@@ -1,0 +1,91 @@
+import csv
+
+import pytest
+
+from training.corpus import CorpusError, read_corpus
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two genres of five albums of two tracks; one artist has an album in each genre."""
+    for genre in ("house", "jazz"):
+        for number in range(5):
+            artist = "Both Ways" if number == 0 else f"{genre} artist {number}"
+            album = tmp_path / genre / f"{artist} - Album in {genre}"
+            album.mkdir(parents=True)
+            for track in ("1.mp3", "2.FLAC", "cover.jpg"):
+                (album / track).touch()
+    return tmp_path
+
+
+def test_a_folder_is_genre_album_track(folder):
+    tracks = read_corpus(folder)
+    assert len(tracks) == 20
+    assert {track.genre for track in tracks} == {"house", "jazz"}
+    assert all(track.path.exists() and track.path.suffix != ".jpg" for track in tracks)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_artist_stands_on_two_sides(folder, seed):
+    tracks = read_corpus(folder, seed)
+    for group in {track.group for track in tracks}:
+        assert len({track.split for track in tracks if track.group == group}) == 1
+    for split in ("train", "valid", "test"):
+        assert any(track.split == split for track in tracks)
+
+
+def test_the_split_follows_its_seed(folder):
+    splits = [[track.split for track in read_corpus(folder, seed)] for seed in (0, 0, 1, 2, 3)]
+    assert splits[0] == splits[1]
+    assert any(split != splits[0] for split in splits[2:])
+
+
+def test_too_few_albums_are_refused(folder):
+    album = next((folder / "jazz").iterdir())
+    for track in album.iterdir():
+        track.unlink()
+    with pytest.raises(CorpusError, match="jazz has 4 albums or artists"):
+        read_corpus(folder)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match=r"neither tracks\.csv nor genre/album/track"):
+        read_corpus(tmp_path)
+
+
+def write(path, rows):
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def manifest_row(**changes):
+    row = {
+        "clip_id": "a",
+        "file": "audio/a.opus",
+        "genre": "jazz",
+        "artist_group": "x",
+        "split": "valid",
+    }
+    return row | changes
+
+
+def test_a_manifest_names_split_group_and_labels(tmp_path):
+    write(tmp_path / "tracks.csv", [manifest_row(), manifest_row(clip_id="b", genre="")])
+    emotion = {name: "" for name in ("valence", "energy", "danceability")}
+    origins = {f"{name}_origin": "" for name in emotion}
+    row = {"clip_id": "b"} | emotion | origins | {"energy": "0.25", "energy_origin": "votes"}
+    write(tmp_path / "emotion.csv", [row])
+    a, b = read_corpus(tmp_path)
+    assert (a.genre, a.group, a.split, a.emotion) == ("jazz", "x", "valid", {})
+    assert a.path == tmp_path / "audio/a.opus"
+    assert b.genre is None
+    assert (b.emotion["energy"].value, b.emotion["energy"].origin) == (0.25, "votes")
+    assert list(b.emotion) == ["energy"]
+
+
+def test_a_manifest_with_an_unknown_split_is_refused(tmp_path):
+    write(tmp_path / "tracks.csv", [manifest_row(split="dev")])
+    with pytest.raises(CorpusError, match="'dev'"):
+        read_corpus(tmp_path)

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from service.card import Figures
+from training.evaluate import evaluate, run_folders, shipped_run
+from training.train import Config, train
+
+
+def test_figures_are_those_of_the_shipped_run_with_the_spread_of_all(prepared, runs):
+    figures = Figures.model_validate_json((runs / "figures.json").read_text())
+    assert figures.genre.clip_accuracy.seeds == 2
+    assert {row.genre for row in figures.genre.per_genre} == set(prepared.genres)
+    assert sum(row.clips for row in figures.genre.per_genre) == 12
+    assert set(figures.genre.accuracy_by_seconds) == {"3", "5", "10", "15"}
+
+
+def test_macro_f1_is_the_mean_of_the_table(runs):
+    genre = Figures.model_validate_json((runs / "figures.json").read_text()).genre
+    mean = np.mean([row.f1 for row in genre.per_genre])
+    assert genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
+
+
+def test_an_origin_with_few_clips_has_no_figures(runs):
+    figures = Figures.model_validate_json((runs / "figures.json").read_text())
+    assert [(row.emotion, row.origin, row.clips) for row in figures.emotion] == [
+        ("danceability", "measured", 12)
+    ]
+
+
+def test_the_confusion_matrix_is_drawn(runs):
+    assert (runs / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_lowest_loss_on_validation_ships(prepared, tmp_path):
+    train(prepared, Config(epochs=1, batch_size=8, sharing="all"), tmp_path / "untrained")
+    train(prepared, Config(epochs=12, batch_size=8, sharing="all"), tmp_path / "trained")
+    assert shipped_run(tmp_path).name == "trained"
+
+
+def test_an_empty_folder_has_no_runs(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no trained runs"):
+        run_folders(tmp_path)

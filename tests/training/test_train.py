@@ -1,0 +1,46 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from training.train import Config, Epoch, best_epoch, load, train
+
+CONFIG = Config(epochs=2, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def run(prepared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "seed-0"
+    return folder, train(prepared, CONFIG, folder)
+
+
+def test_a_run_is_read_back_as_it_was(prepared, run):
+    folder, model = run
+    again, config = load(prepared, folder)
+    assert config == CONFIG
+    log_mel = torch.from_numpy(prepared.spectrograms(np.arange(3)))
+    with torch.no_grad():
+        for ours, theirs in zip(model(log_mel), again(log_mel), strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_a_run_is_reproducible_from_its_seed(prepared, run, tmp_path):
+    folder, _ = run
+    train(prepared, CONFIG, tmp_path)
+    histories = [json.loads((f / "history.json").read_text()) for f in (folder, tmp_path)]
+    for tasks, history in histories[0].items():
+        for ours, theirs in zip(history, histories[1][tasks], strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_training_learns(prepared, tmp_path):
+    train(prepared, Config(epochs=8, batch_size=8), tmp_path)
+    history = json.loads((tmp_path / "history.json").read_text())["genre"]
+    chance = np.log(3)
+    assert min(epoch["valid_loss"] for epoch in history) < 0.75 * chance
+
+
+def test_the_best_epoch_is_the_first_of_the_lowest_on_validation():
+    history = [Epoch(1, 0.9, 0.8), Epoch(2, 0.5, 0.4), Epoch(3, 0.1, 0.4)]
+    assert best_epoch(history).epoch == 2

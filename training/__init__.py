@@ -1,0 +1,1 @@
+"""Makes Fifteen's models: corpus -> spectrograms -> networks -> ONNX files."""

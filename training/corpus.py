@@ -1,0 +1,176 @@
+"""What there is to train on: recordings, their labels, and which side of the split they are on.
+
+Conventions
+-----------
+* A *track* is one audio file. Its *group* is the unit of the split: the artist or album whose
+  tracks never stand on two sides.
+* An emotion label is a value in [0, 1] and the *origin* it comes from. Origins are on scales of
+  their own: only ranks within one origin compare.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from service.card import EMOTIONS
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+FOLDS = 5  # one for test, one for validation, the rest for training
+MANIFEST = "tracks.csv"
+EMOTION_MANIFEST = "emotion.csv"
+AUDIO_SUFFIXES = {
+    ".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm",
+}  # fmt: skip
+
+
+class CorpusError(ValueError):
+    """The corpus cannot be used. The message says what to change."""
+
+
+@dataclass(frozen=True)
+class EmotionLabel:
+    """A value in [0, 1], and where it comes from."""
+
+    value: float
+    origin: str
+
+
+@dataclass(frozen=True)
+class Track:
+    """One audio file and what is known of it."""
+
+    id: str
+    path: Path
+    group: str
+    split: Split
+    genre: str | None = None
+    emotion: dict[str, EmotionLabel] = field(default_factory=dict)
+
+
+def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
+    """Read a corpus: one with a manifest, or a plain folder ``genre/album/track.*``.
+
+    Parameters
+    ----------
+    folder : Path
+        With a manifest, `MANIFEST` names files, genres, groups and the split, and
+        `EMOTION_MANIFEST`, if there is one, the emotion labels. Otherwise each folder in it is a
+        genre and each folder in that an album.
+    seed : int
+        Of the split of a plain folder. A manifest brings its own.
+
+    Returns
+    -------
+    tracks : list of Track
+        Sorted by id.
+
+    Raises
+    ------
+    CorpusError
+        If there is nothing to read, or a genre has too few albums to be split.
+    """
+    tracks = _read_manifest(folder) if (folder / MANIFEST).exists() else _read_folder(folder, seed)
+    if not tracks:
+        raise CorpusError(f"{folder} holds neither {MANIFEST} nor genre/album/track files.")
+    return sorted(tracks, key=lambda track: track.id)
+
+
+def _read_manifest(folder: Path) -> list[Track]:
+    emotion_path = folder / EMOTION_MANIFEST
+    emotion = {row["clip_id"]: _emotion(row) for row in _rows(emotion_path)}
+    return [
+        Track(
+            id=row["clip_id"],
+            path=folder / row["file"],
+            group=row["artist_group"],
+            split=_split(row["split"]),
+            genre=row["genre"] or None,
+            emotion=emotion.get(row["clip_id"], {}),
+        )
+        for row in _rows(folder / MANIFEST)
+    ]
+
+
+def _rows(path: Path) -> Iterable[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _split(name: str) -> Split:
+    for split in SPLITS:
+        if name == split:
+            return split
+    raise CorpusError(f"{MANIFEST} names a split {name!r}; the splits are {', '.join(SPLITS)}.")
+
+
+def _emotion(row: dict[str, str]) -> dict[str, EmotionLabel]:
+    return {
+        emotion: EmotionLabel(float(row[emotion]), row[f"{emotion}_origin"])
+        for emotion in EMOTIONS
+        if row[emotion]
+    }
+
+
+def _read_folder(folder: Path, seed: int) -> list[Track]:
+    paths = sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    tracks = [
+        Track(
+            id=path.relative_to(folder).as_posix(),
+            path=path,
+            group=_artist(path.parent.name),
+            split="train",
+            genre=path.parent.parent.name,
+        )
+        for path in paths
+    ]
+    return assign_splits(tracks, seed) if tracks else []
+
+
+def _artist(album: str) -> str:
+    """Return the group of an album folder: the artist in ``Artist - Album``, else all of it."""
+    return album.split(" - ", maxsplit=1)[0].strip().casefold()
+
+
+def assign_splits(tracks: list[Track], seed: int) -> list[Track]:
+    """Split tracks about 60 / 20 / 20 by group, keeping the shares of the genres alike.
+
+    Parameters
+    ----------
+    tracks : list of Track
+        All with a genre.
+    seed : int
+
+    Returns
+    -------
+    tracks : list of Track
+        In the same order, each with its split.
+
+    Raises
+    ------
+    CorpusError
+        If a genre has fewer than `FOLDS` groups.
+    """
+    genres = np.array([track.genre for track in tracks])
+    groups = np.array([track.group for track in tracks])
+    for genre in np.unique(genres):
+        n_groups = len(np.unique(groups[genres == genre]))
+        if n_groups < FOLDS:
+            raise CorpusError(
+                f"{genre} has {n_groups} albums or artists; a split needs at least {FOLDS}."
+            )
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(
+        genres, genres, groups
+    )
+    test, valid = (set(held_out) for _, (_, held_out) in zip(range(2), folds, strict=False))
+    return [
+        replace(track, split="test" if i in test else "valid" if i in valid else "train")
+        for i, track in enumerate(tracks)
+    ]

@@ -1,0 +1,286 @@
+"""Measures trained models on the test part of the split, once for every seed.
+
+Conventions
+-----------
+* By *window*: each 15 s window is a case. By *clip*: each recording is one, its windows' answers
+  averaged, as the service averages them.
+* The model that ships is the one of the lowest loss on validation; the others give the spread.
+* Emotion is compared within one origin of labels, by clip: ranks (Spearman) and, with the offset
+  that was learnt for the origin, values (R2).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Picture
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import spearmanr
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    accuracy_score,
+    f1_score,
+    precision_recall_fscore_support,
+    r2_score,
+)
+from tqdm import tqdm
+
+from service import audio
+from service.card import EMOTIONS, EmotionFigures, Figure, Figures, GenreFigures, GenreRow
+from training.networks import FifteenNetwork
+from training.prepared import Prepared, Rows
+from training.train import HISTORY_FILE, Epoch, best_epoch, load
+
+FIGURES_FILE = "figures.json"
+CONFUSION_FILE = "confusion.png"
+SHIPPED_FILE = "shipped.txt"
+HEARD_SECONDS = (3, 5, 10, 15)
+FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
+BATCH = 64
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model says of the test recordings.
+
+    Attributes
+    ----------
+    tracks : int64 [shape=(n_clips,)]
+        Index into `Prepared.tracks`.
+    window_genres, window_tracks :
+        Probabilities float64 [shape=(n_windows, n_genres)], and the track of each.
+    genres : float64 [shape=(n_clips, n_genres)]
+    emotion : float64 [shape=(n_clips, 3)]
+        On the common scale.
+    own_scale : float64 [shape=(n_clips, 3)]
+        The same on the scale of each label's origin.
+    heard : dict of int to float
+        Accuracy by seconds heard, of the clips with a genre.
+    """
+
+    tracks: Rows
+    window_genres: Floats
+    window_tracks: Rows
+    genres: Floats
+    emotion: Floats
+    own_scale: Floats
+    heard: dict[int, float]
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """Return the folders of the seeds in a folder of runs.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    folders = sorted(path.parent for path in runs.glob(f"*/{HISTORY_FILE}"))
+    if not folders:
+        raise FileNotFoundError(f"{runs} holds no trained runs.")
+    return folders
+
+
+def shipped_run(runs: Path) -> Path:
+    """Return the run of the lowest loss on validation, summed over its networks."""
+
+    def loss(run: Path) -> float:
+        histories = json.loads((run / HISTORY_FILE).read_text())
+        return sum(best_epoch([Epoch(**e) for e in h]).valid_loss for h in histories.values())
+
+    return min(run_folders(runs), key=loss)
+
+
+def evaluate(prepared: Prepared, runs: Path) -> Figures:
+    """Measure every run of a folder, and write `FIGURES_FILE` and `CONFUSION_FILE` into it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What the runs were trained on.
+    runs : Path
+        Holds one folder for each seed.
+    """
+    shipped = shipped_run(runs)
+    others = [run for run in run_folders(runs) if run != shipped]
+    answers = [
+        _answers(prepared, load(prepared, run)[0])
+        for run in tqdm([shipped, *others], desc="evaluate", unit="run")
+    ]
+    figures = Figures(genre=_genre(prepared, answers), emotion=_emotion(prepared, answers))
+    (runs / FIGURES_FILE).write_text(figures.model_dump_json(indent=1))
+    (runs / SHIPPED_FILE).write_text(f"{shipped.name}\n")
+    _picture_confusion(prepared, answers[0], runs / CONFUSION_FILE)
+    return figures
+
+
+@torch.no_grad()
+def predict(model: FifteenNetwork, spectrograms: audio.Spectrograms) -> tuple[Floats, Floats]:
+    """Return genre probabilities and emotion scores of a batch of windows, as float64."""
+    genres, emotion = model(torch.from_numpy(spectrograms))
+    return genres.double().numpy(), emotion.double().numpy()
+
+
+def _answers(prepared: Prepared, model: FifteenNetwork) -> Answers:
+    rows = prepared.rows("test")
+    batches = [
+        predict(model, prepared.spectrograms(rows[i : i + BATCH]))
+        for i in range(0, len(rows), BATCH)
+    ]
+    genres, emotion = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    row_tracks = prepared.track_of[rows]
+    tracks = np.unique(row_tracks)
+    clip_emotion = _by_clip(emotion, row_tracks)
+    return Answers(
+        tracks=tracks,
+        window_genres=genres,
+        window_tracks=row_tracks,
+        genres=_by_clip(genres, row_tracks),
+        emotion=clip_emotion,
+        own_scale=_own_scale(model, clip_emotion, prepared.origin[tracks]),
+        heard=_accuracy_by_seconds(prepared, model, tracks),
+    )
+
+
+def _by_clip(values: Floats, tracks: Rows) -> Floats:
+    """Average the rows of each track, in order of track."""
+    return np.stack([values[tracks == track].mean(axis=0) for track in np.unique(tracks)])
+
+
+@torch.no_grad()
+def _own_scale(model: FifteenNetwork, emotion: Floats, origins: Rows) -> Floats:
+    shifted = logit(emotion.clip(1e-6, 1 - 1e-6))
+    for network in model.task_networks():
+        if network.emotions:
+            columns = network.emotions
+            shifted[:, columns] += network.offsets(torch.from_numpy(origins[:, columns])).numpy()
+    return np.asarray(expit(shifted))
+
+
+def _accuracy_by_seconds(
+    prepared: Prepared, model: FifteenNetwork, tracks: Rows
+) -> dict[int, float]:
+    """Return the accuracy where only the first seconds are heard, through the whole front-end."""
+    labelled = tracks[prepared.genre[tracks] >= 0]
+    right = dict.fromkeys(HEARD_SECONDS, 0)
+    for track in labelled:
+        waveform = audio.decode(prepared.tracks[track].path.read_bytes()).waveform
+        for seconds in HEARD_SECONDS:
+            windows = audio.windows(waveform[: seconds * audio.SAMPLE_RATE])
+            genres, _ = predict(model, audio.log_mel(windows))
+            right[seconds] += int(genres[0].argmax() == prepared.genre[track])
+    return {seconds: n / len(labelled) for seconds, n in right.items()}
+
+
+def _figure(values: list[float]) -> Figure:
+    """Sum up one measurement over the seeds, the shipped one first."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Figure(
+        value=round(values[0], 4),
+        mean=round(float(np.mean(values)), 4),
+        spread=round(spread, 4),
+        seeds=len(values),
+    )
+
+
+def _genre(prepared: Prepared, answers: list[Answers]) -> GenreFigures:
+    cases = [_genre_cases(prepared, a) for a in answers]
+    labels = list(range(len(prepared.genres)))
+
+    def accuracy(kind: int) -> Figure:
+        return _figure([float(accuracy_score(*case[kind])) for case in cases])
+
+    def macro_f1(kind: int) -> Figure:
+        return _figure(
+            [
+                float(f1_score(*case[kind], average="macro", labels=labels, zero_division=0))
+                for case in cases
+            ]
+        )
+
+    return GenreFigures(
+        window_accuracy=accuracy(0),
+        window_macro_f1=macro_f1(0),
+        clip_accuracy=accuracy(1),
+        clip_macro_f1=macro_f1(1),
+        per_genre=_per_genre(prepared, *cases[0][1]),
+        accuracy_by_seconds={str(k): round(v, 4) for k, v in answers[0].heard.items()},
+    )
+
+
+def _genre_cases(
+    prepared: Prepared, answers: Answers
+) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+    """Return true and answered genres, by window and by clip, of what has a genre."""
+
+    def cases(tracks: Rows, genres: Floats) -> tuple[Rows, Rows]:
+        true = prepared.genre[tracks]
+        return true[true >= 0], genres.argmax(axis=1)[true >= 0]
+
+    return (
+        cases(answers.window_tracks, answers.window_genres),
+        cases(answers.tracks, answers.genres),
+    )
+
+
+def _per_genre(prepared: Prepared, true: Rows, answered: Rows) -> list[GenreRow]:
+    table = precision_recall_fscore_support(
+        true, answered, labels=list(range(len(prepared.genres))), zero_division=0
+    )
+    return [
+        GenreRow(
+            genre=genre,
+            clips=int(clips),
+            precision=round(float(precision), 4),
+            recall=round(float(recall), 4),
+            f1=round(float(f1), 4),
+        )
+        for genre, precision, recall, f1, clips in zip(prepared.genres, *table, strict=True)
+    ]
+
+
+def _emotion(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]:
+    figures = []
+    tracks = answers[0].tracks
+    for column, emotion in enumerate(EMOTIONS):
+        value = prepared.emotion[tracks, column]
+        for code, origin in enumerate(prepared.origins):
+            chosen = ~np.isnan(value) & (prepared.origin[tracks, column] == code)
+            if chosen.sum() < FEWEST_CLIPS:
+                continue
+            ranks = [float(spearmanr(value[chosen], a.emotion[chosen, column])[0]) for a in answers]
+            fits = [float(r2_score(value[chosen], a.own_scale[chosen, column])) for a in answers]
+            figures.append(
+                EmotionFigures(
+                    emotion=emotion,
+                    origin=origin,
+                    clips=int(chosen.sum()),
+                    spearman=_figure(ranks),
+                    r2=_figure(fits),
+                )
+            )
+    return figures
+
+
+def _picture_confusion(prepared: Prepared, answers: Answers, path: Path) -> None:
+    """Draw the confusion matrix of the shipped model, by clip."""
+    mpl.use("Agg")
+    true, answered = _genre_cases(prepared, answers)[1]
+    picture = Picture(figsize=(7, 6), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        true,
+        answered,
+        labels=list(range(len(prepared.genres))),
+        display_labels=prepared.genres,
+        xticks_rotation="vertical",
+        cmap="Blues",
+        colorbar=False,
+        ax=picture.subplots(),
+    )
+    picture.savefig(path, dpi=100)

@@ -1,0 +1,123 @@
+"""Writes a trained model as an ONNX file with its card, to the contract of `service.model`."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+from service import audio
+from service.card import Card
+from service.model import CARD_KEY, INPUT, OUTPUTS, Model
+from training.evaluate import CONFUSION_FILE, predict, shipped_run
+from training.model_card import build_card, markdown
+from training.networks import FifteenNetwork
+from training.prepared import Prepared
+from training.train import load
+
+OPSET = 18
+LARGEST_DIFFERENCE = 1e-4  # between PyTorch's answers and ONNX Runtime's
+CHECKED_WINDOWS = 64
+
+
+class ExportMismatchError(RuntimeError):
+    """ONNX Runtime and PyTorch do not answer alike."""
+
+
+def export(prepared: Prepared, runs: Path, description: Path, folder: Path) -> Path:
+    """Export the best of a folder of evaluated runs.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What the runs were trained on.
+    runs : Path
+        Evaluated, as `training.evaluate` leaves it.
+    description : Path
+        What only a person can say of a model, as `model_card.build_card` reads it.
+    folder : Path
+        Where ``{name}.onnx``, its card ``{name}.md`` and its confusion matrix ``{name}.png`` go.
+
+    Returns
+    -------
+    path : Path
+        The model, which `service.model` has loaded and verified.
+
+    Raises
+    ------
+    ExportMismatchError
+        If ONNX Runtime and PyTorch differ by more than `LARGEST_DIFFERENCE`; nothing is written.
+    """
+    run = shipped_run(runs)
+    model, _ = load(prepared, run)
+    answer = np.concatenate(predict(model, audio.log_mel(audio.reference_windows())), axis=1)[0]
+    card = build_card(prepared, runs, run, description, answer)
+    with tempfile.TemporaryDirectory() as scratch:
+        exported = Path(scratch) / f"{card.name}.onnx"
+        onnx.save(with_card(to_onnx(model), card), exported)
+        check(model, exported, prepared.spectrograms(prepared.rows("valid")[:CHECKED_WINDOWS]))
+        Model(exported).verify()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / exported.name
+        path.write_bytes(exported.read_bytes())
+    path.with_suffix(".md").write_text(markdown(card))
+    path.with_suffix(".png").write_bytes((runs / CONFUSION_FILE).read_bytes())
+    return path
+
+
+def to_onnx(model: FifteenNetwork) -> onnx.ModelProto:
+    """Convert a network in evaluation mode, for batches of any size."""
+    program = torch.onnx.export(
+        model,
+        (torch.zeros(2, audio.N_MELS, audio.N_FRAMES),),
+        input_names=[INPUT],
+        output_names=list(OUTPUTS),
+        dynamic_shapes=({0: torch.export.Dim("windows")},),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None  # noqa: S101 - None only where the call writes the file itself
+    return _without_traces(program.model_proto)
+
+
+def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove what the exporter notes of the machine it ran on: stack traces with file names."""
+    for part in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return proto
+
+
+def with_card(proto: onnx.ModelProto, card: Card) -> onnx.ModelProto:
+    """Write a card into a model's metadata."""
+    onnx.helper.set_model_props(proto, {CARD_KEY: card.model_dump_json()})
+    return proto
+
+
+def check(model: FifteenNetwork, exported: Path, spectrograms: audio.Spectrograms) -> None:
+    """Hold a file against the network that it was exported from.
+
+    Parameters
+    ----------
+    model : FifteenNetwork
+        In evaluation mode.
+    exported : Path
+    spectrograms : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
+
+    Raises
+    ------
+    ExportMismatchError
+        If an answer differs by more than `LARGEST_DIFFERENCE`.
+    """
+    session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    theirs = session.run(list(OUTPUTS), {INPUT: spectrograms})
+    ours = predict(model, spectrograms)
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+    if difference > LARGEST_DIFFERENCE:
+        raise ExportMismatchError(
+            f"ONNX Runtime and PyTorch are {difference:.2g} apart; "
+            f"{LARGEST_DIFFERENCE:g} is allowed."
+        )

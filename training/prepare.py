@@ -1,0 +1,171 @@
+"""Turns a corpus into spectrograms on disk, in shards, once for many trainings.
+
+As in the nine-genre work that Fifteen descends from: silences longer than a second are removed
+and inner rests stay; each track is cut into 15 s windows, by the same rule as in the service.
+
+A prepared folder holds
+
+* ``front_end.json``: the numbers and the signature of the front-end that made it;
+* ``tracks.json``: the tracks and their labels, rewritten by every run;
+* ``shard-00000.npy``: float16 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB;
+* ``shard-00000.json``: which rows are which track's, and which tracks could not be used and why.
+  It is written last: a shard without it is made again.
+
+Shards hold tracks in an order shuffled by a fixed seed, so each is a fair sample of the corpus.
+"""
+
+import dataclasses
+import json
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from service import audio
+from training.corpus import Track, read_corpus
+
+TRACKS_PER_SHARD = 32
+SHUFFLE_SEED = 15
+
+SILENCE_DB = 60.0  # below the loudest moment of a track
+LONGEST_REST_SECONDS = 1.0
+SILENCE_HOP = 512  # samples, 23 ms
+
+FRONT_END_FILE = "front_end.json"
+TRACKS_FILE = "tracks.json"
+
+
+class PreparedWithAnotherFrontEndError(RuntimeError):
+    """The folder holds spectrograms that this front-end would not make."""
+
+
+def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
+    """Write the spectrograms of a corpus; shards that are there already stay.
+
+    Parameters
+    ----------
+    corpus : Path
+        As `read_corpus` takes it.
+    folder : Path
+        Where the shards go.
+    jobs : int
+        Number of processes.
+    seed : int
+        Of the split of a corpus that brings none.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus cannot be used.
+    PreparedWithAnotherFrontEndError
+        If the folder holds shards of another front-end.
+    """
+    tracks = read_corpus(corpus, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    check_front_end(folder)
+    (folder / FRONT_END_FILE).write_text(
+        json.dumps({"front_end": audio.front_end(), "signature": audio.signature().tolist()})
+    )
+    (folder / TRACKS_FILE).write_text(json.dumps([to_json(track) for track in tracks], indent=1))
+    missing = [plan for plan in _plan(tracks, folder) if not _is_done(*plan)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=threadpool_limits, initargs=(1,)) as pool:
+        done = pool.map(_write_shard, *zip(*missing, strict=True)) if missing else iter(())
+        for refused in tqdm(done, total=len(missing), desc="shards", unit="shard"):
+            for reason in refused:
+                tqdm.write(f"left out {reason}")
+
+
+def check_front_end(folder: Path) -> None:
+    """Raise `PreparedWithAnotherFrontEndError` if a folder's shards are not this front-end's."""
+    path = folder / FRONT_END_FILE
+    if not path.exists():
+        return
+    made_by = json.loads(path.read_text())
+    skew = audio.skew(made_by["signature"])
+    if made_by["front_end"] != audio.front_end() or skew > audio.SKEW_TOLERANCE:
+        raise PreparedWithAnotherFrontEndError(
+            f"{folder} was prepared with another front-end, {skew:.2g} dB away: prepare it anew."
+        )
+
+
+def _plan(tracks: list[Track], folder: Path) -> Iterator[tuple[Path, list[Track]]]:
+    """Yield each shard's path and tracks."""
+    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(tracks))
+    for number, start in enumerate(range(0, len(tracks), TRACKS_PER_SHARD)):
+        chosen = [tracks[i] for i in order[start : start + TRACKS_PER_SHARD]]
+        yield folder / f"shard-{number:05d}.npy", chosen
+
+
+def _is_done(shard: Path, tracks: list[Track]) -> bool:
+    index = shard.with_suffix(".json")
+    return index.exists() and json.loads(index.read_text())["tracks"] == [t.id for t in tracks]
+
+
+def _write_shard(shard: Path, tracks: list[Track]) -> list[str]:
+    """Write one shard and its index; return the tracks that could not be used, with the reason."""
+    spectrograms, rows, refused = [], [], {}
+    for track in tracks:
+        try:
+            spectrogram = track_spectrograms(track.path)
+        except audio.AudioError as error:
+            refused[track.id] = str(error)
+            continue
+        spectrograms.append(spectrogram.astype(np.float16))
+        rows += [track.id] * len(spectrogram)
+    empty = np.empty((0, audio.N_MELS, audio.N_FRAMES), np.float16)
+    np.save(shard, np.concatenate([empty, *spectrograms]))
+    index = {"tracks": [t.id for t in tracks], "rows": rows, "refused": refused}
+    partial = shard.with_suffix(".partial")
+    partial.write_text(json.dumps(index))
+    partial.replace(shard.with_suffix(".json"))
+    return [f"{track}: {reason}" for track, reason in refused.items()]
+
+
+def track_spectrograms(path: Path) -> audio.Spectrograms:
+    """Return a file's spectrograms, silences removed.
+
+    Returns
+    -------
+    spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
+
+    Raises
+    ------
+    audio.AudioError
+        If it cannot be decoded, or what is not silent is too short.
+    """
+    waveform = remove_silences(audio.decode(path.read_bytes()).waveform)
+    return audio.log_mel(audio.windows(waveform))
+
+
+def remove_silences(waveform: audio.Waveform) -> audio.Waveform:
+    """Cut out what is silent for longer than `LONGEST_REST_SECONDS`; shorter rests stay.
+
+    Parameters
+    ----------
+    waveform : float32 [shape=(n_samples,)]
+
+    Returns
+    -------
+    waveform : float32 [shape=(n_kept,)]
+        Empty if all of it is digital silence.
+    """
+    if not waveform.any():
+        return waveform[:0]
+    sounding = librosa.effects.split(waveform, top_db=SILENCE_DB, hop_length=SILENCE_HOP)
+    rests = sounding[1:, 0] - sounding[:-1, 1]
+    cuts = np.flatnonzero(rests > LONGEST_REST_SECONDS * audio.SAMPLE_RATE)
+    starts = sounding[np.r_[0, cuts + 1], 0]
+    ends = sounding[np.r_[cuts, len(sounding) - 1], 1]
+    return np.concatenate([waveform[a:b] for a, b in zip(starts, ends, strict=True)])
+
+
+def to_json(track: Track) -> dict[str, Any]:
+    """Return a track as `tracks.json` keeps it."""
+    return dataclasses.asdict(track) | {"path": str(track.path)}
