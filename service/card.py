@@ -4,11 +4,12 @@
 `GET /v1/models/{name}` publishes it, so that a model cannot be parted from its figures.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-EMOTIONS = ("valence", "energy", "danceability")
+Emotion = Literal["valence", "energy", "danceability"]
+EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -94,7 +95,7 @@ class GenreFigures(CardPart):
 class EmotionFigures(CardPart):
     """One emotion scale and one origin of its labels, on the test part of the split."""
 
-    emotion: str = Field(examples=["energy"])
+    emotion: Emotion
     origin: str = Field(description="Where the labels come from.", examples=["emotify-votes"])
     clips: int = Field(description="Number of test recordings.", examples=[72])
     spearman: Figure = Field(description="Rank correlation with the labels.")
@@ -116,6 +117,9 @@ class Card(CardPart):
     description: str = Field(description="What the model is, in a sentence or two.")
     licence: str = Field(description="SPDX identifier of the weights.", examples=["Apache-2.0"])
     genres: list[str] = Field(description="The genres, in the order of the model's output.")
+    emotions: list[Emotion] = Field(
+        description="The emotions that it has learnt, in the order of the model's output."
+    )
     network: Network
     data: Data
     figures: Figures

@@ -4,7 +4,7 @@ The contract of a model file, which `training.export` writes:
 
 * input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: `audio.log_mel` as it is;
 * output ``genre_probabilities``, float32 [shape=(n, n_genres)]: each row sums to 1;
-* output ``emotion``, float32 [shape=(n, 3)], in [0, 1]: valence, energy, danceability;
+* output ``emotion``, float32 [shape=(n, n_emotions)], in [0, 1];
 * metadata ``card``: a `service.card.Card` as JSON.
 """
 
@@ -60,8 +60,8 @@ class Scores:
     ----------
     genres : float32 [shape=(n_windows, n_genres)]
         Rows sum to 1; columns as in `Card.genres`.
-    emotion : float32 [shape=(n_windows, 3)]
-        Columns as in `card.EMOTIONS`.
+    emotion : float32 [shape=(n_windows, n_emotions)]
+        Columns as in `Card.emotions`.
     """
 
     genres: NDArray[np.float32]
@@ -96,7 +96,7 @@ class Model:
             ) from error
         self.digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         skew = audio.skew(self.card.signature)
-        if self.card.front_end != audio.front_end() or skew > audio.SKEW_TOLERANCE:
+        if self.card.front_end != audio.front_end() or not skew <= audio.SKEW_TOLERANCE:
             raise ModelMismatchError(
                 f"{path.name} was trained with another front-end, {skew:.2g} dB away."
             )
@@ -123,7 +123,7 @@ class Model:
         scores = self.score(audio.log_mel(audio.reference_windows()))
         answer = np.concatenate([scores.genres[0], scores.emotion[0]])
         distance = float(np.abs(answer - self.card.reference_answer).max())
-        if distance > ANSWER_TOLERANCE:
+        if not distance <= ANSWER_TOLERANCE:  # nor if it is not a number
             raise ModelMismatchError(
                 f"{self.card.name} answers {distance:.2g} away from what it was exported with."
             )

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from training.corpus import CorpusError
+from training.corpus import SPLITS, CorpusError
 from training.evaluate import evaluate
 from training.export import ExportMismatchError, export
 from training.model_card import markdown_figures
@@ -54,9 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     command.set_defaults(command=_train)
 
-    command = commands.add_parser("evaluate", help="runs -> figures on the test recordings")
+    command = commands.add_parser("evaluate", help="runs -> figures, one table for all seeds")
     command.add_argument("prepared", type=Path)
     command.add_argument("runs", type=Path)
+    command.add_argument("--split", choices=SPLITS, default="test", help="valid is for choices")
     command.set_defaults(command=_evaluate)
 
     command = commands.add_parser("export", help="evaluated runs -> the best one as ONNX")
@@ -85,7 +86,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    print(markdown_figures(evaluate(Prepared(arguments.prepared), arguments.runs)))
+    prepared = Prepared(arguments.prepared)
+    print(markdown_figures(evaluate(prepared, arguments.runs, arguments.split)))
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -59,9 +59,9 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
     Parameters
     ----------
     folder : Path
-        With a manifest, `MANIFEST` names files, genres, groups and the split, and
-        `EMOTION_MANIFEST`, if there is one, the emotion labels. Otherwise each folder in it is a
-        genre and each folder in that an album.
+        With a manifest, `MANIFEST` names files, genres, groups and the split. Otherwise each
+        folder in it is a genre and each folder in that an album, and a track's id is its path.
+        `EMOTION_MANIFEST`, if there is one, has the emotion labels by ``clip_id``.
     seed : int
         Of the split of a plain folder. A manifest brings its own.
 
@@ -73,17 +73,19 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
     Raises
     ------
     CorpusError
-        If there is nothing to read, or a genre has too few albums to be split.
+        If no recording has a genre, or a genre has too few albums to be split.
     """
     tracks = _read_manifest(folder) if (folder / MANIFEST).exists() else _read_folder(folder, seed)
-    if not tracks:
-        raise CorpusError(f"{folder} holds neither {MANIFEST} nor genre/album/track files.")
+    emotion = {row["clip_id"]: _emotion(row) for row in _rows(folder / EMOTION_MANIFEST)}
+    tracks = [replace(track, emotion=emotion.get(track.id, {})) for track in tracks]
+    if not any(track.genre for track in tracks):
+        raise CorpusError(
+            f"{folder} holds neither a {MANIFEST} with genres nor genre/album/track files."
+        )
     return sorted(tracks, key=lambda track: track.id)
 
 
 def _read_manifest(folder: Path) -> list[Track]:
-    emotion_path = folder / EMOTION_MANIFEST
-    emotion = {row["clip_id"]: _emotion(row) for row in _rows(emotion_path)}
     return [
         Track(
             id=row["clip_id"],
@@ -91,7 +93,6 @@ def _read_manifest(folder: Path) -> list[Track]:
             group=row["artist_group"],
             split=_split(row["split"]),
             genre=row["genre"] or None,
-            emotion=emotion.get(row["clip_id"], {}),
         )
         for row in _rows(folder / MANIFEST)
     ]

@@ -1,4 +1,6 @@
-"""Measures trained models on the test part of the split, once for every seed.
+"""Measures trained models on one part of the split, once for every seed.
+
+Choices are made on validation; test is for the report.
 
 Conventions
 -----------
@@ -31,12 +33,13 @@ from tqdm import tqdm
 
 from service import audio
 from service.card import EMOTIONS, EmotionFigures, Figure, Figures, GenreFigures, GenreRow
+from training.corpus import Split
 from training.networks import FifteenNetwork
 from training.prepared import Prepared, Rows
 from training.train import HISTORY_FILE, Epoch, best_epoch, load
 
-FIGURES_FILE = "figures.json"
-CONFUSION_FILE = "confusion.png"
+FIGURES_FILE = "figures-{split}.json"
+CONFUSION_FILE = "confusion-{split}.png"
 SHIPPED_FILE = "shipped.txt"
 HEARD_SECONDS = (3, 5, 10, 15)
 FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
@@ -47,7 +50,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Answers:
-    """What one model says of the test recordings.
+    """What one model says of the recordings of one part of the split.
 
     Attributes
     ----------
@@ -57,7 +60,7 @@ class Answers:
         Probabilities float64 [shape=(n_windows, n_genres)], and the track of each.
     genres : float64 [shape=(n_clips, n_genres)]
     emotion : float64 [shape=(n_clips, 3)]
-        On the common scale.
+        On the common scale; NaN where the model has not learnt it.
     own_scale : float64 [shape=(n_clips, 3)]
         The same on the scale of each label's origin.
     heard : dict of int to float
@@ -97,7 +100,7 @@ def shipped_run(runs: Path) -> Path:
     return min(run_folders(runs), key=loss)
 
 
-def evaluate(prepared: Prepared, runs: Path) -> Figures:
+def evaluate(prepared: Prepared, runs: Path, split: Split = "test") -> Figures:
     """Measure every run of a folder, and write `FIGURES_FILE` and `CONFUSION_FILE` into it.
 
     Parameters
@@ -106,17 +109,19 @@ def evaluate(prepared: Prepared, runs: Path) -> Figures:
         What the runs were trained on.
     runs : Path
         Holds one folder for each seed.
+    split : str
+        Where it is measured.
     """
     shipped = shipped_run(runs)
     others = [run for run in run_folders(runs) if run != shipped]
     answers = [
-        _answers(prepared, load(prepared, run)[0])
+        _answers(prepared, load(prepared, run)[0], split)
         for run in tqdm([shipped, *others], desc="evaluate", unit="run")
     ]
     figures = Figures(genre=_genre(prepared, answers), emotion=_emotion(prepared, answers))
-    (runs / FIGURES_FILE).write_text(figures.model_dump_json(indent=1))
+    (runs / FIGURES_FILE.format(split=split)).write_text(figures.model_dump_json(indent=1))
     (runs / SHIPPED_FILE).write_text(f"{shipped.name}\n")
-    _picture_confusion(prepared, answers[0], runs / CONFUSION_FILE)
+    _picture_confusion(prepared, answers[0], runs / CONFUSION_FILE.format(split=split))
     return figures
 
 
@@ -127,13 +132,15 @@ def predict(model: FifteenNetwork, spectrograms: audio.Spectrograms) -> tuple[Fl
     return genres.double().numpy(), emotion.double().numpy()
 
 
-def _answers(prepared: Prepared, model: FifteenNetwork) -> Answers:
-    rows = prepared.rows("test")
+def _answers(prepared: Prepared, model: FifteenNetwork, split: Split) -> Answers:
+    rows = prepared.rows(split)
     batches = [
         predict(model, prepared.spectrograms(rows[i : i + BATCH]))
         for i in range(0, len(rows), BATCH)
     ]
-    genres, emotion = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    genres, learnt = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    emotion = np.full((len(rows), len(EMOTIONS)), np.nan)
+    emotion[:, [EMOTIONS.index(name) for name in model.emotions]] = learnt
     row_tracks = prepared.track_of[rows]
     tracks = np.unique(row_tracks)
     clip_emotion = _by_clip(emotion, row_tracks)
@@ -252,7 +259,7 @@ def _emotion(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]
         value = prepared.emotion[tracks, column]
         for code, origin in enumerate(prepared.origins):
             chosen = ~np.isnan(value) & (prepared.origin[tracks, column] == code)
-            if chosen.sum() < FEWEST_CLIPS:
+            if chosen.sum() < FEWEST_CLIPS or np.isnan(answers[0].emotion[0, column]):
                 continue
             ranks = [float(spearmanr(value[chosen], a.emotion[chosen, column])[0]) for a in answers]
             fits = [float(r2_score(value[chosen], a.own_scale[chosen, column])) for a in answers]

@@ -63,7 +63,7 @@ def export(prepared: Prepared, runs: Path, description: Path, folder: Path) -> P
         path = folder / exported.name
         path.write_bytes(exported.read_bytes())
     path.with_suffix(".md").write_text(markdown(card))
-    path.with_suffix(".png").write_bytes((runs / CONFUSION_FILE).read_bytes())
+    path.with_suffix(".png").write_bytes((runs / CONFUSION_FILE.format(split="test")).read_bytes())
     return path
 
 

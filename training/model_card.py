@@ -31,7 +31,7 @@ def build_card(
     description : Path
         TOML with what only a person can say: ``name``, ``version``, ``description``, ``licence``,
         ``network``, ``command``, ``data``, ``terms``, ``split``, ``limits``.
-    answer : float64 [shape=(n_genres + 3,)]
+    answer : float64 [shape=(n_genres + n_emotions,)]
         What the model answers to `audio.reference_windows`.
     """
     said = tomllib.loads(description.read_text())
@@ -43,6 +43,7 @@ def build_card(
         description=said["description"],
         licence=said["licence"],
         genres=prepared.genres,
+        emotions=model.emotions,
         network=Network(
             name=said["network"],
             parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -55,7 +56,7 @@ def build_card(
             command=said["command"],
         ),
         data=_data(prepared, said),
-        figures=Figures.model_validate_json((runs / FIGURES_FILE).read_text()),
+        figures=Figures.model_validate_json((runs / FIGURES_FILE.format(split="test")).read_text()),
         limits=said["limits"],
         front_end=audio.front_end(),
         signature=[round(float(level), 4) for level in audio.signature()],
@@ -94,6 +95,8 @@ def markdown(card: Card) -> str:
             f"Weights: {card.licence}. {card.data.terms}",
             "",
             *_network_and_data(card),
+            "",
+            "Measured on the test recordings, which no choice looked at.",
             "",
             markdown_figures(card.figures),
             "",
@@ -153,7 +156,7 @@ def markdown_figures(figures: Figures) -> str:
     seeds = "mean ± spread over the seeds"
     return "\n".join(
         [
-            "## Genre, on the test recordings",
+            "## Genre",
             "",
             *_table(["figure", "this model", seeds], overall),
             "",
@@ -161,7 +164,7 @@ def markdown_figures(figures: Figures) -> str:
             "",
             *_table(["seconds heard", "accuracy"], heard),
             "",
-            "## Emotion, on the test recordings",
+            "## Emotion",
             "",
             *_table(["scale", "labels", "recordings", "Spearman", seeds, "R2", seeds], emotion),
         ]

@@ -112,12 +112,19 @@ class FifteenNetwork(nn.Module):
     Parameters
     ----------
     networks : list of TaskNetwork
-        Together they have every task, each once.
+        Together they have the genre and any number of emotions, each task once.
+
+    Attributes
+    ----------
+    emotions : list of str
+        Those that the networks have learnt, in the order of `EMOTIONS`.
     """
 
     def __init__(self, networks: list[TaskNetwork]) -> None:
         super().__init__()
         self._networks = nn.ModuleList(networks)
+        learnt = sorted(column for network in networks for column in network.emotions)
+        self.emotions = [EMOTIONS[column] for column in learnt]
 
     def task_networks(self) -> list[TaskNetwork]:
         """Return the networks as they were given."""
@@ -134,15 +141,17 @@ class FifteenNetwork(nn.Module):
         -------
         genre_probabilities : float32 [shape=(n, n_genres)]
             Rows sum to 1.
-        emotion : float32 [shape=(n, len(EMOTIONS))]
-            In [0, 1]; columns as in `EMOTIONS`.
+        emotion : float32 [shape=(n, len(self.emotions))]
+            In [0, 1].
         """
         genre = torch.empty(0)
-        columns: dict[int, Tensor] = {}
+        columns: dict[int, Tensor] = {}  # by their place in EMOTIONS
         for network in self.task_networks():
             genre_logits, emotion_logits = network(log_mel)
             if genre_logits is not None:
                 genre = torch.softmax(genre_logits, dim=1)
             if emotion_logits is not None:
                 columns |= zip(network.emotions, emotion_logits.sigmoid().unbind(1), strict=True)
-        return genre, torch.stack([columns[i] for i in range(len(EMOTIONS))], dim=1)
+        if not columns:
+            return genre, log_mel[:, 0, :0]
+        return genre, torch.stack([columns[place] for place in sorted(columns)], dim=1)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from service.card import EMOTIONS
+from training.corpus import CorpusError, Split
 from training.networks import SHARING, FifteenNetwork, TaskNetwork
 from training.prepared import Prepared, Rows
 
@@ -65,7 +67,7 @@ def train(prepared: Prepared, config: Config, run: Path) -> FifteenNetwork:
         Its best state on validation, in evaluation mode.
     """
     networks, histories = [], {}
-    for tasks in SHARING[config.sharing]:
+    for tasks in task_groups(prepared, config.sharing):
         network, history = _train_tasks(prepared, tasks, config)
         networks.append(network)
         histories["+".join(tasks)] = [asdict(epoch) for epoch in history]
@@ -80,16 +82,28 @@ def train(prepared: Prepared, config: Config, run: Path) -> FifteenNetwork:
 def load(prepared: Prepared, run: Path) -> tuple[FifteenNetwork, Config]:
     """Read a recorded run back; the network in evaluation mode."""
     config = Config(**json.loads((run / CONFIG_FILE).read_text()))
-    networks = [_network(prepared, tasks) for tasks in SHARING[config.sharing]]
+    networks = [_network(prepared, tasks) for tasks in task_groups(prepared, config.sharing)]
     model = FifteenNetwork(networks)
     model.load_state_dict(torch.load(run / STATE_FILE, map_location="cpu", weights_only=True))
     return model.eval(), config
 
 
+def task_groups(prepared: Prepared, sharing: str) -> list[tuple[str, ...]]:
+    """Return the tasks of each network: those that share a trunk and that there are labels for."""
+    labels = prepared.emotion[_tracks(prepared, "train")]
+    missing = {name for i, name in enumerate(EMOTIONS) if np.isnan(labels[:, i]).all()}
+    groups = [tuple(task for task in group if task not in missing) for group in SHARING[sharing]]
+    return [group for group in groups if group]
+
+
+def _tracks(prepared: Prepared, split: Split) -> Rows:
+    """Return the tracks of one part of the split that have spectrograms."""
+    return np.unique(prepared.track_of[prepared.rows(split)])
+
+
 def _network(prepared: Prepared, tasks: tuple[str, ...]) -> TaskNetwork:
     counts = torch.zeros(len(prepared.origins), prepared.emotion.shape[1])
-    train_tracks = np.unique(prepared.track_of[prepared.rows("train")])
-    for track in train_tracks:
+    for track in _tracks(prepared, "train"):
         for column in np.flatnonzero(~np.isnan(prepared.emotion[track])):
             counts[prepared.origin[track, column], column] += 1
     return TaskNetwork(tasks, len(prepared.genres), counts)
@@ -107,6 +121,9 @@ def _train_tasks(
     loss = _Loss(prepared, network)
     train_rows = loss.labelled(prepared.rows("train"))
     valid_rows = loss.labelled(prepared.rows("valid"))
+    for split, rows in (("train", train_rows), ("valid", valid_rows)):
+        if len(rows) < 2:  # batch norm cannot train on one
+            raise CorpusError(f"There is nothing in {split} to learn {', '.join(tasks)} from.")
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
     history: list[Epoch] = []
@@ -157,8 +174,8 @@ class _Loss:
         self.network = network
         self._emotion = prepared.emotion[:, network.emotions]
         self._origin = prepared.origin[:, network.emotions]
-        train_tracks = np.unique(prepared.track_of[prepared.rows("train")])
-        self._variance = torch.tensor(np.nanvar(self._emotion[train_tracks], axis=0)).to(device())
+        labels = self._emotion[_tracks(prepared, "train")]
+        self._variance = torch.tensor(np.nanvar(labels, axis=0)).to(device())
 
     def labelled(self, rows: Rows) -> Rows:
         """Return those rows that have a label for one of the network's tasks."""

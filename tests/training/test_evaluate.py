@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from service.card import Figures
-from training.evaluate import evaluate, run_folders, shipped_run
+from training.evaluate import run_folders, shipped_run
 from training.train import Config, train
 
 
 def test_figures_are_those_of_the_shipped_run_with_the_spread_of_all(prepared, runs):
-    figures = Figures.model_validate_json((runs / "figures.json").read_text())
+    figures = Figures.model_validate_json((runs / "figures-test.json").read_text())
     assert figures.genre.clip_accuracy.seeds == 2
     assert {row.genre for row in figures.genre.per_genre} == set(prepared.genres)
     assert sum(row.clips for row in figures.genre.per_genre) == 12
@@ -15,20 +15,20 @@ def test_figures_are_those_of_the_shipped_run_with_the_spread_of_all(prepared, r
 
 
 def test_macro_f1_is_the_mean_of_the_table(runs):
-    genre = Figures.model_validate_json((runs / "figures.json").read_text()).genre
+    genre = Figures.model_validate_json((runs / "figures-test.json").read_text()).genre
     mean = np.mean([row.f1 for row in genre.per_genre])
     assert genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
 
 
 def test_an_origin_with_few_clips_has_no_figures(runs):
-    figures = Figures.model_validate_json((runs / "figures.json").read_text())
+    figures = Figures.model_validate_json((runs / "figures-test.json").read_text())
     assert [(row.emotion, row.origin, row.clips) for row in figures.emotion] == [
         ("danceability", "measured", 12)
     ]
 
 
 def test_the_confusion_matrix_is_drawn(runs):
-    assert (runs / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert (runs / "confusion-test.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_lowest_loss_on_validation_ships(prepared, tmp_path):
