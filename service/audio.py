@@ -16,6 +16,7 @@ import io
 import wave
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 
 import av
@@ -30,6 +31,7 @@ MIN_SECONDS = 3  # a shorter recording is refused, a shorter remainder is left o
 MAX_SECONDS = 600  # decoding stops here: 21 MiB of Opus can hold ten hours
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
 MAX_CHANNELS = 8
+MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
 
 N_FFT = 2_048  # samples, 93 ms
 HOP = 1_225  # samples: 18 frames a second exactly
@@ -79,7 +81,7 @@ class NoAudioStreamError(AudioError):
 
 
 class UnsupportedAudioError(AudioError):
-    """The sound has a sample rate or a number of channels outside the limits."""
+    """The sound has a sample rate, channels or samples outside the limits."""
 
 
 class ClipTooShortError(AudioError):
@@ -139,8 +141,8 @@ def decode(data: bytes) -> Recording:
     NoAudioStreamError
         If the container holds no audio stream.
     UnsupportedAudioError
-        If there are more than `MAX_CHANNELS` channels, or the sample rate is not within
-        `MIN_RATE` and `MAX_RATE`.
+        If there are more than `MAX_CHANNELS` channels, the sample rate is not within
+        `MIN_RATE` and `MAX_RATE`, or the samples are 64-bit integers.
     """
     try:
         with av.open(
@@ -161,13 +163,13 @@ def _read(container: av.container.InputContainer, stream: av.AudioStream) -> Rec
     """Decode a stream up to `MAX_SECONDS`."""
     pieces: list[Waveform] = []
     first: av.AudioFrame | None = None
-    seconds = 0.0
+    seconds = Fraction(0)  # exact: a recording of MAX_SECONDS is not cut short
     resampler = _Resampler()
     for frame in _frames(container, stream):
         _check(frame)
         first = first or frame
         pieces.append(resampler.push(_mono(frame), frame.sample_rate))
-        seconds += frame.samples / frame.sample_rate
+        seconds += Fraction(frame.samples, frame.sample_rate)
         if seconds > MAX_SECONDS:
             break
     if first is None:
@@ -179,7 +181,7 @@ def _read(container: av.container.InputContainer, stream: av.AudioStream) -> Rec
         codec=stream.codec_context.codec.canonical_name,
         sample_rate=first.sample_rate,
         channels=first.layout.nb_channels,
-        duration_seconds=min(seconds, MAX_SECONDS),
+        duration_seconds=min(float(seconds), MAX_SECONDS),
         truncated=seconds > MAX_SECONDS,
     )
 
@@ -187,17 +189,20 @@ def _read(container: av.container.InputContainer, stream: av.AudioStream) -> Rec
 def _frames(
     container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[av.AudioFrame]:
-    """Yield what can be decoded, in order."""
+    """Yield what can be decoded, in order, up to `MAX_DAMAGED` packets that cannot."""
     packets = container.demux(stream)
-    while True:
+    damaged = 0
+    while damaged < MAX_DAMAGED:
         try:
             packet = next(packets)
         except (StopIteration, av.FFmpegError):
             return
         try:
-            yield from (frame for frame in packet.decode() if isinstance(frame, av.AudioFrame))
+            frames = packet.decode()
         except av.FFmpegError:
-            continue
+            frames = []
+        damaged += not frames
+        yield from (frame for frame in frames if isinstance(frame, av.AudioFrame))
 
 
 def _check(frame: av.AudioFrame) -> None:
@@ -210,6 +215,8 @@ def _check(frame: av.AudioFrame) -> None:
         raise UnsupportedAudioError(
             f"There are {frame.layout.nb_channels} channels; send 1 to {MAX_CHANNELS}."
         )
+    if frame.format.name in ("s64", "s64p"):  # PyAV has no array of it, nor has anyone a use
+        raise UnsupportedAudioError("The samples are 64-bit integers; send 32 bits or fewer.")
 
 
 def _mono(frame: av.AudioFrame) -> Waveform:
@@ -232,7 +239,7 @@ def _mono(frame: av.AudioFrame) -> Waveform:
 
 
 class _Resampler:
-    """Brings blocks of any rate to `SAMPLE_RATE`; the rate may change midway, as in chained Ogg.
+    """Brings blocks of any rate to `SAMPLE_RATE`; the rate may change midway, as in joined MP3s.
 
     Streaming, so that ten minutes of 192 kHz never lie in memory at that rate.
     """

@@ -17,10 +17,14 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import (
     Fail,
+    InvalidArgument,
     InvalidGraph,
     InvalidProtobuf,
     NoModel,
     NoSuchFile,
+)
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    NotImplemented as UnknownOperator,
 )
 from pydantic import ValidationError
 
@@ -33,7 +37,15 @@ INPUT = "log_mel"
 OUTPUTS = ("genre_probabilities", "emotion")
 CARD_KEY = "card"
 
-_UNREADABLE = (Fail, InvalidGraph, InvalidProtobuf, NoModel, NoSuchFile)
+_UNREADABLE = (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoModel,
+    NoSuchFile,
+    UnknownOperator,
+)
 
 
 class ModelError(RuntimeError):
@@ -79,7 +91,7 @@ class Model:
     Raises
     ------
     UnreadableModelError
-        If the file is missing, is no ONNX model or has no valid card.
+        If the file is missing, is no ONNX model, or has no card that fits it.
     ModelMismatchError
         If its front-end is not that of `service.audio` as installed here.
     """
@@ -94,11 +106,19 @@ class Model:
             raise UnreadableModelError(
                 f"{path.name} is not a model of Fifteen: {type(error).__name__}."
             ) from error
+        self._check(path.name)
         self.digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    def _check(self, name: str) -> None:
+        """Hold the card against the file and against the front-end installed here."""
+        widths = {output.name: output.shape[-1] for output in self._session.get_outputs()}
+        expected = (len(self.card.genres), len(self.card.emotions))
+        if widths != dict(zip(OUTPUTS, expected, strict=True)):
+            raise UnreadableModelError(f"{name} gives {widths}, unlike its card says.")
         skew = audio.skew(self.card.signature)
         if self.card.front_end != audio.front_end() or not skew <= audio.SKEW_TOLERANCE:
             raise ModelMismatchError(
-                f"{path.name} was trained with another front-end, {skew:.2g} dB away."
+                f"{name} was trained with another front-end, {skew:.2g} dB away."
             )
 
     def score(self, spectrograms: audio.Spectrograms) -> Scores:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import problems
+from service.schemas import ANALYSIS
 from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,7 @@ def test_the_example_answers_as_printed(server):
         [*command.split(), "--silent"], cwd=ROOT, capture_output=True, check=True, text=True
     ).stdout
     printed = json.loads(re.search(r"```json\n(.*?)```", README, re.DOTALL)[1])
+    assert printed == ANALYSIS
     answer = json.loads(output)
     assert list(answer) == list(printed)
     for member in ("genre", "audio", "model"):

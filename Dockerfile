@@ -1,0 +1,35 @@
+# The service and nothing else: no torch, no training, no tests, no compiler.
+ARG BASE_IMAGE=python:3.12-slim
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /build
+RUN python -m venv --without-pip /opt/venv
+# First the dependencies, with a stub of the package: this layer changes only with them.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY service/__init__.py service/
+RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt .
+# librosa declares packages for functions that are never called here. scikit-learn can just go.
+# numba decorates functions while librosa is imported: on a read-only root that fails, for want of
+# a cache, and elsewhere the first import compiles for 14 s. Decorators that do nothing serve; that
+# the spectrograms are the same is proved at every start, by audio.signature.
+RUN pip --python /opt/venv/bin/python uninstall --yes scikit-learn numba llvmlite \
+ && find /opt/venv -depth -type d -name tests -exec rm -r {} + \
+ && printf '%s\n' \
+      'def _plain(*_, **__):' \
+      '    return lambda function: function' \
+      'jit = vectorize = guvectorize = stencil = _plain' \
+      > "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/numba.py"
+COPY service service
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --force-reinstall .
+
+FROM ${BASE_IMAGE}
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    FIFTEEN_HOST=0.0.0.0
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.getenv('FIFTEEN_PORT', '8000')}/readyz\", timeout=4)"]
+CMD ["python", "-m", "service"]

@@ -1,0 +1,179 @@
+"""The public answers, as they appear in JSON and in the OpenAPI document.
+
+Conventions
+-----------
+* A probability and an emotion are in [0, 1].
+* The unit of a number ends its name: ``_seconds``, ``_ms``, ``_dbfs``, ``_bytes``; a sample rate
+  is in hertz.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from service.card import Card, Share
+
+
+class Answer(BaseModel):
+    """Base of the public answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+Digest = Annotated[
+    str,
+    Field(
+        description="SHA-256 of the model file: what it answers changes only if this does.",
+        examples=["sha256:6a1c5b0d0f0e5a4c3b2a19080706050403020100ffeeddccbbaa998877665544"],
+    ),
+]
+
+
+class GenreProbability(Answer):
+    """How probable one genre is."""
+
+    genre: str = Field(examples=["house"])
+    probability: Share = Field(examples=[0.64])
+
+
+class AudioFacts(Answer):
+    """What was found in the upload."""
+
+    container: str = Field(description="Container format.", examples=["webm"])
+    codec: str = Field(description="Codec, as FFmpeg names it.", examples=["opus"])
+    sample_rate: int = Field(description="Hz, as encoded.", examples=[48_000])
+    channels: int = Field(description="As encoded; they are averaged.", examples=[1])
+    duration_seconds: float = Field(description="Of what was decoded.", examples=[15.02])
+    analysed_seconds: float = Field(
+        description="What the answer is about: the sound in whole windows of 15 s.", examples=[15.0]
+    )
+    truncated: bool = Field(description="Whether the recording went on after that.")
+    peak_dbfs: float = Field(description="Level of the loudest sample, dBFS.", examples=[-6.0])
+    rms_dbfs: float = Field(
+        description="Level of the whole recording, dBFS; -120 for silence.", examples=[-18.4]
+    )
+
+
+class ModelName(Answer):
+    """Which model answered."""
+
+    name: str = Field(examples=["seed"])
+    version: str = Field(examples=["1"])
+    digest: Digest
+
+
+class Timings(Answer):
+    """Where the time went, in milliseconds."""
+
+    decode_ms: float = Field(description="Decoding, down-mix and resampling.", examples=[41.3])
+    spectrogram_ms: float = Field(description="Windows and spectrograms.", examples=[11.9])
+    inference_ms: float = Field(description="The network, all windows as one batch.", examples=[3])
+
+
+ANALYSIS: JsonDict = json.loads(Path(__file__).with_name("example.json").read_text())
+"""The answer to ``tests/clip.m4a``, for the documentation; the README prints it, too."""
+
+
+class Analysis(Answer):
+    """What a model hears in a recording, averaged over its windows of 15 s.
+
+    An emotion is null if the model has not learnt it.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANALYSIS]})
+
+    genre: str = Field(description="The most probable genre.", examples=["house"])
+    genres: list[GenreProbability] = Field(
+        description="Every genre, the most probable first; the probabilities sum to 1."
+    )
+    valence: Share | None = Field(
+        None, description="From sad or angry, 0, to cheerful, 1.", examples=[0.71]
+    )
+    energy: Share | None = Field(None, description="From calm, 0, to intense, 1.", examples=[0.66])
+    danceability: Share | None = Field(
+        None, description="How well one can dance to it.", examples=[0.83]
+    )
+    audio: AudioFacts
+    model: ModelName
+    timings: Timings
+
+
+class Health(Answer):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(Answer):
+    """Models are verified, decoders proved."""
+
+    status: Literal["ready"] = "ready"
+
+
+class ModelSummary(ModelName):
+    """A model in a list."""
+
+    description: str = Field(description="What the model is, in a sentence or two.")
+    genres: list[str] = Field(description="The genres that it tells apart.")
+    default: bool = Field(description="Whether it answers where no model is asked for.")
+
+
+class ModelList(Answer):
+    """The installed models, by name."""
+
+    models: list[ModelSummary]
+
+
+class ModelCard(Card):
+    """A model's card and the digest of the file that holds it."""
+
+    digest: Digest
+
+
+class Limits(Answer):
+    """What is accepted, in numbers."""
+
+    min_seconds: float = Field(description="Shortest recording.", examples=[3])
+    max_seconds: float = Field(
+        description="Where decoding stops: what follows is left out.", examples=[600]
+    )
+    min_sample_rate: int = Field(description="Hz.", examples=[8_000])
+    max_sample_rate: int = Field(description="Hz.", examples=[192_000])
+    max_channels: int = Field(examples=[8])
+    max_upload_bytes: int = Field(description="Largest request body.", examples=[33_554_432])
+
+
+class Accepted(Answer):
+    """What is accepted, by name."""
+
+    containers: list[str] = Field(
+        description="Recognised by their content.", examples=[["wav", "mp3", "webm"]]
+    )
+    media_types: list[str] = Field(
+        description="For the Content-Type of a request.",
+        examples=[["multipart/form-data", "audio/*"]],
+    )
+
+
+class Problem(Answer):
+    """Why a request failed; RFC 9457, ``application/problem+json``.
+
+    `limits` and `accepted` are members only where they help.
+    """
+
+    type: str = Field(
+        description="What went wrong, for programs: it stays when wording changes.",
+        examples=["urn:problem-type:fifteen:clip-too-short"],
+    )
+    title: str = Field(description="The type in words.", examples=["Clip too short"])
+    status: int = Field(description="HTTP status.", examples=[422])
+    detail: str = Field(
+        description="What went wrong this time, for people.",
+        examples=["Send at least 3 s of audio; this is 1.2 s."],
+    )
+    instance: str | None = Field(None, description="Path of the request.", examples=["/v1/analyze"])
+    limits: Limits | None = Field(None, description="What would have been accepted.")
+    accepted: Accepted | None = Field(None, description="What would have been accepted.")

@@ -1,0 +1,50 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.model import load_models
+from service.settings import MODELS, Settings
+from tests import signals
+from tests.server import Server
+
+CLIP_SECONDS, CLIP_RATE = 5, 48_000
+
+
+@pytest.fixture(scope="session")
+def clips():
+    """A groove of `CLIP_SECONDS` in every encoding, by name."""
+    groove = signals.groove(CLIP_SECONDS, CLIP_RATE)
+    return {
+        name: signals.encode(groove, CLIP_RATE, name) for name in (*signals.ENCODINGS, "vorbis")
+    }
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The shipped model."""
+    return load_models(MODELS)["seed"]
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A client of the application in this process, which is ready."""
+    app = create_app(Settings())
+    with TestClient(app) as client:
+        app.state.warming.result()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def process():
+    """The service as a process, which is ready."""
+    process = Server()
+    process.wait_until_ready()
+    yield process
+    process.stop()
+    assert "Traceback" not in process.log
+
+
+@pytest.fixture(scope="session")
+def server(process):
+    """Its address."""
+    return process.url

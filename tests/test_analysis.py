@@ -1,0 +1,137 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from service import analysis, audio
+from service.analysis import ProbeError, analyse, warm_up
+from service.model import Model, ModelMismatchError
+from service.settings import MODELS
+from tests import signals
+from tests.conftest import CLIP_RATE, CLIP_SECONDS
+
+
+def long_wav(seconds):
+    """A WAV whose every 15 s sound different."""
+    parts = [
+        signals.groove(15, audio.SAMPLE_RATE, bpm=80 + 30 * number, seed=number)
+        for number in range(int(seconds // 15) + 1)
+    ]
+    return signals.wav(
+        np.concatenate(parts)[: round(seconds * audio.SAMPLE_RATE)], audio.SAMPLE_RATE
+    )
+
+
+class TestAnalyse:
+    def test_genres_are_ranked_and_sum_to_one(self, clips, model):
+        answer = analyse(clips["webm"], model)
+        probabilities = [genre.probability for genre in answer.genres]
+        assert sum(probabilities) == pytest.approx(1, abs=1e-6)
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sorted(genre.genre for genre in answer.genres) == sorted(model.card.genres)
+        assert answer.genre == answer.genres[0].genre
+
+    def test_the_answer_is_the_models(self, model):
+        data = long_wav(15)
+        answer = analyse(data, model)
+        scores = model.score(audio.log_mel(audio.windows(audio.decode(data).waveform)))
+        expected = dict(zip(model.card.genres, scores.genres[0].tolist(), strict=True))
+        got = {genre.genre: genre.probability for genre in answer.genres}
+        assert got == pytest.approx(expected, abs=1e-6)
+        emotions = [getattr(answer, name) for name in model.card.emotions]
+        assert emotions == pytest.approx(scores.emotion[0].tolist(), abs=1e-4)
+
+    def test_a_long_recording_is_the_mean_over_its_windows(self, model):
+        data = long_wav(50)
+        answer = analyse(data, model)
+        scores = model.score(audio.log_mel(audio.windows(audio.decode(data).waveform)))
+        assert len(scores.genres) == 4
+        expected = dict(zip(model.card.genres, scores.genres.mean(axis=0).tolist(), strict=True))
+        got = {genre.genre: genre.probability for genre in answer.genres}
+        assert got == pytest.approx(expected, abs=1e-6)
+        assert answer.valence == pytest.approx(scores.emotion[:, 0].mean(), abs=1e-4)
+
+    def test_the_gain_has_no_part_in_it(self, model):
+        answers = [
+            analyse(signals.wav(gain * signals.groove(6, CLIP_RATE), CLIP_RATE), model)
+            for gain in (1, 0.1)
+        ]
+        loud, quiet = ([genre.probability for genre in answer.genres] for answer in answers)
+        assert loud == pytest.approx(quiet, abs=0.01)
+        assert answers[0].audio.peak_dbfs - answers[1].audio.peak_dbfs == pytest.approx(20, abs=0.1)
+
+    def test_facts_of_the_audio(self, clips, model):
+        facts = analyse(clips["m4a"], model).audio
+        assert (facts.container, facts.codec) == ("mp4", "aac")
+        assert (facts.sample_rate, facts.channels) == (CLIP_RATE, 1)
+        assert facts.duration_seconds == pytest.approx(CLIP_SECONDS, abs=0.08)
+        assert facts.analysed_seconds == pytest.approx(facts.duration_seconds, abs=0.01)
+        assert facts.rms_dbfs < facts.peak_dbfs == pytest.approx(-6, abs=2)
+        assert not facts.truncated
+
+    def test_a_remainder_below_three_seconds_is_not_analysed(self, model):
+        facts = analyse(long_wav(17), model).audio
+        assert (facts.duration_seconds, facts.analysed_seconds) == (17, 15)
+
+    def test_digital_silence_has_an_answer(self, model):
+        answer = analyse(signals.wav(np.zeros(4 * CLIP_RATE, np.float32), CLIP_RATE), model)
+        assert answer.audio.peak_dbfs == audio.SILENT_DBFS
+        assert sum(genre.probability for genre in answer.genres) == pytest.approx(1, abs=1e-6)
+
+    def test_the_model_is_named(self, clips, model):
+        named = analyse(clips["mp3"], model).model
+        assert (named.name, named.version) == (model.card.name, model.card.version)
+        assert named.digest == model.digest
+
+    def test_stages_are_timed(self, clips, model, monkeypatch):
+        clock = itertools.accumulate([0, 0.04, 0.01, 0.002])
+        monkeypatch.setattr(analysis, "perf_counter", lambda: next(clock))
+        timings = analyse(clips["mp3"], model).timings
+        assert timings.model_dump() == {"decode_ms": 40, "spectrogram_ms": 10, "inference_ms": 2}
+
+    @pytest.mark.parametrize(
+        ("data", "error"),
+        [
+            (b"", audio.NotAudioError),
+            (signals.wav(signals.sine(2.9), audio.SAMPLE_RATE), audio.ClipTooShortError),
+            (signals.wav(signals.sine(1), 4_000), audio.UnsupportedAudioError),
+        ],
+    )
+    def test_what_cannot_be_analysed_is_refused(self, model, data, error):
+        with pytest.raises(error):
+            analyse(data, model)
+
+
+class TestWarmUp:
+    def test_the_installation_works(self, model):
+        warm_up([model])
+
+    @pytest.mark.parametrize(
+        ("name", "codec"), [("probe.webm", ("webm", "opus")), ("probe.m4a", ("mp4", "aac"))]
+    )
+    def test_probes_are_what_phones_send(self, name, codec):
+        recording = audio.decode((analysis.PROBES / name).read_bytes())
+        assert (recording.container, recording.codec) == codec
+        assert recording.duration_seconds == pytest.approx(3, abs=0.1)
+        assert audio.levels(recording.waveform)[1] > -30
+
+    @pytest.mark.parametrize("broken", ["probe.webm", "probe.m4a"])
+    def test_a_decoder_that_fails_is_noticed(self, model, monkeypatch, tmp_path, broken):
+        for probe in analysis.PROBES.iterdir():
+            content = b"?" if probe.name == broken else probe.read_bytes()
+            (tmp_path / probe.name).write_bytes(content)
+        monkeypatch.setattr(analysis, "PROBES", tmp_path)
+        with pytest.raises(ProbeError, match=f"{broken} cannot be decoded"):
+            warm_up([model])
+
+    def test_missing_probes_are_noticed(self, model, monkeypatch, tmp_path):
+        monkeypatch.setattr(analysis, "PROBES", tmp_path)
+        with pytest.raises(ProbeError):
+            warm_up([model])
+
+    def test_a_model_that_answers_otherwise_is_noticed(self):
+        model = Model(MODELS / "seed.onnx")
+        answer = [1 - value for value in model.card.reference_answer]
+        model.card = model.card.model_copy(update={"reference_answer": answer})
+        with pytest.raises(ModelMismatchError):
+            warm_up([model])

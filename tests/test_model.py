@@ -1,0 +1,162 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from service import audio
+from service.model import (
+    Model,
+    ModelMismatchError,
+    UnreadableModelError,
+    load_models,
+)
+from service.settings import MODELS
+from tests import signals
+
+SHIPPED = MODELS / "seed.onnx"
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A copy of the shipped model with some bytes, which it must have, replaced by others."""
+
+    def change(old: bytes, new: bytes):
+        content = SHIPPED.read_bytes()
+        assert len(old) == len(new)  # lengths inside the file stay right
+        assert old in content
+        path = tmp_path / "changed.onnx"
+        path.write_bytes(content.replace(old, new))
+        return path
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def spectrograms():
+    seeds = range(5)
+    return audio.log_mel(
+        np.stack([signals.groove(15, audio.SAMPLE_RATE, 90 + 20 * seed, seed) for seed in seeds])
+    )
+
+
+class TestScore:
+    def test_scores_are_probabilities_and_shares(self, model, spectrograms):
+        scores = model.score(spectrograms)
+        assert scores.genres.shape == (5, len(model.card.genres))
+        assert np.allclose(scores.genres.sum(axis=1), 1, atol=1e-5)
+        assert scores.emotion.shape == (5, len(model.card.emotions))
+        for values in (scores.genres, scores.emotion):
+            assert values.dtype == np.float32
+            assert ((values >= 0) & (values <= 1)).all()
+
+    def test_a_window_is_alone_in_its_batch(self, model, spectrograms):
+        together = model.score(spectrograms)
+        alone = [model.score(spectrogram[None]) for spectrogram in spectrograms]
+        assert np.allclose(together.genres, [one.genres[0] for one in alone], atol=1e-5)
+        assert np.allclose(together.emotion, [one.emotion[0] for one in alone], atol=1e-5)
+
+    def test_silence_has_scores(self, model):
+        scores = model.score(audio.log_mel(np.zeros((1, audio.N_SAMPLES), np.float32)))
+        assert np.isfinite(scores.genres).all()
+        assert np.isfinite(scores.emotion).all()
+
+
+class TestVerify:
+    def test_the_shipped_model_answers_as_exported(self, model):
+        model.verify()
+
+    def test_the_reference_answer_is_complete(self, model):
+        assert len(model.card.reference_answer) == len(model.card.genres) + len(model.card.emotions)
+
+    @pytest.mark.parametrize("value", [0.5, float("nan")])
+    def test_another_answer_is_refused(self, value):
+        model = Model(SHIPPED)
+        answer = [value, *model.card.reference_answer[1:]]
+        model.card = model.card.model_copy(update={"reference_answer": answer})
+        with pytest.raises(ModelMismatchError, match="seed answers"):
+            model.verify()
+
+
+class TestLoading:
+    def test_a_missing_file_is_refused(self, tmp_path):
+        with pytest.raises(UnreadableModelError, match=r"missing\.onnx"):
+            Model(tmp_path / "missing.onnx")
+
+    @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+    def test_a_truncated_file_is_refused(self, tmp_path, share):
+        content = SHIPPED.read_bytes()
+        (tmp_path / "short.onnx").write_bytes(content[: int(share * len(content))])
+        with pytest.raises(UnreadableModelError, match=r"short.onnx is not a model"):
+            Model(tmp_path / "short.onnx")
+
+    @pytest.mark.parametrize("content", [b"\0", b"not a model", b"\x08\x0a" * 50])
+    def test_what_is_no_onnx_is_refused(self, tmp_path, content):
+        (tmp_path / "other.onnx").write_bytes(content)
+        with pytest.raises(UnreadableModelError):
+            Model(tmp_path / "other.onnx")
+
+    def test_a_model_without_card_is_refused(self, changed):
+        with pytest.raises(UnreadableModelError, match="KeyError"):
+            Model(changed(b"\x0a\x04card", b"\x0a\x04cord"))
+
+    def test_an_invalid_card_is_refused(self, changed):
+        with pytest.raises(UnreadableModelError, match="ValidationError"):
+            Model(changed(b'"licence":', b'"license":'))
+
+    def test_a_card_that_does_not_fit_its_file_is_refused(self, changed):
+        two = b'"emotions":["valence","energy"]'
+        three = b'"emotions":["valence","energy","danceability"]'
+        with pytest.raises(UnreadableModelError, match="unlike its card"):
+            Model(changed(three, two.ljust(len(three))))
+
+    def test_other_front_end_numbers_are_refused(self, changed):
+        with pytest.raises(ModelMismatchError, match="another front-end"):
+            Model(changed(b'"span_db":80', b'"span_db":81'))
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("SPAN_DB", 79.9), ("HOP", 1_200), ("F_MIN", 25.0), ("N_MELS", 128)]
+    )
+    def test_another_front_end_is_refused(self, monkeypatch, name, value):
+        audio._mel_filters.cache_clear()
+        monkeypatch.setattr(audio, name, value)
+        with pytest.raises(ModelMismatchError, match="dB away"):
+            Model(SHIPPED)
+        audio._mel_filters.cache_clear()
+
+    def test_a_changed_transform_is_refused_by_its_signature(self, monkeypatch):
+        mono = audio._mono
+        monkeypatch.setattr(audio, "_mono", lambda frame: np.abs(mono(frame)) ** 0.9)
+        with pytest.raises(ModelMismatchError, match="dB away"):
+            Model(SHIPPED)
+
+    def test_a_signature_that_is_no_number_is_refused(self, monkeypatch):
+        monkeypatch.setattr(audio, "skew", lambda _: float("nan"))
+        with pytest.raises(ModelMismatchError):
+            Model(SHIPPED)
+
+    def test_the_digest_is_of_the_file(self, model, changed):
+        other = Model(changed(b'"version":"1"', b'"version":"2"'))
+        assert model.digest.startswith("sha256:")
+        assert len(model.digest) == len("sha256:") + 64
+        assert other.digest != model.digest
+
+
+class TestFolder:
+    def test_models_are_found_by_name(self):
+        assert "seed" in load_models(MODELS)
+
+    def test_an_empty_folder_is_refused(self, tmp_path):
+        with pytest.raises(UnreadableModelError, match="no model"):
+            load_models(tmp_path)
+
+    def test_two_models_of_one_name_are_refused(self, tmp_path):
+        for name in ("a.onnx", "b.onnx"):
+            shutil.copy(SHIPPED, tmp_path / name)
+        with pytest.raises(UnreadableModelError, match="Two files"):
+            load_models(tmp_path)
+
+    def test_one_bad_model_refuses_the_folder(self, tmp_path):
+        shutil.copy(SHIPPED, tmp_path)
+        (tmp_path / "bad.onnx").write_bytes(b"bad")
+        with pytest.raises(UnreadableModelError, match=r"bad\.onnx"):
+            load_models(tmp_path)
