@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
 
-.PHONY: serve test check train clean
+.PHONY: serve test check train example clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -38,6 +38,10 @@ $(TRAINING_VENV)/.all: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(TRAINING_VENV)
 	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[training,test,check]"
 	touch $@
+
+# The answer that the README and the OpenAPI document show, after a change of the model.
+example: $(FIFTEEN_VENV)/.serve
+	$(FIFTEEN_VENV)/bin/python -m tests.example
 
 clean:
 	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

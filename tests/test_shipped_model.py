@@ -62,19 +62,32 @@ def test_the_accuracy_is_the_one_on_the_card(model, test_clips):
         answer = analyse((CORPUS / clip["file"]).read_bytes(), model)
         right += answer.genre == clip["genre"]
     stated = model.card.figures.genre.clip_accuracy.value
-    # Training removes silences and the service does not: a clip or two may differ.
-    assert right / len(test_clips) == pytest.approx(stated, abs=2.5 / len(test_clips))
+    assert right / len(test_clips) == pytest.approx(stated, abs=1e-3)
 
 
-def test_no_container_changes_the_answer(model, test_clips):
-    for genre in ("classical", "jazz", "metal", "rap"):
+LOSSLESS = ("wav", "aiff", "flac")
+LOSSY = ("mp3", "opus", "webm", "m4a")
+
+
+def test_seven_containers_give_one_answer(model, test_clips):
+    """On the first test clip of each genre; how far a codec moves an answer is printed."""
+    moves, agree = [], 0
+    for genre in model.card.genres:
         clip = next(row for row in test_clips if row["genre"] == genre)
         waveform = audio.decode((CORPUS / clip["file"]).read_bytes()).waveform[: audio.N_SAMPLES]
         at_48_khz = soxr.resample(waveform, audio.SAMPLE_RATE, OPUS_RATE).clip(-1, 1)
-        expected = analyse(signals.wav(at_48_khz, OPUS_RATE), model)
-        probabilities = {each.genre: each.probability for each in expected.genres}
-        for encoding in signals.ENCODINGS:
-            answer = analyse(signals.encode(at_48_khz, OPUS_RATE, encoding), model)
-            assert answer.genre == expected.genre, encoding
-            for each in answer.genres:
-                assert each.probability == pytest.approx(probabilities[each.genre], abs=0.05)
+        answers = {
+            name: analyse(signals.encode(at_48_khz, OPUS_RATE, name), model)
+            for name in (*LOSSLESS, *LOSSY)
+        }
+        expected = {each.genre: each.probability for each in answers["wav"].genres}
+        of_clip = {
+            name: max(abs(each.probability - expected[each.genre]) for each in answer.genres)
+            for name, answer in answers.items()
+        }
+        print(clip["clip_id"], answers["wav"].genre, {n: round(m, 3) for n, m in of_clip.items()})
+        assert all(of_clip[name] < 1e-3 for name in LOSSLESS)
+        moves += [of_clip[name] for name in LOSSY]
+        agree += sum(answers[name].genre == answers["wav"].genre for name in LOSSY)
+    assert agree >= 0.9 * len(moves)
+    assert np.median(moves) < 0.05

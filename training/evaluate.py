@@ -4,6 +4,8 @@ Choices are made on validation; test is for the report.
 
 Conventions
 -----------
+* Recordings are heard as the service hears them: decoded and cut into windows by `service.audio`,
+  their silences left in.
 * By *window*: each 15 s window is a case. By *clip*: each recording is one, its windows' answers
   averaged, as the service averages them.
 * The model that ships is the one of the lowest loss on validation; the others give the spread.
@@ -43,7 +45,6 @@ CONFUSION_FILE = "confusion-{split}.png"
 SHIPPED_FILE = "shipped.txt"
 HEARD_SECONDS = (3, 5, 10, 15)
 FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
-BATCH = 64
 
 Floats = NDArray[np.float64]
 
@@ -63,8 +64,6 @@ class Answers:
         On the common scale; NaN where the model has not learnt it.
     own_scale : float64 [shape=(n_clips, 3)]
         The same on the scale of each label's origin.
-    heard : dict of int to float
-        Accuracy by seconds heard, of the clips with a genre.
     """
 
     tracks: Rows
@@ -73,7 +72,6 @@ class Answers:
     genres: Floats
     emotion: Floats
     own_scale: Floats
-    heard: dict[int, float]
 
 
 def run_folders(runs: Path) -> list[Path]:
@@ -114,11 +112,11 @@ def evaluate(prepared: Prepared, runs: Path, split: Split = "test") -> Figures:
     """
     shipped = shipped_run(runs)
     others = [run for run in run_folders(runs) if run != shipped]
-    answers = [
-        _answers(prepared, load(prepared, run)[0], split)
-        for run in tqdm([shipped, *others], desc="evaluate", unit="run")
-    ]
-    figures = Figures(genre=_genre(prepared, answers), emotion=_emotion(prepared, answers))
+    models = [load(prepared, run)[0] for run in (shipped, *others)]
+    tracks = np.unique(prepared.track_of[prepared.rows(split)])
+    answers = _answers(prepared, models, tracks)
+    heard = _accuracy_by_seconds(prepared, models[0], tracks)
+    figures = Figures(genre=_genre(prepared, answers, heard), emotion=_emotion(prepared, answers))
     (runs / FIGURES_FILE.format(split=split)).write_text(figures.model_dump_json(indent=1))
     (runs / SHIPPED_FILE).write_text(f"{shipped.name}\n")
     _picture_confusion(prepared, answers[0], runs / CONFUSION_FILE.format(split=split))
@@ -132,26 +130,47 @@ def predict(model: FifteenNetwork, spectrograms: audio.Spectrograms) -> tuple[Fl
     return genres.double().numpy(), emotion.double().numpy()
 
 
-def _answers(prepared: Prepared, model: FifteenNetwork, split: Split) -> Answers:
-    rows = prepared.rows(split)
-    batches = [
-        predict(model, prepared.spectrograms(rows[i : i + BATCH]))
-        for i in range(0, len(rows), BATCH)
+def _answers(prepared: Prepared, models: list[FifteenNetwork], tracks: Rows) -> list[Answers]:
+    """Have every model listen to whole recordings, as the service would."""
+    window_tracks: list[int] = []
+    genres: list[list[Floats]] = [[] for _ in models]
+    emotion: list[list[Floats]] = [[] for _ in models]
+    for track in tqdm(tracks, desc="evaluate", unit="clip"):
+        spectrograms = audio.log_mel(audio.windows(_waveform(prepared, track)))
+        window_tracks += [track] * len(spectrograms)
+        for i, model in enumerate(models):
+            of_windows, learnt = predict(model, spectrograms)
+            genres[i].append(of_windows)
+            emotion[i].append(_every_emotion(model, learnt))
+    return [
+        _summed_up(prepared, model, np.array(window_tracks), *map(np.concatenate, parts))
+        for model, *parts in zip(models, genres, emotion, strict=True)
     ]
-    genres, learnt = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    emotion = np.full((len(rows), len(EMOTIONS)), np.nan)
+
+
+def _waveform(prepared: Prepared, track: int) -> audio.Waveform:
+    return audio.decode(prepared.tracks[track].path.read_bytes()).waveform
+
+
+def _every_emotion(model: FifteenNetwork, learnt: Floats) -> Floats:
+    """Spread what a model has learnt over the columns of `EMOTIONS`, NaN elsewhere."""
+    emotion = np.full((len(learnt), len(EMOTIONS)), np.nan)
     emotion[:, [EMOTIONS.index(name) for name in model.emotions]] = learnt
-    row_tracks = prepared.track_of[rows]
-    tracks = np.unique(row_tracks)
-    clip_emotion = _by_clip(emotion, row_tracks)
+    return emotion
+
+
+def _summed_up(
+    prepared: Prepared, model: FifteenNetwork, window_tracks: Rows, genres: Floats, emotion: Floats
+) -> Answers:
+    tracks = np.unique(window_tracks)
+    clip_emotion = _by_clip(emotion, window_tracks)
     return Answers(
         tracks=tracks,
         window_genres=genres,
-        window_tracks=row_tracks,
-        genres=_by_clip(genres, row_tracks),
+        window_tracks=window_tracks,
+        genres=_by_clip(genres, window_tracks),
         emotion=clip_emotion,
         own_scale=_own_scale(model, clip_emotion, prepared.origin[tracks]),
-        heard=_accuracy_by_seconds(prepared, model, tracks),
     )
 
 
@@ -172,17 +191,17 @@ def _own_scale(model: FifteenNetwork, emotion: Floats, origins: Rows) -> Floats:
 
 def _accuracy_by_seconds(
     prepared: Prepared, model: FifteenNetwork, tracks: Rows
-) -> dict[int, float]:
+) -> dict[str, float]:
     """Return the accuracy where only the first seconds are heard, through the whole front-end."""
     labelled = tracks[prepared.genre[tracks] >= 0]
     right = dict.fromkeys(HEARD_SECONDS, 0)
     for track in labelled:
-        waveform = audio.decode(prepared.tracks[track].path.read_bytes()).waveform
+        waveform = _waveform(prepared, track)
         for seconds in HEARD_SECONDS:
             windows = audio.windows(waveform[: seconds * audio.SAMPLE_RATE])
             genres, _ = predict(model, audio.log_mel(windows))
             right[seconds] += int(genres[0].argmax() == prepared.genre[track])
-    return {seconds: n / len(labelled) for seconds, n in right.items()}
+    return {str(seconds): round(n / len(labelled), 4) for seconds, n in right.items()}
 
 
 def _figure(values: list[float]) -> Figure:
@@ -196,7 +215,7 @@ def _figure(values: list[float]) -> Figure:
     )
 
 
-def _genre(prepared: Prepared, answers: list[Answers]) -> GenreFigures:
+def _genre(prepared: Prepared, answers: list[Answers], heard: dict[str, float]) -> GenreFigures:
     cases = [_genre_cases(prepared, a) for a in answers]
     labels = list(range(len(prepared.genres)))
 
@@ -217,7 +236,7 @@ def _genre(prepared: Prepared, answers: list[Answers]) -> GenreFigures:
         clip_accuracy=accuracy(1),
         clip_macro_f1=macro_f1(1),
         per_genre=_per_genre(prepared, *cases[0][1]),
-        accuracy_by_seconds={str(k): round(v, 4) for k, v in answers[0].heard.items()},
+        accuracy_by_seconds=heard,
     )
 
 

@@ -1,0 +1,32 @@
+"""``python -m tests.example``: write the documented answer anew, after a change of the model.
+
+The answer to ``tests/clip.m4a`` is in ``service/example.json``, which the OpenAPI document shows,
+and in the README.
+"""
+
+import re
+from pathlib import Path
+
+from service.analysis import analyse, warm_up
+from service.model import load_models
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README_BLOCK = re.compile(r"```json\n.*?```", re.DOTALL)
+GENRE = re.compile(r'\{\s+("genre": [^\n]+)\s+("probability": [^\n]+)\s+\}')
+
+
+def main() -> None:
+    """Ask the shipped model, and write what it answers, each genre on one line."""
+    models = load_models(Settings().models)
+    warm_up(models.values())
+    answer = analyse((ROOT / "tests/clip.m4a").read_bytes(), models[Settings().model])
+    text = GENRE.sub(r"{\1 \2}", answer.model_dump_json(indent=2))
+    (ROOT / "service/example.json").write_text(f"{text}\n")
+    readme = (ROOT / "README.md").read_text()
+    block = f"```json\n{text}\n```"
+    (ROOT / "README.md").write_text(README_BLOCK.sub(lambda _: block, readme))
+
+
+if __name__ == "__main__":
+    main()
