@@ -74,7 +74,10 @@ class Figure(CardPart):
 
     value: float = Field(description="Of the model in this file.", examples=[0.76])
     mean: float = Field(description="Mean over the seeds.", examples=[0.75])
-    spread: float = Field(description="Standard deviation over the seeds (n - 1).", examples=[0.02])
+    spread: float | None = Field(
+        description="Standard deviation over the seeds (n - 1); null of a single one.",
+        examples=[0.02],
+    )
     seeds: int = Field(description="Number of seeds.", examples=[3])
 
 

@@ -206,11 +206,11 @@ def _accuracy_by_seconds(
 
 def _figure(values: list[float]) -> Figure:
     """Sum up one measurement over the seeds, the shipped one first."""
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    spread = round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None
     return Figure(
         value=round(values[0], 4),
         mean=round(float(np.mean(values)), 4),
-        spread=round(spread, 4),
+        spread=spread,
         seeds=len(values),
     )
 

@@ -180,4 +180,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 
 
 def _cells(figure: Figure) -> tuple[str, str]:
-    return f"{figure.value:.3f}", f"{figure.mean:.3f} ± {figure.spread:.3f} ({figure.seeds})"
+    spread = "" if figure.spread is None else f" ± {figure.spread:.3f}"
+    return f"{figure.value:.3f}", f"{figure.mean:.3f}{spread} ({figure.seeds})"
