@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -8,6 +10,14 @@ from tests import signals
 from tests.server import Server
 
 CLIP_SECONDS, CLIP_RATE = 5, 48_000
+
+collect_ignore = [] if find_spec("torch") else ["training"]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what this environment leaves to the other one."""
+    if collect_ignore:
+        terminalreporter.write_line("tests/training was left out: torch is not installed here")
 
 
 @pytest.fixture(scope="session")
