@@ -280,7 +280,7 @@ def _emotion(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]
             chosen = ~np.isnan(value) & (prepared.origin[tracks, column] == code)
             if chosen.sum() < FEWEST_CLIPS or np.isnan(answers[0].emotion[0, column]):
                 continue
-            ranks = [float(spearmanr(value[chosen], a.emotion[chosen, column])[0]) for a in answers]
+            ranks = [_spearman(value[chosen], a.emotion[chosen, column]) for a in answers]
             fits = [float(r2_score(value[chosen], a.own_scale[chosen, column])) for a in answers]
             figures.append(
                 EmotionFigures(
@@ -292,6 +292,13 @@ def _emotion(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]
                 )
             )
     return figures
+
+
+def _spearman(labels: Floats, answers: Floats) -> float:
+    """Return the rank correlation; 0 where all answers, or all labels, are the same."""
+    if np.ptp(labels) == 0 or np.ptp(answers) == 0:
+        return 0.0
+    return float(spearmanr(labels, answers)[0])
 
 
 def _picture_confusion(prepared: Prepared, answers: Answers, path: Path) -> None:

@@ -115,7 +115,7 @@ def check(model: FifteenNetwork, exported: Path, spectrograms: audio.Spectrogram
     session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
     theirs = session.run(list(OUTPUTS), {INPUT: spectrograms})
     ours = predict(model, spectrograms)
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+    difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs, strict=True))
     if difference > LARGEST_DIFFERENCE:
         raise ExportMismatchError(
             f"ONNX Runtime and PyTorch are {difference:.2g} apart; "

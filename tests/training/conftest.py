@@ -47,9 +47,10 @@ def prepared(tmp_path_factory):
     (folder / FRONT_END_FILE).write_text(
         json.dumps({"front_end": audio.front_end(), "signature": audio.signature().tolist()})
     )
-    for track in tracks:
+    for number, track in enumerate(tracks):
         if track.split == "test":
-            track.path.write_bytes(signals.wav(signals.groove(16, 22_050), 22_050))
+            waveform = signals.groove(16, 22_050, 90 + number, number)
+            track.path.write_bytes(signals.wav(waveform, 22_050))
     return Prepared(folder)
 
 

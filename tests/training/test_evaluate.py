@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from service.card import Figures
-from training.evaluate import run_folders, shipped_run
+from training.evaluate import _spearman, run_folders, shipped_run
 from training.train import Config, train
 
 
@@ -35,6 +35,12 @@ def test_the_lowest_loss_on_validation_ships(prepared, tmp_path):
     train(prepared, Config(epochs=1, batch_size=8, sharing="all"), tmp_path / "untrained")
     train(prepared, Config(epochs=12, batch_size=8, sharing="all"), tmp_path / "trained")
     assert shipped_run(tmp_path).name == "trained"
+
+
+def test_answers_that_are_all_the_same_have_no_rank():
+    labels = np.arange(10.0)
+    assert _spearman(labels, np.full(10, 0.5)) == 0
+    assert _spearman(labels, labels**3) == pytest.approx(1)
 
 
 def test_an_empty_folder_has_no_runs(tmp_path):
