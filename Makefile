@@ -18,12 +18,13 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff format --check
 	$(TRAINING_VENV)/bin/mypy
 
-# The shipped model, from its corpus: make train CORPUS=folder
+# A model from a corpus: make train CORPUS=folder DESCRIPTION=mine.toml MODELS=folder
+WORK ?= work
 train: $(TRAINING_VENV)/.all
-	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) prepared
-	$(TRAINING_VENV)/bin/python -m training train prepared runs
-	$(TRAINING_VENV)/bin/python -m training evaluate prepared runs
-	$(TRAINING_VENV)/bin/python -m training export prepared runs training/seed.toml service/models
+	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) $(WORK)/prepared
+	$(TRAINING_VENV)/bin/python -m training train $(WORK)/prepared $(WORK)/runs
+	$(TRAINING_VENV)/bin/python -m training evaluate $(WORK)/prepared $(WORK)/runs
+	$(TRAINING_VENV)/bin/python -m training export $(WORK)/prepared $(WORK)/runs $(DESCRIPTION) $(MODELS)
 
 $(FIFTEEN_VENV)/.serve: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(FIFTEEN_VENV)

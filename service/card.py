@@ -49,7 +49,7 @@ class Data(CardPart):
         examples=[{"train": 1117, "valid": 275, "test": 358}],
     )
     windows: dict[str, int] = Field(
-        description="Number of 15 s windows in each part of the split.",
+        description="Number of 15 s windows in each part of the split, silences removed.",
         examples=[{"train": 2161, "valid": 530, "test": 690}],
     )
     genres: dict[str, dict[str, int]] = Field(

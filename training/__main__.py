@@ -9,11 +9,11 @@ from pathlib import Path
 from training.corpus import SPLITS, CorpusError
 from training.evaluate import evaluate
 from training.export import ExportMismatchError, export
-from training.model_card import markdown_figures
+from training.model_card import DescriptionError, markdown_figures
 from training.networks import SHARING
 from training.prepare import PreparedWithAnotherFrontEndError, prepare
 from training.prepared import Prepared
-from training.train import Config, train
+from training.train import AnotherRunError, Config, TrainingDivergedError, train
 
 
 def main() -> int:
@@ -22,10 +22,13 @@ def main() -> int:
     try:
         arguments.command(arguments)
     except (
+        AnotherRunError,
         CorpusError,
+        DescriptionError,
         ExportMismatchError,
         FileNotFoundError,
         PreparedWithAnotherFrontEndError,
+        TrainingDivergedError,
     ) as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
@@ -39,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("prepare", help="corpus -> spectrograms in shards")
     command.add_argument("corpus", type=Path, help="with a manifest, or genre/album/track.*")
     command.add_argument("prepared", type=Path)
-    command.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
     command.add_argument("--split-seed", type=int, default=0, help="of a corpus without a split")
     command.set_defaults(command=_prepare)
 
@@ -47,10 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", help="spectrograms -> networks, one run for each seed")
     command.add_argument("prepared", type=Path)
     command.add_argument("runs", type=Path)
-    command.add_argument("--seeds", type=int, default=3, help="how many")
+    command.add_argument("--seeds", type=_positive, default=3, help="how many")
     command.add_argument("--sharing", choices=SHARING, default=defaults.sharing)
-    command.add_argument("--epochs", type=int, default=defaults.epochs)
-    command.add_argument("--batch-size", type=int, default=defaults.batch_size)
+    command.add_argument("--epochs", type=_positive, default=defaults.epochs)
+    command.add_argument("--batch-size", type=_positive, default=defaults.batch_size)
     command.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     command.set_defaults(command=_train)
 
@@ -67,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path)
     command.set_defaults(command=_export)
     return parser
+
+
+def _positive(text: str) -> int:
+    """Read a number of at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,9 @@ Conventions
 """
 
 import csv
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,7 +89,7 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
 
 
 def _read_manifest(folder: Path) -> list[Track]:
-    return [
+    tracks = [
         Track(
             id=row["clip_id"],
             path=folder / row["file"],
@@ -96,6 +99,20 @@ def _read_manifest(folder: Path) -> list[Track]:
         )
         for row in _rows(folder / MANIFEST)
     ]
+    _check_split(tracks)
+    return tracks
+
+
+def _check_split(tracks: list[Track]) -> None:
+    """Refuse a manifest that names a recording twice, or has a group on two sides."""
+    ids = Counter(track.id for track in tracks)
+    sides = {(track.group, track.split) for track in tracks}
+    groups = Counter(group for group, _ in sides)
+    for what, counts in (("clip_id", ids), ("artist_group", groups)):
+        name, count = counts.most_common(1)[0]
+        if count > 1:
+            where = "is there twice" if what == "clip_id" else "is on two sides of the split"
+            raise CorpusError(f"{MANIFEST}: the {what} {name!r} {where}.")
 
 
 def _rows(path: Path) -> Iterable[dict[str, str]]:
@@ -121,7 +138,7 @@ def _emotion(row: dict[str, str]) -> dict[str, EmotionLabel]:
 
 
 def _read_folder(folder: Path, seed: int) -> list[Track]:
-    paths = sorted(path for path in folder.glob("*/*/*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    paths = sorted(path for path in folder.glob("[!.]*/[!.]*/[!.]*") if _is_recording(path))
     tracks = [
         Track(
             id=path.relative_to(folder).as_posix(),
@@ -135,9 +152,14 @@ def _read_folder(folder: Path, seed: int) -> list[Track]:
     return assign_splits(tracks, seed) if tracks else []
 
 
+def _is_recording(path: Path) -> bool:
+    return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+
+
 def _artist(album: str) -> str:
     """Return the group of an album folder: the artist in ``Artist - Album``, else all of it."""
-    return album.split(" - ", maxsplit=1)[0].strip().casefold()
+    artist = re.split(" [-\u2013\u2014] ", unicodedata.normalize("NFC", album), maxsplit=1)[0]
+    return artist.strip().casefold()
 
 
 def assign_splits(tracks: list[Track], seed: int) -> list[Track]:

@@ -13,11 +13,11 @@ Conventions
   that was learnt for the origin, values (R2).
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
@@ -35,14 +35,14 @@ from tqdm import tqdm
 
 from service import audio
 from service.card import EMOTIONS, EmotionFigures, Figure, Figures, GenreFigures, GenreRow
-from training.corpus import Split
+from training.corpus import CorpusError, Split
 from training.networks import FifteenNetwork
 from training.prepared import Prepared, Rows
-from training.train import HISTORY_FILE, Epoch, best_epoch, load
+from training.train import HISTORY_FILE, STATE_FILE, AnotherRunError, Epoch, best_epoch, load
 
 FIGURES_FILE = "figures-{split}.json"
 CONFUSION_FILE = "confusion-{split}.png"
-SHIPPED_FILE = "shipped.txt"
+MEASURED_FILE = "measured-{split}.json"
 HEARD_SECONDS = (3, 5, 10, 15)
 FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
 
@@ -88,6 +88,15 @@ def run_folders(runs: Path) -> list[Path]:
     return folders
 
 
+def stamps(runs: Path) -> str:
+    """Return what tells these trained runs from any others, as JSON."""
+    digests = {
+        run.name: hashlib.sha256((run / STATE_FILE).read_bytes()).hexdigest()
+        for run in run_folders(runs)
+    }
+    return json.dumps(digests, indent=1)
+
+
 def shipped_run(runs: Path) -> Path:
     """Return the run of the lowest loss on validation, summed over its networks."""
 
@@ -109,16 +118,29 @@ def evaluate(prepared: Prepared, runs: Path, split: Split = "test") -> Figures:
         Holds one folder for each seed.
     split : str
         Where it is measured.
+
+    Raises
+    ------
+    CorpusError
+        If there is nothing to measure.
+    AnotherRunError
+        If a run was trained on something else, or differs in more than its seed.
+    FileNotFoundError
+        If there is no run.
     """
     shipped = shipped_run(runs)
     others = [run for run in run_folders(runs) if run != shipped]
-    models = [load(prepared, run)[0] for run in (shipped, *others)]
+    models, configs = zip(*(load(prepared, run) for run in (shipped, *others)), strict=True)
+    if len({replace(config, seed=0) for config in configs}) > 1:
+        raise AnotherRunError(f"The runs in {runs} differ in more than their seed.")
     tracks = np.unique(prepared.track_of[prepared.rows(split)])
-    answers = _answers(prepared, models, tracks)
+    if not (prepared.genre[tracks] >= 0).any():
+        raise CorpusError(f"No recording in {split} has a genre: there is nothing to measure.")
+    answers = _answers(prepared, list(models), tracks)
     heard = _accuracy_by_seconds(prepared, models[0], tracks)
     figures = Figures(genre=_genre(prepared, answers, heard), emotion=_emotion(prepared, answers))
     (runs / FIGURES_FILE.format(split=split)).write_text(figures.model_dump_json(indent=1))
-    (runs / SHIPPED_FILE).write_text(f"{shipped.name}\n")
+    (runs / MEASURED_FILE.format(split=split)).write_text(stamps(runs))
     _picture_confusion(prepared, answers[0], runs / CONFUSION_FILE.format(split=split))
     return figures
 
@@ -217,7 +239,7 @@ def _figure(values: list[float]) -> Figure:
 
 def _genre(prepared: Prepared, answers: list[Answers], heard: dict[str, float]) -> GenreFigures:
     cases = [_genre_cases(prepared, a) for a in answers]
-    labels = list(range(len(prepared.genres)))
+    labels = np.unique(cases[0][1][0]).tolist()  # a genre without test recordings has no figure
 
     def accuracy(kind: int) -> Figure:
         return _figure([float(accuracy_score(*case[kind])) for case in cases])
@@ -235,7 +257,7 @@ def _genre(prepared: Prepared, answers: list[Answers], heard: dict[str, float]) 
         window_macro_f1=macro_f1(0),
         clip_accuracy=accuracy(1),
         clip_macro_f1=macro_f1(1),
-        per_genre=_per_genre(prepared, *cases[0][1]),
+        per_genre=_per_genre(prepared, labels, *cases[0][1]),
         accuracy_by_seconds=heard,
     )
 
@@ -255,10 +277,9 @@ def _genre_cases(
     )
 
 
-def _per_genre(prepared: Prepared, true: Rows, answered: Rows) -> list[GenreRow]:
-    table = precision_recall_fscore_support(
-        true, answered, labels=list(range(len(prepared.genres))), zero_division=0
-    )
+def _per_genre(prepared: Prepared, labels: list[int], true: Rows, answered: Rows) -> list[GenreRow]:
+    table = precision_recall_fscore_support(true, answered, labels=labels, zero_division=0)
+    genres = [prepared.genres[label] for label in labels]
     return [
         GenreRow(
             genre=genre,
@@ -267,7 +288,7 @@ def _per_genre(prepared: Prepared, true: Rows, answered: Rows) -> list[GenreRow]
             recall=round(float(recall), 4),
             f1=round(float(f1), 4),
         )
-        for genre, precision, recall, f1, clips in zip(prepared.genres, *table, strict=True)
+        for genre, precision, recall, f1, clips in zip(genres, *table, strict=True)
     ]
 
 
@@ -303,7 +324,6 @@ def _spearman(labels: Floats, answers: Floats) -> float:
 
 def _picture_confusion(prepared: Prepared, answers: Answers, path: Path) -> None:
     """Draw the confusion matrix of the shipped model, by clip."""
-    mpl.use("Agg")
     true, answered = _genre_cases(prepared, answers)[1]
     picture = Picture(figsize=(7, 6), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(

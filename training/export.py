@@ -11,11 +11,11 @@ import torch
 from service import audio
 from service.card import Card
 from service.model import CARD_KEY, INPUT, OUTPUTS, Model
-from training.evaluate import CONFUSION_FILE, predict, shipped_run
+from training.evaluate import CONFUSION_FILE, MEASURED_FILE, predict, shipped_run, stamps
 from training.model_card import build_card, markdown
 from training.networks import FifteenNetwork
 from training.prepared import Prepared
-from training.train import load
+from training.train import AnotherRunError, load
 
 OPSET = 18
 LARGEST_DIFFERENCE = 1e-4  # between PyTorch's answers and ONNX Runtime's
@@ -49,7 +49,14 @@ def export(prepared: Prepared, runs: Path, description: Path, folder: Path) -> P
     ------
     ExportMismatchError
         If ONNX Runtime and PyTorch differ by more than `LARGEST_DIFFERENCE`; nothing is written.
+    AnotherRunError
+        If the runs are not those that were measured.
+    DescriptionError
+        If the description lacks something.
     """
+    measured = runs / MEASURED_FILE.format(split="test")
+    if not measured.exists() or measured.read_text() != stamps(runs):
+        raise AnotherRunError(f"The runs in {runs} were not measured as they are: evaluate.")
     run = shipped_run(runs)
     model, _ = load(prepared, run)
     answer = np.concatenate(predict(model, audio.log_mel(audio.reference_windows())), axis=1)[0]
@@ -116,7 +123,7 @@ def check(model: FifteenNetwork, exported: Path, spectrograms: audio.Spectrogram
     theirs = session.run(list(OUTPUTS), {INPUT: spectrograms})
     ours = predict(model, spectrograms)
     difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs, strict=True))
-    if difference > LARGEST_DIFFERENCE:
+    if not difference <= LARGEST_DIFFERENCE:  # nor if it is not a number
         raise ExportMismatchError(
             f"ONNX Runtime and PyTorch are {difference:.2g} apart; "
             f"{LARGEST_DIFFERENCE:g} is allowed."

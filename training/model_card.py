@@ -5,6 +5,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,15 @@ from training.corpus import SPLITS
 from training.evaluate import FIGURES_FILE, Floats
 from training.prepared import Prepared
 from training.train import HISTORY_FILE, Epoch, best_epoch, load
+
+DESCRIBED = (
+    "name", "version", "description", "licence", "network", "command", "data", "terms", "split",
+    "limits",
+)  # fmt: skip
+
+
+class DescriptionError(ValueError):
+    """A model's description cannot be used. The message says what is wrong with it."""
 
 
 def build_card(
@@ -29,12 +39,11 @@ def build_card(
     run : Path
         The run that ships.
     description : Path
-        TOML with what only a person can say: ``name``, ``version``, ``description``, ``licence``,
-        ``network``, ``command``, ``data``, ``terms``, ``split``, ``limits``.
+        TOML with what only a person can say, the members `DESCRIBED`.
     answer : float64 [shape=(n_genres + n_emotions,)]
         What the model answers to `audio.reference_windows`.
     """
-    said = tomllib.loads(description.read_text())
+    said = read_description(description)
     model, config = load(prepared, run)
     histories = json.loads((run / HISTORY_FILE).read_text())
     return Card(
@@ -62,6 +71,23 @@ def build_card(
         signature=[round(float(level), 4) for level in audio.signature()],
         reference_answer=[round(float(value), 6) for value in answer],
     )
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Read what only a person can say of a model.
+
+    Raises
+    ------
+    DescriptionError
+        If the file is no TOML, or a member is missing.
+    """
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DescriptionError(f"{path}: {error}.") from error
+    if missing := [name for name in DESCRIBED if name not in said]:
+        raise DescriptionError(f"{path} does not say: {', '.join(missing)}.")
+    return said
 
 
 def _data(prepared: Prepared, said: dict[str, str]) -> Data:

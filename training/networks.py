@@ -103,7 +103,8 @@ class TaskNetwork(nn.Module):
         offsets : float32 [shape=(n, len(self.emotions))]
         """
         centred = self.origin_offsets - (self.origin_shares * self.origin_offsets).sum(0)
-        return centred.gather(0, origins)
+        seen = self.origin_shares > 0  # an origin that training never showed has no offset
+        return torch.where(seen, centred, 0).gather(0, origins)
 
 
 class FifteenNetwork(nn.Module):

@@ -5,11 +5,12 @@ and inner rests stay; each track is cut into 15 s windows, by the same rule as i
 
 A prepared folder holds
 
-* ``front_end.json``: the numbers and the signature of the front-end that made it;
-* ``tracks.json``: the tracks and their labels, rewritten by every run;
+* ``front_end.json``: the numbers and the signature of what made it;
+* ``tracks.json``: the tracks and their labels. It is written last: without it, a folder is not
+  prepared to its end;
 * ``shard-00000.npy``: float16 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB;
-* ``shard-00000.json``: which rows are which track's, and which tracks could not be used and why.
-  It is written last: a shard without it is made again.
+* ``shard-00000.json``: which rows are which track's, the size and time of each file, and which
+  tracks could not be used and why. It is written after its shard: one without it is made again.
 
 Shards hold tracks in an order shuffled by a fixed seed, so each is a fair sample of the corpus.
 """
@@ -66,20 +67,33 @@ def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
     PreparedWithAnotherFrontEndError
         If the folder holds shards of another front-end.
     """
-    tracks = read_corpus(corpus, seed)
+    tracks = read_corpus(corpus.resolve(), seed)
     folder.mkdir(parents=True, exist_ok=True)
     check_front_end(folder)
-    (folder / FRONT_END_FILE).write_text(
-        json.dumps({"front_end": audio.front_end(), "signature": audio.signature().tolist()})
-    )
-    (folder / TRACKS_FILE).write_text(json.dumps([to_json(track) for track in tracks], indent=1))
-    missing = [plan for plan in _plan(tracks, folder) if not _is_done(*plan)]
+    made_by = numbers() | {"signature": audio.signature().tolist()}
+    (folder / FRONT_END_FILE).write_text(json.dumps(made_by))
+    (folder / TRACKS_FILE).unlink(missing_ok=True)  # until all shards are there, nothing is
+    plans = list(_plan(tracks, folder))
+    missing = [plan for plan in plans if not _is_done(*plan)]
+    _discard(folder, keep={shard for shard, _ in plans} - {shard for shard, _ in missing})
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=threadpool_limits, initargs=(1,)) as pool:
-        done = pool.map(_write_shard, *zip(*missing, strict=True)) if missing else iter(())
+        done = pool.map(_write_shard, *zip(*missing, strict=True)) if missing else ()
         for refused in tqdm(done, total=len(missing), desc="shards", unit="shard"):
             for reason in refused:
-                tqdm.write(f"left out {reason}")
+                tqdm.write(f"left out {reason!a}")
+    partial = folder / "tracks.partial"
+    partial.write_text(json.dumps([to_json(track) for track in tracks], indent=1))
+    partial.replace(folder / TRACKS_FILE)
+
+
+def _discard(folder: Path, keep: set[Path]) -> None:
+    """Remove shards of another corpus, each index first."""
+    for index in folder.glob("shard-*.json"):
+        shard = index.with_suffix(".npy")
+        if shard not in keep:
+            index.unlink()
+            shard.unlink(missing_ok=True)
 
 
 def check_front_end(folder: Path) -> None:
@@ -89,10 +103,21 @@ def check_front_end(folder: Path) -> None:
         return
     made_by = json.loads(path.read_text())
     skew = audio.skew(made_by["signature"])
-    if made_by["front_end"] != audio.front_end() or skew > audio.SKEW_TOLERANCE:
+    differs = {name: made_by[name] for name in numbers()} != numbers()
+    if differs or not skew <= audio.SKEW_TOLERANCE:
         raise PreparedWithAnotherFrontEndError(
             f"{folder} was prepared with another front-end, {skew:.2g} dB away: prepare it anew."
         )
+
+
+def numbers() -> dict[str, Any]:
+    """Return every number that shapes a prepared folder."""
+    silence = {
+        "silence_db": SILENCE_DB,
+        "longest_rest_seconds": LONGEST_REST_SECONDS,
+        "silence_hop": SILENCE_HOP,
+    }
+    return {"front_end": audio.front_end(), "silence": silence}
 
 
 def _plan(tracks: list[Track], folder: Path) -> Iterator[tuple[Path, list[Track]]]:
@@ -105,7 +130,13 @@ def _plan(tracks: list[Track], folder: Path) -> Iterator[tuple[Path, list[Track]
 
 def _is_done(shard: Path, tracks: list[Track]) -> bool:
     index = shard.with_suffix(".json")
-    return index.exists() and json.loads(index.read_text())["tracks"] == [t.id for t in tracks]
+    return index.exists() and json.loads(index.read_text())["tracks"] == _stamps(tracks)
+
+
+def _stamps(tracks: list[Track]) -> list[list[str | int]]:
+    """Return what tells a track's file from another of its name: id, size, time of change."""
+    stats = ((track.id, track.path.stat()) for track in tracks)
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
 
 
 def _write_shard(shard: Path, tracks: list[Track]) -> list[str]:
@@ -121,7 +152,7 @@ def _write_shard(shard: Path, tracks: list[Track]) -> list[str]:
         rows += [track.id] * len(spectrogram)
     empty = np.empty((0, audio.N_MELS, audio.N_FRAMES), np.float16)
     np.save(shard, np.concatenate([empty, *spectrograms]))
-    index = {"tracks": [t.id for t in tracks], "rows": rows, "refused": refused}
+    index = {"tracks": _stamps(tracks), "rows": rows, "refused": refused}
     partial = shard.with_suffix(".partial")
     partial.write_text(json.dumps(index))
     partial.replace(shard.with_suffix(".json"))
@@ -145,7 +176,7 @@ def track_spectrograms(path: Path) -> audio.Spectrograms:
 
 
 def remove_silences(waveform: audio.Waveform) -> audio.Waveform:
-    """Cut out what is silent for longer than `LONGEST_REST_SECONDS`; shorter rests stay.
+    """Cut out silence at both ends, and inside what is longer than `LONGEST_REST_SECONDS`.
 
     Parameters
     ----------
@@ -158,7 +189,8 @@ def remove_silences(waveform: audio.Waveform) -> audio.Waveform:
     """
     if not waveform.any():
         return waveform[:0]
-    sounding = librosa.effects.split(waveform, top_db=SILENCE_DB, hop_length=SILENCE_HOP)
+    loudest = waveform / np.abs(waveform).max()  # librosa hears nothing below 1e-5 of full scale
+    sounding = librosa.effects.split(loudest, top_db=SILENCE_DB, hop_length=SILENCE_HOP)
     rests = sounding[1:, 0] - sounding[:-1, 1]
     cuts = np.flatnonzero(rests > LONGEST_REST_SECONDS * audio.SAMPLE_RATE)
     starts = sounding[np.r_[0, cuts + 1], 0]

@@ -4,6 +4,7 @@ Shards are memory-mapped, so that 280 hours never lie in memory, and any row of 
 hand: a training order may be shuffled over all of them at once.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from service import audio
 from service.card import EMOTIONS
 from training.corpus import EmotionLabel, Split, Track
-from training.prepare import TRACKS_FILE, check_front_end
+from training.prepare import TRACKS_FILE, check_front_end, to_json
 
 Rows = NDArray[np.int64]
 
@@ -31,13 +32,13 @@ class Prepared:
     ----------
     tracks : list of Track
     genres : list of str
-        Sorted; a genre's index in it is its label.
+        Those that training has recordings of, sorted; a genre's index in it is its label.
     origins : list of str
         Sorted; where emotion labels come from.
     track_of : int64 [shape=(n_rows,)]
         Index into `tracks` of each row.
     genre : int64 [shape=(n_tracks,)]
-        Index into `genres` of each track, -1 where it has none.
+        Index into `genres` of each track, -1 where it has none of them.
     emotion : float32 [shape=(n_tracks, 3)]
         Columns as in `EMOTIONS`; NaN where there is no label.
     origin : int64 [shape=(n_tracks, 3)]
@@ -53,16 +54,26 @@ class Prepared:
 
     def __init__(self, folder: Path) -> None:
         check_front_end(folder)
+        if not (folder / TRACKS_FILE).exists():
+            raise FileNotFoundError(f"{folder} is not prepared, or not to its end: prepare it.")
         self.tracks = [_track(entry) for entry in json.loads((folder / TRACKS_FILE).read_text())]
-        self.genres = sorted({track.genre for track in self.tracks if track.genre})
+        self._open(folder)
+        learnable = (self.tracks[i].genre for i in self.track_of[self.rows("train")])
+        self.genres = sorted({genre for genre in learnable if genre})
         labels = [label for track in self.tracks for label in track.emotion.values()]
         self.origins = sorted({label.origin for label in labels})
         self._label()
-        self._open(folder)
+        self.digest = self._digest()
+
+    def _digest(self) -> str:
+        """Tell this folder's rows, labels and split from any other's."""
+        labelled = [to_json(self.tracks[i]) | {"path": None} for i in self.track_of]
+        return hashlib.sha256(json.dumps(labelled, sort_keys=True).encode()).hexdigest()
 
     def _label(self) -> None:
         self.genre = np.array(
-            [self.genres.index(t.genre) if t.genre else -1 for t in self.tracks], np.int64
+            [self.genres.index(t.genre) if t.genre in self.genres else -1 for t in self.tracks],
+            np.int64,
         )
         self.emotion = np.full((len(self.tracks), len(EMOTIONS)), np.nan, np.float32)
         self.origin = np.zeros((len(self.tracks), len(EMOTIONS)), np.int64)

@@ -1,6 +1,7 @@
 """Trains the networks of a model and keeps of each the best state on validation."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,10 +32,18 @@ class Config:
     """
 
     sharing: str = "emotion"
-    epochs: int = 20
+    epochs: int = 12
     batch_size: int = 32
     learning_rate: float = 1e-3
     seed: int = 0
+
+
+class AnotherRunError(RuntimeError):
+    """A run is not of this prepared folder, or not the one that was measured."""
+
+
+class TrainingDivergedError(RuntimeError):
+    """A training gave no usable state."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,13 @@ def train(prepared: Prepared, config: Config, run: Path) -> FifteenNetwork:
     -------
     network : FifteenNetwork
         Its best state on validation, in evaluation mode.
+
+    Raises
+    ------
+    CorpusError
+        If there is nothing to learn a task from, or all its labels are the same.
+    TrainingDivergedError
+        If no epoch has a finite loss.
     """
     networks, histories = [], {}
     for tasks in task_groups(prepared, config.sharing):
@@ -74,17 +90,26 @@ def train(prepared: Prepared, config: Config, run: Path) -> FifteenNetwork:
     model = FifteenNetwork(networks).cpu().eval()
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=1))
-    (run / HISTORY_FILE).write_text(json.dumps(histories, indent=1))
-    torch.save(model.state_dict(), run / STATE_FILE)
+    torch.save({"prepared": prepared.digest, "model": model.state_dict()}, run / STATE_FILE)
+    (run / HISTORY_FILE).write_text(json.dumps(histories, indent=1))  # last: makes it a run
     return model
 
 
 def load(prepared: Prepared, run: Path) -> tuple[FifteenNetwork, Config]:
-    """Read a recorded run back; the network in evaluation mode."""
+    """Read a recorded run back; the network in evaluation mode.
+
+    Raises
+    ------
+    AnotherRunError
+        If it was trained on other recordings, labels or another split.
+    """
     config = Config(**json.loads((run / CONFIG_FILE).read_text()))
+    state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
+    if state["prepared"] != prepared.digest:
+        raise AnotherRunError(f"{run} was trained on another corpus or split: train it anew.")
     networks = [_network(prepared, tasks) for tasks in task_groups(prepared, config.sharing)]
     model = FifteenNetwork(networks)
-    model.load_state_dict(torch.load(run / STATE_FILE, map_location="cpu", weights_only=True))
+    model.load_state_dict(state["model"])
     return model.eval(), config
 
 
@@ -118,11 +143,13 @@ def _train_tasks(
     network = _network(prepared, tasks).to(device())
     # Channels last is 2.6 times as fast on two cores; torch's stubs do not know it.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if "genre" in tasks and len(prepared.genres) < 2:
+        raise CorpusError("There are not two genres to tell apart.")
     loss = _Loss(prepared, network)
     train_rows = loss.labelled(prepared.rows("train"))
     valid_rows = loss.labelled(prepared.rows("valid"))
     for split, rows in (("train", train_rows), ("valid", valid_rows)):
-        if len(rows) < 2:  # batch norm cannot train on one
+        if not len(rows):
             raise CorpusError(f"There is nothing in {split} to learn {', '.join(tasks)} from.")
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
@@ -141,29 +168,38 @@ def _train_tasks(
         schedule.step()
         history.append(Epoch(epoch, sum(losses) / len(train_rows), _valid_loss(loss, valid_rows)))
         progress.set_postfix(train=history[-1].train_loss, valid=history[-1].valid_loss)
-        if history[-1] == best_epoch(history):
+        if history[-1] is best_epoch(history):
             best = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(best)
     return network.eval(), history
 
 
 def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch of the lowest loss on validation, the first of equals."""
-    return min(history, key=lambda epoch: epoch.valid_loss)
+    """Return the epoch of the lowest loss on validation, the first of equals.
+
+    Raises
+    ------
+    TrainingDivergedError
+        If no epoch has a finite loss.
+    """
+    finite = [epoch for epoch in history if math.isfinite(epoch.valid_loss)]
+    if not finite:
+        raise TrainingDivergedError("The loss is not a number: try a lower --learning-rate.")
+    return min(finite, key=lambda epoch: epoch.valid_loss)
 
 
 def _batches(rows: Rows, size: int) -> Iterator[Rows]:
-    """Yield rows in order; a last batch of one is left out, batch norm cannot train on it."""
+    """Yield rows in order, the last batch as long as it may be."""
     for start in range(0, len(rows), size):
-        if len(rows) - start > 1:
-            yield rows[start : start + size]
+        yield rows[start : start + size]
 
 
 @torch.no_grad()
 def _valid_loss(loss: "_Loss", rows: Rows) -> float:
     loss.network.eval()
-    total = sum(loss(batch).item() * len(batch) for batch in _batches(rows, 64))
-    return total / len(rows)
+    parts = [torch.stack(loss.sums(batch)) for batch in _batches(rows, 64)]
+    sums, counts = torch.stack(parts).sum(0)
+    return float((sums / counts.clamp(min=1)).sum())
 
 
 class _Loss:
@@ -175,7 +211,10 @@ class _Loss:
         self._emotion = prepared.emotion[:, network.emotions]
         self._origin = prepared.origin[:, network.emotions]
         labels = self._emotion[_tracks(prepared, "train")]
-        self._variance = torch.tensor(np.nanvar(labels, axis=0)).to(device())
+        variance = np.nanvar(labels, axis=0)
+        if not (variance > 0).all():
+            raise CorpusError(f"Of {', '.join(network.tasks)}, one has the same label throughout.")
+        self._variance = torch.tensor(variance).to(device())
 
     def labelled(self, rows: Rows) -> Rows:
         """Return those rows that have a label for one of the network's tasks."""
@@ -186,21 +225,29 @@ class _Loss:
         return rows[keep]
 
     def __call__(self, rows: Rows) -> Tensor:
+        """Return the mean over the labels of each task, summed over the tasks."""
+        sums, counts = self.sums(rows)
+        return (sums / counts.clamp(min=1)).sum()
+
+    def sums(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Return each task's summed loss and its number of labels; both [shape=(n_tasks,)]."""
         tracks = self.prepared.track_of[rows]
         log_mel = torch.from_numpy(self.prepared.spectrograms(rows)).to(device())
         genre_logits, emotion_logits = self.network(log_mel)
-        total = torch.zeros((), device=device())
+        sums, counts = [], []
         if genre_logits is not None:
             genre = torch.from_numpy(self.prepared.genre[tracks]).to(device())
             summed = nn.functional.cross_entropy(
                 genre_logits, genre, ignore_index=-1, reduction="sum"
             )
-            total = total + summed / max(1, int((genre >= 0).sum()))
+            sums.append(summed[None])
+            counts.append((genre >= 0).sum()[None])
         if emotion_logits is not None:
             target = torch.from_numpy(self._emotion[tracks]).to(device())
             origins = torch.from_numpy(self._origin[tracks]).to(device())
             predicted = (emotion_logits + self.network.offsets(origins)).sigmoid()
             known = ~target.isnan()
             error = torch.where(known, predicted - target.nan_to_num(), 0) ** 2 / self._variance
-            total = total + (error.sum(0) / known.sum(0).clamp(min=1)).sum()
-        return total
+            sums.append(error.sum(0))
+            counts.append(known.sum(0))
+        return torch.cat(sums), torch.cat(counts)

@@ -10,7 +10,7 @@ from service import audio
 from tests import signals
 from training.corpus import EmotionLabel, Track
 from training.evaluate import evaluate
-from training.prepare import FRONT_END_FILE, TRACKS_FILE, to_json
+from training.prepare import FRONT_END_FILE, TRACKS_FILE, numbers, to_json
 from training.prepared import Prepared
 from training.train import Config, train
 
@@ -44,9 +44,8 @@ def prepared(tmp_path_factory):
     index = {"tracks": [track.id for track in tracks], "rows": rows, "refused": {}}
     (folder / "shard-00000.json").write_text(json.dumps(index))
     (folder / TRACKS_FILE).write_text(json.dumps([to_json(track) for track in tracks]))
-    (folder / FRONT_END_FILE).write_text(
-        json.dumps({"front_end": audio.front_end(), "signature": audio.signature().tolist()})
-    )
+    made_by = numbers() | {"signature": audio.signature().tolist()}
+    (folder / FRONT_END_FILE).write_text(json.dumps(made_by))
     for number, track in enumerate(tracks):
         if track.split == "test":
             waveform = signals.groove(16, 22_050, 90 + number, number)

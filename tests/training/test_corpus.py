@@ -40,6 +40,28 @@ def test_the_split_follows_its_seed(folder):
     assert any(split != splits[0] for split in splits[2:])
 
 
+@pytest.mark.parametrize(
+    "album",
+    ["Bj\u00f6rk - Post", "Bjo\u0308rk - Post", "bj\u00f6rk \u2013 Homogenic", "Bj\u00f6rk"],
+)
+def test_an_artist_is_one_group_however_written(folder, album):
+    for name in ("Bj\u00f6rk - Debut", album):
+        (folder / "house" / name).mkdir(exist_ok=True)
+        (folder / "house" / name / "1.mp3").touch()
+    groups = {
+        track.group for track in read_corpus(folder) if "bj" in track.path.parent.name.lower()
+    }
+    assert groups == {"bj\u00f6rk"}
+
+
+def test_what_is_hidden_or_no_file_is_no_track(folder):
+    (folder / "house" / "both ways" / "live.flac").mkdir(parents=True)
+    (folder / ".Trash" / "old").mkdir(parents=True)
+    (folder / ".Trash" / "old" / "1.mp3").touch()
+    (next((folder / "jazz").iterdir()) / "._1.mp3").touch()
+    assert len(read_corpus(folder)) == 20
+
+
 def test_too_few_albums_are_refused(folder):
     album = next((folder / "jazz").iterdir())
     for track in album.iterdir():
@@ -83,6 +105,16 @@ def test_a_manifest_names_split_group_and_labels(tmp_path):
     assert b.genre is None
     assert (b.emotion["energy"].value, b.emotion["energy"].origin) == (0.25, "votes")
     assert list(b.emotion) == ["energy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({}, "'a' is there twice"), ({"clip_id": "b", "split": "test"}, "'x' is on two sides")],
+)
+def test_a_manifest_that_mixes_sides_is_refused(tmp_path, change, says):
+    write(tmp_path / "tracks.csv", [manifest_row(), manifest_row(**change)])
+    with pytest.raises(CorpusError, match=says):
+        read_corpus(tmp_path)
 
 
 def test_a_manifest_with_an_unknown_split_is_refused(tmp_path):

@@ -1,9 +1,13 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from service.card import Figures
-from training.evaluate import _spearman, run_folders, shipped_run
-from training.train import Config, train
+from training.corpus import CorpusError
+from training.evaluate import _spearman, evaluate, run_folders, shipped_run
+from training.train import AnotherRunError, Config, train
 
 
 def test_figures_are_those_of_the_shipped_run_with_the_spread_of_all(prepared, runs):
@@ -35,6 +39,21 @@ def test_the_lowest_loss_on_validation_ships(prepared, tmp_path):
     train(prepared, Config(epochs=1, batch_size=8, sharing="all"), tmp_path / "untrained")
     train(prepared, Config(epochs=12, batch_size=8, sharing="all"), tmp_path / "trained")
     assert shipped_run(tmp_path).name == "trained"
+
+
+def test_seeds_of_different_trainings_are_refused(prepared, runs, tmp_path):
+    shutil.copytree(runs / "seed-0", tmp_path / "seed-0")
+    shutil.copytree(runs / "seed-1", tmp_path / "seed-1")
+    config = json.loads((tmp_path / "seed-1/config.json").read_text())
+    (tmp_path / "seed-1/config.json").write_text(json.dumps(config | {"epochs": 99}))
+    with pytest.raises(AnotherRunError, match="more than their seed"):
+        evaluate(prepared, tmp_path)
+
+
+def test_nothing_to_measure_is_said(prepared, runs, monkeypatch):
+    monkeypatch.setattr(prepared, "genre", np.full_like(prepared.genre, -1))
+    with pytest.raises(CorpusError, match="nothing to measure"):
+        evaluate(prepared, runs)
 
 
 def test_answers_that_are_all_the_same_have_no_rank():

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import onnx
 import pytest
@@ -7,7 +9,8 @@ from service import audio
 from service.model import Model
 from training import export as exporting
 from training.export import ExportMismatchError, check, export
-from training.train import load
+from training.model_card import DescriptionError
+from training.train import AnotherRunError, load
 
 DESCRIPTION = """
 name = "tiny"
@@ -71,6 +74,24 @@ def test_nothing_is_written_where_the_check_fails(prepared, runs, tmp_path, monk
     with pytest.raises(ExportMismatchError):
         export(prepared, runs, tmp_path / "tiny.toml", tmp_path / "models")
     assert not (tmp_path / "models").exists()
+
+
+def test_what_was_not_measured_is_not_exported(prepared, runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "runs")
+    with (tmp_path / "runs/seed-1/state.pt").open("ab") as state:
+        state.write(b"retrained")
+    (tmp_path / "tiny.toml").write_text(DESCRIPTION)
+    with pytest.raises(AnotherRunError, match="not measured as they are"):
+        export(prepared, tmp_path / "runs", tmp_path / "tiny.toml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("name = ", "Invalid value"), ('name = "x"', "does not say: version")]
+)
+def test_a_bad_description_is_named(prepared, runs, tmp_path, text, says):
+    (tmp_path / "tiny.toml").write_text(text)
+    with pytest.raises(DescriptionError, match=says):
+        export(prepared, runs, tmp_path / "tiny.toml", tmp_path)
 
 
 def test_nothing_of_the_exporting_machine_is_in_the_file(exported):

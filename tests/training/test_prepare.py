@@ -30,6 +30,12 @@ def test_inner_rests_stay():
     assert kept == pytest.approx(8.8, abs=0.1)
 
 
+@pytest.mark.parametrize("gain", [1, 1e-2, 1e-3])
+def test_silences_are_removed_at_any_level(gain):
+    kept = kept_seconds(gain * signals.sine(4), silence(5), gain * signals.sine(4))
+    assert kept == pytest.approx(8, abs=0.25)
+
+
 def test_digital_silence_leaves_nothing():
     assert kept_seconds(silence(5)) == 0
 
@@ -96,13 +102,51 @@ def test_a_file_that_is_no_audio_is_left_out_and_named(corpus, tmp_path, capfd):
     assert list(refused) == ["house/album house 1/broken.mp3"]
 
 
-def test_another_front_ends_shards_are_refused(tmp_path):
-    signature = (audio.signature() + 0.1).tolist()
-    (tmp_path / prepare.FRONT_END_FILE).write_text(
-        json.dumps({"front_end": audio.front_end(), "signature": signature})
-    )
+@pytest.mark.parametrize(
+    "change",
+    [{"signature": (audio.signature() + 0.1).tolist()}, {"silence": {"silence_db": 20.0}}],
+)
+def test_another_front_ends_shards_are_refused(tmp_path, change):
+    made_by = prepare.numbers() | {"signature": audio.signature().tolist()}
+    (tmp_path / prepare.FRONT_END_FILE).write_text(json.dumps(made_by | change))
     with pytest.raises(prepare.PreparedWithAnotherFrontEndError, match="prepare it anew"):
         Prepared(tmp_path)
+
+
+def test_a_smaller_corpus_leaves_nothing_behind(corpus, tmp_path, small_shards):
+    folder = tmp_path / "prepared"
+    for track in (corpus / "house" / "album house 0").iterdir():
+        for number in range(5):
+            (track.parent / f"more {number}.wav").write_bytes(track.read_bytes())
+    prepare.prepare(corpus, folder, jobs=1)
+    assert len(Prepared(folder).track_of) == 15
+    for track in corpus.glob("*/*/more*"):
+        track.unlink()
+    prepare.prepare(corpus, folder, jobs=1)
+    assert sorted(Prepared(folder).track_of) == list(range(10))
+
+
+def test_a_file_that_changed_is_prepared_again(corpus, tmp_path):
+    folder = tmp_path / "prepared"
+    prepare.prepare(corpus, folder, jobs=1)
+    before = contents(folder)
+    changed = next(corpus.glob("house/*/track.wav"))
+    changed.write_bytes(signals.wav(signals.groove(16, 22_050, 140, 99), 22_050))
+    prepare.prepare(corpus, folder, jobs=1)
+    assert contents(folder)["shard-00000.npy"] != before["shard-00000.npy"]
+
+
+def test_a_folder_that_is_not_prepared_to_its_end_is_refused(corpus, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "prepared"
+    prepare.prepare(corpus, folder, jobs=1)
+    monkeypatch.setattr(prepare, "_is_done", stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare.prepare(corpus, folder, jobs=1)
+    with pytest.raises(FileNotFoundError, match="not to its end"):
+        Prepared(folder)
 
 
 def test_tracks_survive_the_folder(corpus, tmp_path):
