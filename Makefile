@@ -19,7 +19,7 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/mypy
 
 # A model from a corpus: make train CORPUS=folder DESCRIPTION=mine.toml MODELS=folder
-WORK ?= work
+WORK ?= trained
 train: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) $(WORK)/prepared
 	$(TRAINING_VENV)/bin/python -m training train $(WORK)/prepared $(WORK)/runs
