@@ -122,7 +122,7 @@ def markdown(card: Card) -> str:
             "",
             *_network_and_data(card),
             "",
-            "Measured on the test recordings, which no choice looked at.",
+            "Measured on the test recordings.",
             "",
             markdown_figures(card.figures),
             "",

@@ -32,7 +32,7 @@ class Config:
     """
 
     sharing: str = "emotion"
-    epochs: int = 20
+    epochs: int = 12
     batch_size: int = 32
     learning_rate: float = 1e-3
     seed: int = 0
