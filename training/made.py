@@ -1,0 +1,68 @@
+"""Tracks that nobody recorded: synthesised dance music, and sounds that are no music.
+
+Dance music adds to training where a genre has few recordings, and is never validation or test.
+Sounds that are no music are trained on, chosen by and measured with, each part with sounds of its
+own.
+"""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from service import audio
+from training.corpus import Split, Track
+from training.not_music import KINDS, not_music
+from training.synthesise import synthesise
+
+MADE = "made"
+NOT_MUSIC = "not_music"
+SYNTHESISED = {"dubstep": 80, "house": 40}
+SOUNDS = {"espeak": 60, "formant speech": 60}  # of each other kind SOUNDS_OTHERWISE
+SOUNDS_OTHERWISE = 20
+SECONDS = {NOT_MUSIC: 16.0, "music": 30.0}
+PARTS: tuple[Split, ...] = ("train", "train", "train", "valid", "test")
+
+
+def made_tracks(genres: set[str]) -> list[Track]:
+    """Return what is made for a corpus with these genres; its `path` names it, and is no file."""
+    return [*_dance(genres), *_sounds()]
+
+
+def _dance(genres: set[str]) -> Iterator[Track]:
+    for genre, count in SYNTHESISED.items():
+        for number in range(count if genre in genres else 0):
+            yield _track(genre, number, "train", genre=genre)
+
+
+def _sounds() -> Iterator[Track]:
+    for kind in KINDS:
+        for number in range(SOUNDS.get(kind, SOUNDS_OTHERWISE)):
+            yield _track(kind, number, PARTS[number % len(PARTS)], other=NOT_MUSIC)
+
+
+def _track(
+    kind: str, number: int, split: Split, genre: str | None = None, other: str | None = None
+) -> Track:
+    name = f"{MADE}/{kind}/{number}"
+    return Track(name, Path(name), name, split, genre, other, source=MADE)
+
+
+def generator(track: Track) -> np.random.Generator:
+    """Return the random numbers of a track: the same whenever it is prepared."""
+    return np.random.default_rng(zlib.crc32(track.id.encode()))
+
+
+def waveform(track: Track) -> audio.Waveform:
+    """Make a track; float32 [shape=(n_samples,)].
+
+    Raises
+    ------
+    EspeakMissingError
+        If it is spoken by espeak-ng, which is not installed.
+    """
+    if track.genre:
+        return synthesise(track.genre, SECONDS["music"], generator(track))
+    kind = track.path.parent.name
+    return not_music(kind, SECONDS[NOT_MUSIC], generator(track))
