@@ -18,13 +18,14 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff format --check
 	$(TRAINING_VENV)/bin/mypy
 
-# A model from a corpus: make train CORPUS=folder DESCRIPTION=mine.toml MODELS=folder
+# A model from a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
 WORK ?= trained
 train: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) $(WORK)/prepared
-	$(TRAINING_VENV)/bin/python -m training train $(WORK)/prepared $(WORK)/runs
+	$(TRAINING_VENV)/bin/python -m training train $(CONFIG) $(WORK)/prepared $(WORK)/runs
 	$(TRAINING_VENV)/bin/python -m training evaluate $(WORK)/prepared $(WORK)/runs
-	$(TRAINING_VENV)/bin/python -m training export $(WORK)/prepared $(WORK)/runs $(DESCRIPTION) $(MODELS)
+	model=$$($(TRAINING_VENV)/bin/python -m training export $(CONFIG) $(WORK)/prepared $(WORK)/runs $(MODELS)) && \
+	$(TRAINING_VENV)/bin/python -m training report "$$model" $(WORK)/prepared $(WORK)/runs
 
 $(FIFTEEN_VENV)/.serve: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(FIFTEEN_VENV)

@@ -11,11 +11,12 @@ from service import audio
 from service.card import Emotion
 from service.model import Model, Scores
 from service.schemas import Analysis, AudioFacts, GenreProbability, ModelName, Timings
+from service.verdict import decide, reason
 
 PROBES = Path(__file__).parent / "probes"
 
 PROBABILITY_DIGITS = 7  # nine rounded probabilities still sum to 1 within 1e-6
-EMOTION_DIGITS = 4
+SCORE_DIGITS = 4
 LEVEL_DIGITS = 1  # dB
 SECONDS_DIGITS = 3
 MILLISECONDS_DIGITS = 2
@@ -37,7 +38,7 @@ def analyse(data: bytes, model: Model) -> Analysis:
     Returns
     -------
     analysis : Analysis
-        The mean over the recording's windows.
+        The mean over the recording's windows, whatever the verdict on it.
 
     Raises
     ------
@@ -51,12 +52,20 @@ def analyse(data: bytes, model: Model) -> Analysis:
     transformed = perf_counter()
     scores = model.score(spectrograms)
     scored = perf_counter()
+    peak, rms = audio.levels(recording.waveform)
     genres = _ranked(model.card.genres, scores)
+    music, known = (float(each.mean(dtype=np.float64)) for each in (scores.music, scores.known))
+    probabilities = [genre.probability for genre in genres]
+    verdict = decide(peak, music, known, probabilities, model.card.thresholds)
     return Analysis(
+        verdict=verdict,
+        reason=reason(verdict, [genre.genre for genre in genres]),
         genre=genres[0].genre,
         genres=genres,
+        music=round(music, SCORE_DIGITS),
+        known=round(known, SCORE_DIGITS),
         **_emotions(model.card.emotions, scores),
-        audio=_facts(recording),
+        audio=_facts(recording, peak, rms),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=Timings(
             decode_ms=_milliseconds(started, decoded),
@@ -79,13 +88,12 @@ def _ranked(names: list[str], scores: Scores) -> list[GenreProbability]:
 
 def _emotions(names: list[Emotion], scores: Scores) -> dict[Emotion, float]:
     """Average the emotions that a model has learnt over the windows, by name."""
-    mean = scores.emotion.mean(axis=0, dtype=np.float64).round(EMOTION_DIGITS)
+    mean = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS)
     return dict(zip(names, mean.tolist(), strict=True))
 
 
-def _facts(recording: audio.Recording) -> AudioFacts:
-    """Describe what was decoded."""
-    peak, rms = audio.levels(recording.waveform)
+def _facts(recording: audio.Recording, peak: float, rms: float) -> AudioFacts:
+    """Describe what was decoded; its levels are in dBFS."""
     return AudioFacts(
         container=recording.container,
         codec=recording.codec,

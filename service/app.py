@@ -158,6 +158,8 @@ def _named(models: dict[str, Model], name: str) -> Model:
 async def analyze(model: AskedModelDep, upload: UploadDep, workers: WorkersDep) -> Analysis:
     """Say what a model hears in a recording: genre, valence, energy and danceability.
 
+    The verdict says what the answer is worth: speech, noise and silence have one, too.
+
     Send the file as a form's part `file`, or as the body itself. Fifteen seconds are best: a
     longer recording is answered by the mean over its windows of 15 s, a shorter one is repeated.
     The container is recognised by its content, whatever the request calls it.

@@ -34,14 +34,14 @@ MAX_CHANNELS = 8
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
 
 N_FFT = 2_048  # samples, 93 ms
-HOP = 1_225  # samples: 18 frames a second exactly
-N_MELS = 279
+HOP = 735  # samples: 30 frames a second exactly
+N_MELS = 128
 F_MIN, F_MAX = 20.0, 11_000.0  # Hz; phones and 32 kbit/s codecs keep little above
 SPAN_DB = 80.0  # the loudest point of a window is 0 dB, what is SPAN_DB below is floor
 QUIETEST_POWER = 1e-10  # power of a mel band below which nothing is heard
 
 N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
-N_FRAMES = 1 + N_SAMPLES // HOP  # 271: frames are centred, the first on 0 s, the last on 15 s
+N_FRAMES = 1 + N_SAMPLES // HOP  # 451: frames are centred, the first on 0 s, the last on 15 s
 
 SKEW_TOLERANCE = 0.01  # dB between two front-ends that count as one
 SILENT_DBFS = -120.0  # the level reported for digital silence

@@ -5,6 +5,8 @@ The contract of a model file, which `training.export` writes:
 * input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: `audio.log_mel` as it is;
 * output ``genre_probabilities``, float32 [shape=(n, n_genres)]: each row sums to 1;
 * output ``emotion``, float32 [shape=(n, n_emotions)], in [0, 1];
+* output ``music``, float32 [shape=(n,)]: probability that the window is music at all;
+* output ``known``, float32 [shape=(n,)]: probability that, being music, it is of one of the genres;
 * metadata ``card``: a `service.card.Card` as JSON.
 """
 
@@ -24,7 +26,7 @@ from service.card import Card
 ANSWER_TOLERANCE = 1e-3  # between the answer that a model was pinned by and the one it gives
 
 INPUT = "log_mel"
-OUTPUTS = ("genre_probabilities", "emotion")
+OUTPUTS = ("genre_probabilities", "emotion", "music", "known")
 CARD_KEY = "card"
 
 _UNREADABLE = (
@@ -64,10 +66,16 @@ class Scores:
         Rows sum to 1; columns as in `Card.genres`.
     emotion : float32 [shape=(n_windows, n_emotions)]
         Columns as in `Card.emotions`.
+    music : float32 [shape=(n_windows,)]
+        Probability that the window is music at all.
+    known : float32 [shape=(n_windows,)]
+        Probability that, being music, it is of one of the genres.
     """
 
     genres: NDArray[np.float32]
     emotion: NDArray[np.float32]
+    music: NDArray[np.float32]
+    known: NDArray[np.float32]
 
 
 class Model:
@@ -101,10 +109,10 @@ class Model:
 
     def _check(self, name: str) -> None:
         """Hold the card against the file and against the front-end installed here."""
-        widths = {output.name: output.shape[-1] for output in self._session.get_outputs()}
-        expected = (len(self.card.genres), len(self.card.emotions))
-        if widths != dict(zip(OUTPUTS, expected, strict=True)):
-            raise UnreadableModelError(f"{name} gives {widths}, unlike its card says.")
+        shapes = {output.name: output.shape[1:] for output in self._session.get_outputs()}
+        widths = [len(self.card.genres)], [len(self.card.emotions)]
+        if shapes != dict(zip(OUTPUTS, (*widths, [], []), strict=True)):
+            raise UnreadableModelError(f"{name} gives {shapes} a window, unlike its card says.")
         skew = audio.skew(self.card.signature)
         if self.card.front_end != audio.front_end() or not skew <= audio.SKEW_TOLERANCE:
             raise ModelMismatchError(
@@ -119,8 +127,8 @@ class Model:
         spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
             As `audio.log_mel` returns them.
         """
-        genres, emotion = self._session.run(OUTPUTS, {INPUT: spectrograms})
-        return Scores(genres=np.asarray(genres), emotion=np.asarray(emotion))
+        outputs = self._session.run(OUTPUTS, {INPUT: spectrograms})
+        return Scores(*(np.asarray(output) for output in outputs))
 
     def verify(self) -> None:
         """Run the model once on the fixed recording.
@@ -131,7 +139,7 @@ class Model:
             If its answer is not the one that it was exported with.
         """
         scores = self.score(audio.log_mel(audio.reference_windows()))
-        answer = np.concatenate([scores.genres[0], scores.emotion[0]])
+        answer = np.concatenate([scores.genres[0], scores.emotion[0], scores.music, scores.known])
         distance = float(np.abs(answer - self.card.reference_answer).max())
         if not distance <= ANSWER_TOLERANCE:  # nor if it is not a number
             raise ModelMismatchError(

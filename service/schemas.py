@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from service.card import Card, Share
+from service.verdict import Verdict
 
 
 class Answer(BaseModel):
@@ -60,7 +61,7 @@ class AudioFacts(Answer):
 class ModelName(Answer):
     """Which model answered."""
 
-    name: str = Field(examples=["seed"])
+    name: str = Field(examples=["fifteen"])
     version: str = Field(examples=["1"])
     digest: Digest
 
@@ -80,14 +81,29 @@ ANALYSIS: JsonDict = json.loads(Path(__file__).with_name("example.json").read_te
 class Analysis(Answer):
     """What a model hears in a recording, averaged over its windows of 15 s.
 
-    An emotion is null if the model has not learnt it.
+    Read the verdict first: genres and emotion are there whatever it is, and mean little for what
+    is silent or no music. An emotion is null if the model has not learnt it.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [ANALYSIS]})
 
+    verdict: Verdict = Field(
+        description="What the answer is worth: confident, mixed (two genres are too close to "
+        "call), unknown_genre (music, but of another genre), not_music or silence. The thresholds "
+        "are on the model's card.",
+        examples=["confident"],
+    )
+    reason: str = Field(
+        description="The verdict in a sentence for a person.",
+        examples=["This sounds like house."],
+    )
     genre: str = Field(description="The most probable genre.", examples=["house"])
     genres: list[GenreProbability] = Field(
         description="Every genre, the most probable first; the probabilities sum to 1."
+    )
+    music: Share = Field(description="Probability that this is music at all.", examples=[0.99])
+    known: Share = Field(
+        description="Probability that, being music, it is of one of the genres.", examples=[0.92]
     )
     valence: Share | None = Field(
         None, description="From sad or angry, 0, to cheerful, 1.", examples=[0.71]

@@ -19,7 +19,9 @@ class Settings(BaseSettings):
         8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one."
     )
     models: Path = Field(MODELS, description="Folder of the model files, every *.onnx in it.")
-    model: str = Field("seed", description="Name of the model that answers unless asked otherwise.")
+    model: str = Field(
+        "fifteen", description="Name of the model that answers unless asked otherwise."
+    )
     max_upload_bytes: int = Field(
         32 * 2**20, ge=1, description="Largest request body, bytes, multipart framing included."
     )

@@ -32,7 +32,7 @@ def clips():
 @pytest.fixture(scope="session")
 def model():
     """The shipped model."""
-    return load_models(MODELS)["seed"]
+    return load_models(MODELS)["fifteen"]
 
 
 @pytest.fixture(scope="session")

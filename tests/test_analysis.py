@@ -5,8 +5,10 @@ import pytest
 
 from service import analysis, audio
 from service.analysis import ProbeError, analyse, warm_up
-from service.model import Model, ModelMismatchError
+from service.card import Thresholds
+from service.model import Model, ModelMismatchError, Scores
 from service.settings import MODELS
+from service.verdict import reason
 from tests import signals
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
 
@@ -40,6 +42,8 @@ class TestAnalyse:
         assert got == pytest.approx(expected, abs=1e-6)
         emotions = [getattr(answer, name) for name in model.card.emotions]
         assert emotions == pytest.approx(scores.emotion[0].tolist(), abs=1e-4)
+        assert answer.music == pytest.approx(float(scores.music[0]), abs=1e-4)
+        assert answer.known == pytest.approx(float(scores.known[0]), abs=1e-4)
 
     def test_a_long_recording_is_the_mean_over_its_windows(self, model):
         data = long_wav(50)
@@ -50,6 +54,8 @@ class TestAnalyse:
         got = {genre.genre: genre.probability for genre in answer.genres}
         assert got == pytest.approx(expected, abs=1e-6)
         assert answer.valence == pytest.approx(scores.emotion[:, 0].mean(), abs=1e-4)
+        assert answer.music == pytest.approx(scores.music.mean(), abs=1e-4)
+        assert answer.known == pytest.approx(scores.known.mean(), abs=1e-4)
 
     def test_the_gain_has_no_part_in_it(self, model):
         answers = [
@@ -76,6 +82,7 @@ class TestAnalyse:
     def test_digital_silence_has_an_answer(self, model):
         answer = analyse(signals.wav(np.zeros(4 * CLIP_RATE, np.float32), CLIP_RATE), model)
         assert answer.audio.peak_dbfs == audio.SILENT_DBFS
+        assert answer.verdict == "silence"
         assert sum(genre.probability for genre in answer.genres) == pytest.approx(1, abs=1e-6)
 
     def test_the_model_is_named(self, clips, model):
@@ -100,6 +107,52 @@ class TestAnalyse:
     def test_what_cannot_be_analysed_is_refused(self, model, data, error):
         with pytest.raises(error):
             analyse(data, model)
+
+
+@pytest.fixture
+def told(model, monkeypatch):
+    """What is said of half a minute where a model's scores are given: one of each window."""
+    limits = {"silence_dbfs": -60, "music": 0.5, "known": 0.5, "margin": 0.2}
+    card = model.card.model_copy(update={"thresholds": Thresholds(**limits)})
+    monkeypatch.setattr(model, "card", card)
+
+    def tell(gain=1, first=(0.8, 0.8), music=(1, 1), known=(1, 1)):
+        genres = np.zeros((2, len(card.genres)), np.float32)
+        genres[:, 4], genres[:, 2] = first, 1 - np.array(first)
+        emotion = np.zeros((2, len(card.emotions)), np.float32)
+        scores = Scores(genres, emotion, np.float32(music), np.float32(known))
+        monkeypatch.setattr(model, "score", lambda _: scores)
+        return analyse(signals.wav(gain * signals.sine(30), audio.SAMPLE_RATE), model)
+
+    return tell
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("scores", "verdict"),
+        [
+            ({}, "confident"),
+            ({"first": (0.5, 0.6)}, "mixed"),
+            ({"known": (0.4, 0.5)}, "unknown_genre"),
+            ({"music": (0.4, 0.5)}, "not_music"),
+            ({"gain": 0.0009}, "silence"),
+        ],
+    )
+    def test_every_verdict_has_its_reason_and_keeps_the_scores(self, told, model, scores, verdict):
+        answer = told(**scores)
+        assert answer.verdict == verdict
+        ranked = [genre.genre for genre in answer.genres]
+        assert ranked[:2] == [model.card.genres[4], model.card.genres[2]]
+        assert answer.reason == reason(verdict, ranked)
+        assert sum(genre.probability for genre in answer.genres) == pytest.approx(1, abs=1e-6)
+
+    @pytest.mark.parametrize("name", ["first", "music", "known"])
+    def test_it_is_about_the_mean_over_the_windows(self, told, name):
+        assert told(**{name: (0.3, 1)}).verdict == "confident"
+
+    def test_four_digits_are_told(self, told):
+        answer = told(music=(0.87654321, 0.87654321), known=(0.6, 0.7))
+        assert (answer.music, answer.known) == (0.8765, 0.65)
 
 
 class TestWarmUp:
@@ -130,8 +183,8 @@ class TestWarmUp:
             warm_up([model])
 
     def test_a_model_that_answers_otherwise_is_noticed(self):
-        model = Model(MODELS / "seed.onnx")
-        answer = [1 - value for value in model.card.reference_answer]
+        model = Model(MODELS / "fifteen.onnx")
+        answer = [value + 1 for value in model.card.reference_answer]
         model.card = model.card.model_copy(update={"reference_answer": answer})
         with pytest.raises(ModelMismatchError):
             warm_up([model])

@@ -77,8 +77,8 @@ class TestAnalyze:
         assert answers[0] == answers[1]
 
     def test_a_model_may_be_asked_by_name(self, client, clips):
-        response = client.post("/v1/analyze?model=seed", files={"file": clips["mp3"]})
-        assert assert_analysis(response).model.name == "seed"
+        response = client.post("/v1/analyze?model=fifteen", files={"file": clips["mp3"]})
+        assert assert_analysis(response).model.name == "fifteen"
 
     def test_an_unknown_model(self, client, clips):
         response = client.post("/v1/analyze?model=other", files={"file": clips["mp3"]})
@@ -87,6 +87,10 @@ class TestAnalyze:
     def test_a_name_that_is_too_long(self, client):
         response = client.post(f"/v1/analyze?model={'a' * 65}", files={"file": b"x"})
         assert_problem(response, 422, "invalid-request")
+
+    def test_silence_is_an_answer_and_no_refusal(self, client):
+        analysis = assert_analysis(post(client, signals.wav(np.zeros(4 * 22_050), 22_050)))
+        assert analysis.verdict == "silence"
 
     def test_a_hostile_filename_changes_nothing(self, client, clips):
         assert_analysis(post(client, clips["mp3"], '../../"\r\n\0☃.exe'))
@@ -188,18 +192,18 @@ class TestAnalyze:
 
 class TestModels:
     def test_the_list(self, client, model):
-        (seed,) = client.get("/v1/models").json()["models"]
-        assert (seed["name"], seed["version"]) == ("seed", model.card.version)
-        assert seed["default"]
-        assert seed["digest"] == model.digest
-        assert set(seed["genres"]) == GENRES
+        (shipped,) = client.get("/v1/models").json()["models"]
+        assert (shipped["name"], shipped["version"]) == ("fifteen", model.card.version)
+        assert shipped["default"]
+        assert shipped["digest"] == model.digest
+        assert set(shipped["genres"]) == GENRES
 
     def test_a_card(self, client, model):
-        card = client.get("/v1/models/seed").json()
+        card = client.get("/v1/models/fifteen").json()
         assert card.pop("digest") == model.digest
         assert card == json.loads(model.card.model_dump_json())
 
-    @pytest.mark.parametrize("name", ["other", "SEED", "%00", "%ff", "%ED%A0%80", "a%0d%0aX:y"])
+    @pytest.mark.parametrize("name", ["other", "FIFTEEN", "%00", "%ff", "%ED%A0%80", "a%0d%0aX:y"])
     def test_an_unknown_model(self, client, name):
         assert_problem(client.get(f"/v1/models/{name}"), 404, "unknown-model")
 
@@ -230,15 +234,15 @@ class TestHealth:
 
     def test_never_ready_if_the_warm_up_fails(self, monkeypatch, clips, caplog):
         def fail(models):
-            raise ModelError("seed answers otherwise.")
+            raise ModelError("fifteen answers otherwise.")
 
         monkeypatch.setattr(app_module, "warm_up", fail)
         with TestClient(create_app(Settings())) as client:
             client.app.state.warming.exception()
             problem = assert_problem(client.get("/readyz"), 503, "not-ready")
-            assert "seed answers otherwise." in problem["detail"]
+            assert "fifteen answers otherwise." in problem["detail"]
             assert_problem(post(client, clips["mp3"]), 503, "not-ready")
-        assert "seed answers otherwise." in caplog.text
+        assert "fifteen answers otherwise." in caplog.text
 
 
 class TestStart:
@@ -251,7 +255,7 @@ class TestStart:
 
     def test_without_the_default_model(self):
         with (
-            pytest.raises(ModelError, match=r"default model other is not in .* which has: seed"),
+            pytest.raises(ModelError, match=r"default model other is not in .* which has: fifteen"),
             TestClient(create_app(Settings(model="other"))),
         ):
             pass

@@ -13,7 +13,7 @@ from service.model import (
 from service.settings import MODELS
 from tests import signals
 
-SHIPPED = MODELS / "seed.onnx"
+SHIPPED = MODELS / "fifteen.onnx"
 
 
 @pytest.fixture
@@ -45,20 +45,20 @@ class TestScore:
         assert scores.genres.shape == (5, len(model.card.genres))
         assert np.allclose(scores.genres.sum(axis=1), 1, atol=1e-5)
         assert scores.emotion.shape == (5, len(model.card.emotions))
-        for values in (scores.genres, scores.emotion):
+        assert scores.music.shape == scores.known.shape == (5,)
+        for values in vars(scores).values():
             assert values.dtype == np.float32
             assert ((values >= 0) & (values <= 1)).all()
 
     def test_a_window_is_alone_in_its_batch(self, model, spectrograms):
-        together = model.score(spectrograms)
-        alone = [model.score(spectrogram[None]) for spectrogram in spectrograms]
-        assert np.allclose(together.genres, [one.genres[0] for one in alone], atol=1e-5)
-        assert np.allclose(together.emotion, [one.emotion[0] for one in alone], atol=1e-5)
+        together = vars(model.score(spectrograms))
+        alone = [vars(model.score(spectrogram[None])) for spectrogram in spectrograms]
+        for name, values in together.items():
+            assert np.allclose(values, [one[name][0] for one in alone], atol=1e-5), name
 
     def test_silence_has_scores(self, model):
         scores = model.score(audio.log_mel(np.zeros((1, audio.N_SAMPLES), np.float32)))
-        assert np.isfinite(scores.genres).all()
-        assert np.isfinite(scores.emotion).all()
+        assert all(np.isfinite(values).all() for values in vars(scores).values())
 
 
 class TestVerify:
@@ -66,14 +66,18 @@ class TestVerify:
         model.verify()
 
     def test_the_reference_answer_is_complete(self, model):
-        assert len(model.card.reference_answer) == len(model.card.genres) + len(model.card.emotions)
+        card = model.card
+        music_and_known = 2
+        assert len(card.reference_answer) == len(card.genres + card.emotions) + music_and_known
 
-    @pytest.mark.parametrize("value", [0.5, float("nan")])
-    def test_another_answer_is_refused(self, value):
+    @pytest.mark.parametrize("place", [0, -3, -2, -1], ids=["genre", "emotion", "music", "known"])
+    @pytest.mark.parametrize("value", [2, float("nan")])
+    def test_another_answer_is_refused(self, value, place):
         model = Model(SHIPPED)
-        answer = [value, *model.card.reference_answer[1:]]
+        answer = [*model.card.reference_answer]
+        answer[place] = value
         model.card = model.card.model_copy(update={"reference_answer": answer})
-        with pytest.raises(ModelMismatchError, match="seed answers"):
+        with pytest.raises(ModelMismatchError, match="fifteen answers"):
             model.verify()
 
 
@@ -109,12 +113,17 @@ class TestLoading:
         with pytest.raises(UnreadableModelError, match="unlike its card"):
             Model(changed(three, two.ljust(len(three))))
 
+    @pytest.mark.parametrize("name", [b"music", b"known"])
+    def test_a_model_that_lacks_an_output_is_refused(self, changed, name):
+        with pytest.raises(UnreadableModelError, match="'other': "):
+            Model(changed(b"\x05" + name, b"\x05other"))
+
     def test_other_front_end_numbers_are_refused(self, changed):
         with pytest.raises(ModelMismatchError, match="another front-end"):
             Model(changed(b'"span_db":80', b'"span_db":81'))
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("SPAN_DB", 79.9), ("HOP", 1_200), ("F_MIN", 25.0), ("N_MELS", 128)]
+        ("name", "value"), [("SPAN_DB", 79.9), ("HOP", 1_200), ("F_MIN", 25.0), ("N_MELS", 127)]
     )
     def test_another_front_end_is_refused(self, monkeypatch, name, value):
         audio._mel_filters.cache_clear()
@@ -143,7 +152,7 @@ class TestLoading:
 
 class TestFolder:
     def test_models_are_found_by_name(self):
-        assert "seed" in load_models(MODELS)
+        assert "fifteen" in load_models(MODELS)
 
     def test_an_empty_folder_is_refused(self, tmp_path):
         with pytest.raises(UnreadableModelError, match="no model"):

@@ -11,6 +11,7 @@ import pytest
 from service import problems
 from service.schemas import ANALYSIS
 from service.settings import Settings
+from service.verdict import VERDICTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,9 +38,9 @@ def test_the_example_answers_as_printed(server):
     assert printed == ANALYSIS
     answer = json.loads(output)
     assert list(answer) == list(printed)
-    for member in ("genre", "audio", "model"):
+    for member in ("verdict", "reason", "genre", "audio", "model"):
         assert answer[member] == printed[member]
-    for member in ("valence", "energy", "danceability"):
+    for member in ("music", "known", "valence", "energy", "danceability"):
         assert answer[member] == pytest.approx(printed[member], abs=1e-3)
     for ours, theirs in zip(answer["genres"], printed["genres"], strict=True):
         assert ours["genre"] == theirs["genre"]
@@ -49,6 +50,10 @@ def test_the_example_answers_as_printed(server):
 def test_every_problem_type_is_in_the_table():
     kinds = {*problems.KINDS.values(), *problems.HTTP_KINDS.values()}
     assert sorted(table_column("Refusals")) == sorted(kind.slug for kind in kinds)
+
+
+def test_every_verdict_is_in_the_table():
+    assert table_column("What an answer is about") == list(VERDICTS)
 
 
 def test_every_setting_is_in_the_table():

@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from service import schemas
 from service.schemas import Analysis, Problem
+from service.verdict import reason
 
 ANSWERS = [
     value
@@ -25,6 +26,7 @@ def test_the_example_is_an_answer():
     assert sum(probabilities) == pytest.approx(1, abs=1e-6)
     assert probabilities == sorted(probabilities, reverse=True)
     assert example.genre == example.genres[0].genre
+    assert example.reason == reason(example.verdict, [genre.genre for genre in example.genres])
     assert example.model_dump() == schemas.ANALYSIS
 
 
@@ -33,10 +35,17 @@ def test_an_emotion_that_was_not_learnt_is_null():
     assert '"valence":null' in answer.model_dump_json()
 
 
+@pytest.mark.parametrize("name", ["energy", "music", "known"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
-def test_shares_are_shares(value):
+def test_shares_are_shares(name, value):
     with pytest.raises(ValidationError):
-        Analysis.model_validate({**schemas.ANALYSIS, "energy": value})
+        Analysis.model_validate({**schemas.ANALYSIS, name: value})
+
+
+@pytest.mark.parametrize("verdict", ["Confident", "unknown", None])
+def test_a_verdict_is_one_of_the_five(verdict):
+    with pytest.raises(ValidationError):
+        Analysis.model_validate({**schemas.ANALYSIS, "verdict": verdict})
 
 
 def test_a_problem_has_the_members_of_rfc_9457():

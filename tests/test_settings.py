@@ -19,7 +19,7 @@ def no_environment(monkeypatch):
 def test_defaults():
     settings = Settings()
     assert (settings.host, settings.port) == ("127.0.0.1", 8_000)
-    assert (settings.models, settings.model) == (MODELS, "seed")
+    assert (settings.models, settings.model) == (MODELS, "fifteen")
     assert settings.max_upload_bytes == 32 * 1_024 * 1_024
 
 

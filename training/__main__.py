@@ -1,19 +1,24 @@
-"""``python -m training``: prepare, train, evaluate, export."""
+"""``python -m training``: from a corpus to a model, step by step."""
 
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from training.corpus import SPLITS, CorpusError
+import numpy as np
+
+from training.augment import BIT_RATES, encoded
+from training.corpus import CorpusError
+from training.danceability_study import study
 from training.evaluate import evaluate
 from training.export import ExportMismatchError, export
-from training.model_card import DescriptionError, markdown_figures
-from training.networks import SHARING
+from training.model_card import DescriptionError, markdown_measured
 from training.prepare import PreparedWithAnotherFrontEndError, prepare
 from training.prepared import Prepared
-from training.train import AnotherRunError, Config, TrainingDivergedError, train
+from training.report import report
+from training.runs import AnotherRunError, ConfigError, TrainingDivergedError, read_config
+from training.synthesise import GENRES, synthesise
+from training.train import train
 
 
 def main() -> int:
@@ -23,6 +28,7 @@ def main() -> int:
         arguments.command(arguments)
     except (
         AnotherRunError,
+        ConfigError,
         CorpusError,
         DescriptionError,
         ExportMismatchError,
@@ -46,38 +52,58 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--split-seed", type=int, default=0, help="of a corpus without a split")
     command.set_defaults(command=_prepare)
 
-    defaults = Config()
-    command = commands.add_parser("train", help="spectrograms -> networks, one run for each seed")
+    command = commands.add_parser("train", help="spectrograms -> models, one for each seed")
+    command.add_argument("config", type=Path, help="TOML: a table `training`")
     command.add_argument("prepared", type=Path)
     command.add_argument("runs", type=Path)
     command.add_argument("--seeds", type=_positive, default=3, help="how many")
-    command.add_argument("--sharing", choices=SHARING, default=defaults.sharing)
-    command.add_argument("--epochs", type=_positive, default=defaults.epochs)
-    command.add_argument("--batch-size", type=_positive, default=defaults.batch_size)
-    command.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
+    command.add_argument("--fixed-only", action="store_true", help="no folds, no left-out sources")
+    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
     command.set_defaults(command=_train)
 
-    command = commands.add_parser("evaluate", help="runs -> figures, one table for all seeds")
+    command = commands.add_parser("evaluate", help="runs -> figures over all seeds")
     command.add_argument("prepared", type=Path)
     command.add_argument("runs", type=Path)
-    command.add_argument("--split", choices=SPLITS, default="test", help="valid is for choices")
     command.set_defaults(command=_evaluate)
 
     command = commands.add_parser("export", help="evaluated runs -> the best one as ONNX")
+    command.add_argument("config", type=Path, help="TOML: a table `card`")
     command.add_argument("prepared", type=Path)
     command.add_argument("runs", type=Path)
-    command.add_argument("description", type=Path, help="TOML: what only a person can say")
-    command.add_argument("folder", type=Path)
+    command.add_argument("models", type=Path)
     command.set_defaults(command=_export)
+
+    command = commands.add_parser("report", help="evaluated runs and a model -> its card, pictures")
+    command.add_argument("model", type=Path, help="as exported")
+    command.add_argument("prepared", type=Path)
+    command.add_argument("runs", type=Path)
+    command.set_defaults(command=_report)
+    _add_tools(commands)
     return parser
 
 
+def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what is not a step from a corpus to a model."""
+    command = commands.add_parser("danceability", help="fit the formula anew, and its evidence")
+    command.add_argument("corpus", type=Path, help="with manifests that have the references")
+    command.add_argument("report", type=Path, help="Markdown, written anew")
+    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
+    command.add_argument("--artists", type=Path, help="CSV of outside evidence, never fitted")
+    command.set_defaults(command=_danceability)
+
+    command = commands.add_parser("synthesise", help="dance music of nobody's, as M4A")
+    command.add_argument("genre", choices=GENRES)
+    command.add_argument("file", type=Path)
+    command.add_argument("--seconds", type=_positive, default=15)
+    command.add_argument("--seed", type=int, default=0)
+    command.set_defaults(command=_synthesise)
+
+
 def _positive(text: str) -> int:
-    """Read a number of at least one."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
-    return number
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
@@ -85,27 +111,39 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    prepared = Prepared(arguments.prepared)
-    config = Config(
-        sharing=arguments.sharing,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
+    train(
+        Prepared(arguments.prepared),
+        read_config(arguments.config),
+        arguments.runs,
+        seeds=arguments.seeds,
+        everything=not arguments.fixed_only,
+        jobs=arguments.jobs,
     )
-    for seed in range(arguments.seeds):
-        train(prepared, replace(config, seed=seed), arguments.runs / f"seed-{seed}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    prepared = Prepared(arguments.prepared)
-    print(markdown_figures(evaluate(prepared, arguments.runs, arguments.split)))
+    figures = evaluate(Prepared(arguments.prepared), arguments.runs)
+    print("Over the folds\n\n" + markdown_measured(figures.folds))
+    print("\nOn test\n\n" + markdown_measured(figures.test))
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    path = export(
-        Prepared(arguments.prepared), arguments.runs, arguments.description, arguments.folder
-    )
-    print(f"{path}: loaded and verified by the service")
+    prepared = Prepared(arguments.prepared)
+    print(export(prepared, arguments.runs, arguments.config, arguments.models))
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    print(report(Prepared(arguments.prepared), arguments.runs, arguments.model))
+
+
+def _danceability(arguments: argparse.Namespace) -> None:
+    study(arguments.corpus, arguments.report, arguments.jobs, arguments.artists)
+
+
+def _synthesise(arguments: argparse.Namespace) -> None:
+    rng = np.random.default_rng(arguments.seed)
+    waveform = synthesise(arguments.genre, arguments.seconds, rng)
+    arguments.file.write_bytes(encoded(waveform, "aac", max(BIT_RATES)))
 
 
 if __name__ == "__main__":

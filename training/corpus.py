@@ -6,6 +6,7 @@ Conventions
   tracks never stand on two sides.
 * An emotion label is a value in [0, 1] and the *origin* it comes from. Origins are on scales of
   their own: only ranks within one origin compare.
+* A *reference* is a value that is never learnt from, only compared with.
 """
 
 import csv
@@ -27,6 +28,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 FOLDS = 5  # one for test, one for validation, the rest for training
 MANIFEST = "tracks.csv"
 EMOTION_MANIFEST = "emotion.csv"
+REFERENCE = "spotify"  # columns of the emotion manifest: spotify_valence and so on
+NO_LABEL = ("mixed-", "unlabelled")  # beginnings of `other` of what may be of a genre after all
 AUDIO_SUFFIXES = {
     ".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm",
 }  # fmt: skip
@@ -46,14 +49,28 @@ class EmotionLabel:
 
 @dataclass(frozen=True)
 class Track:
-    """One audio file and what is known of it."""
+    """One audio file and what is known of it.
+
+    Attributes
+    ----------
+    genre : str or None
+    other : str or None
+        What it is, where it is known to be none of the genres.
+    source : str
+        Collection that it comes from, empty where there is but one.
+    emotion : dict of str to EmotionLabel
+    reference : dict of str to float
+    """
 
     id: str
     path: Path
     group: str
     split: Split
     genre: str | None = None
+    other: str | None = None
+    source: str = ""
     emotion: dict[str, EmotionLabel] = field(default_factory=dict)
+    reference: dict[str, float] = field(default_factory=dict)
 
 
 def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
@@ -79,8 +96,13 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
         If no recording has a genre, or a genre has too few albums to be split.
     """
     tracks = _read_manifest(folder) if (folder / MANIFEST).exists() else _read_folder(folder, seed)
-    emotion = {row["clip_id"]: _emotion(row) for row in _rows(folder / EMOTION_MANIFEST)}
-    tracks = [replace(track, emotion=emotion.get(track.id, {})) for track in tracks]
+    rows = {row["clip_id"]: row for row in _rows(folder / EMOTION_MANIFEST)}
+    tracks = [
+        replace(track, emotion=_emotion(row), reference=_reference(row))
+        if (row := rows.get(track.id))
+        else track
+        for track in tracks
+    ]
     if not any(track.genre for track in tracks):
         raise CorpusError(
             f"{folder} holds neither a {MANIFEST} with genres nor genre/album/track files."
@@ -96,6 +118,8 @@ def _read_manifest(folder: Path) -> list[Track]:
             group=row["artist_group"],
             split=_split(row["split"]),
             genre=row["genre"] or None,
+            other=_other(row.get("other", "")),
+            source=row.get("source", ""),
         )
         for row in _rows(folder / MANIFEST)
     ]
@@ -135,6 +159,15 @@ def _emotion(row: dict[str, str]) -> dict[str, EmotionLabel]:
         for emotion in EMOTIONS
         if row[emotion]
     }
+
+
+def _reference(row: dict[str, str]) -> dict[str, float]:
+    columns = {emotion: row.get(f"{REFERENCE}_{emotion}") for emotion in EMOTIONS}
+    return {emotion: float(value) for emotion, value in columns.items() if value}
+
+
+def _other(name: str) -> str | None:
+    return None if not name or name.startswith(NO_LABEL) else name
 
 
 def _read_folder(folder: Path, seed: int) -> list[Track]:

@@ -1,229 +1,154 @@
-"""Measures trained models on one part of the split, once for every seed.
-
-Choices are made on validation; test is for the report.
+"""Measures trained models on what they never heard.
 
 Conventions
 -----------
 * Recordings are heard as the service hears them: decoded and cut into windows by `service.audio`,
-  their silences left in.
+  their silences left in (take ``heard``), and as a phone would have recorded them (``phone``).
 * By *window*: each 15 s window is a case. By *clip*: each recording is one, its windows' answers
   averaged, as the service averages them.
-* The model that ships is the one of the lowest loss on validation; the others give the spread.
-* Emotion is compared within one origin of labels, by clip: ranks (Spearman) and, with the offset
-  that was learnt for the origin, values (R2).
+* Over the folds, every recording is answered once, by the model that learnt from the other folds;
+  figures are computed over all of them together, once for each seed.
+* Emotion is compared within one origin of labels, by clip: by ranks (Spearman) and by whether the
+  80 % interval, moved to the origin's own scale, holds the label.
+* The model of the first seed ships; no measurement chooses it.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure as Picture
-from numpy.typing import NDArray
-from scipy.special import expit, logit
 from scipy.stats import spearmanr
 from sklearn.metrics import (
-    ConfusionMatrixDisplay,
     accuracy_score,
     f1_score,
     precision_recall_fscore_support,
-    r2_score,
+    roc_auc_score,
 )
 from tqdm import tqdm
 
 from service import audio
-from service.card import EMOTIONS, EmotionFigures, Figure, Figures, GenreFigures, GenreRow
-from training.corpus import CorpusError, Split
-from training.networks import FifteenNetwork
-from training.prepared import Prepared, Rows
-from training.train import HISTORY_FILE, STATE_FILE, AnotherRunError, Epoch, best_epoch, load
+from service.card import (
+    EMOTIONS,
+    EmotionFigures,
+    Figure,
+    Figures,
+    GenreFigures,
+    GenreRow,
+    Measured,
+    VerdictRow,
+)
+from service.verdict import VERDICTS
+from training import divisions
+from training.answers import Answers, answers_of
+from training.calibrate import Floats
+from training.corpus import REFERENCE, CorpusError
+from training.described import Described
+from training.divisions import Division
+from training.prepare import track_waveform
+from training.prepared import Flags, Prepared, Rows
+from training.runs import STATE_FILE, AnotherRunError, check_alike, load, run_folder, seeds_of
 
-FIGURES_FILE = "figures-{split}.json"
-CONFUSION_FILE = "confusion-{split}.png"
-MEASURED_FILE = "measured-{split}.json"
+FIGURES_FILE = "figures.json"
+SOURCES_FILE = "sources.json"
+MEASURED_FILE = "measured.json"
 HEARD_SECONDS = (3, 5, 10, 15)
 FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What one model says of the recordings of one part of the split.
-
-    Attributes
-    ----------
-    tracks : int64 [shape=(n_clips,)]
-        Index into `Prepared.tracks`.
-    window_genres, window_tracks :
-        Probabilities float64 [shape=(n_windows, n_genres)], and the track of each.
-    genres : float64 [shape=(n_clips, n_genres)]
-    emotion : float64 [shape=(n_clips, 3)]
-        On the common scale; NaN where the model has not learnt it.
-    own_scale : float64 [shape=(n_clips, 3)]
-        The same on the scale of each label's origin.
-    """
-
-    tracks: Rows
-    window_genres: Floats
-    window_tracks: Rows
-    genres: Floats
-    emotion: Floats
-    own_scale: Floats
+RELIABILITY_BINS = 15
 
 
-def run_folders(runs: Path) -> list[Path]:
-    """Return the folders of the seeds in a folder of runs.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
-    folders = sorted(path.parent for path in runs.glob(f"*/{HISTORY_FILE}"))
-    if not folders:
-        raise FileNotFoundError(f"{runs} holds no trained runs.")
-    return folders
-
-
-def stamps(runs: Path) -> str:
-    """Return what tells these trained runs from any others, as JSON."""
-    digests = {
-        run.name: hashlib.sha256((run / STATE_FILE).read_bytes()).hexdigest()
-        for run in run_folders(runs)
-    }
-    return json.dumps(digests, indent=1)
-
-
-def shipped_run(runs: Path) -> Path:
-    """Return the run of the lowest loss on validation, summed over its networks."""
-
-    def loss(run: Path) -> float:
-        histories = json.loads((run / HISTORY_FILE).read_text())
-        return sum(best_epoch([Epoch(**e) for e in h]).valid_loss for h in histories.values())
-
-    return min(run_folders(runs), key=loss)
-
-
-def evaluate(prepared: Prepared, runs: Path, split: Split = "test") -> Figures:
-    """Measure every run of a folder, and write `FIGURES_FILE` and `CONFUSION_FILE` into it.
+def evaluate(prepared: Prepared, runs: Path) -> Figures:
+    """Measure all runs, and write `FIGURES_FILE` and `SOURCES_FILE`.
 
     Parameters
     ----------
     prepared : Prepared
         What the runs were trained on.
     runs : Path
-        Holds one folder for each seed.
-    split : str
-        Where it is measured.
+        As `training.train` leaves it.
+
+    Returns
+    -------
+    figures : Figures
+        `Figures.folds` is that of the fixed split where the folds were not trained.
 
     Raises
     ------
     CorpusError
         If there is nothing to measure.
     AnotherRunError
-        If a run was trained on something else, or differs in more than its seed.
+        If a run was trained on something else or otherwise, or the folds are not complete.
     FileNotFoundError
         If there is no run.
     """
-    shipped = shipped_run(runs)
-    others = [run for run in run_folders(runs) if run != shipped]
-    models, configs = zip(*(load(prepared, run) for run in (shipped, *others)), strict=True)
-    if len({replace(config, seed=0) for config in configs}) > 1:
-        raise AnotherRunError(f"The runs in {runs} differ in more than their seed.")
-    tracks = np.unique(prepared.track_of[prepared.rows(split)])
-    if not (prepared.genre[tracks] >= 0).any():
-        raise CorpusError(f"No recording in {split} has a genre: there is nothing to measure.")
-    answers = _answers(prepared, list(models), tracks)
-    heard = _accuracy_by_seconds(prepared, models[0], tracks)
-    figures = Figures(genre=_genre(prepared, answers, heard), emotion=_emotion(prepared, answers))
-    (runs / FIGURES_FILE.format(split=split)).write_text(figures.model_dump_json(indent=1))
-    (runs / MEASURED_FILE.format(split=split)).write_text(stamps(runs))
-    _picture_confusion(prepared, answers[0], runs / CONFUSION_FILE.format(split=split))
+    fixed = divisions.fixed(prepared)
+    seeds = seeds_of(runs, fixed)
+    if not seeds:
+        raise FileNotFoundError(f"{runs} holds no trained runs.")
+    if not prepared.is_genre[fixed.test].any():
+        raise CorpusError("No recording in test has a genre: there is nothing to measure.")
+    check_alike(runs)
+    config = load(prepared, run_folder(runs, fixed, seeds[0]))[1]
+    described = Described(prepared, config.copies, runs)
+    test = _measured(prepared, described, runs, [fixed], seeds)
+    figures = Figures(folds=_over_folds(prepared, described, runs) or test, test=test)
+    (runs / FIGURES_FILE).write_text(figures.model_dump_json(indent=1))
+    sources = across_sources(prepared, described, runs)
+    (runs / SOURCES_FILE).write_text(json.dumps(sources, indent=1))
+    (runs / MEASURED_FILE).write_text(stamps(runs))
     return figures
 
 
-@torch.no_grad()
-def predict(model: FifteenNetwork, spectrograms: audio.Spectrograms) -> tuple[Floats, Floats]:
-    """Return genre probabilities and emotion scores of a batch of windows, as float64."""
-    genres, emotion = model(torch.from_numpy(spectrograms))
-    return genres.double().numpy(), emotion.double().numpy()
+def _over_folds(prepared: Prepared, described: Described, runs: Path) -> Measured | None:
+    """Measure the folds, if they were trained."""
+    folds = trained_folds(prepared, runs)
+    seeds = [seeds_of(runs, fold) for fold in folds]
+    if not folds:
+        return None
+    if any(found != seeds[0] for found in seeds):
+        raise AnotherRunError(f"The folds in {runs} are not trained to their end.")
+    measured = _measured(prepared, described, runs, folds, seeds[0])
+    return _without_value(measured)
 
 
-def _answers(prepared: Prepared, models: list[FifteenNetwork], tracks: Rows) -> list[Answers]:
-    """Have every model listen to whole recordings, as the service would."""
-    window_tracks: list[int] = []
-    genres: list[list[Floats]] = [[] for _ in models]
-    emotion: list[list[Floats]] = [[] for _ in models]
-    for track in tqdm(tracks, desc="evaluate", unit="clip"):
-        spectrograms = audio.log_mel(audio.windows(_waveform(prepared, track)))
-        window_tracks += [track] * len(spectrograms)
-        for i, model in enumerate(models):
-            of_windows, learnt = predict(model, spectrograms)
-            genres[i].append(of_windows)
-            emotion[i].append(_every_emotion(model, learnt))
-    return [
-        _summed_up(prepared, model, np.array(window_tracks), *map(np.concatenate, parts))
-        for model, *parts in zip(models, genres, emotion, strict=True)
-    ]
+def trained_folds(prepared: Prepared, runs: Path) -> list[Division]:
+    """Return the folds; none where only the fixed split was trained."""
+    return divisions.folds(prepared) if any(runs.glob("fold-*")) else []
 
 
-def _waveform(prepared: Prepared, track: int) -> audio.Waveform:
-    return audio.decode(prepared.tracks[track].path.read_bytes()).waveform
+def _without_value(measured: Measured) -> Measured:
+    """Take out the figures of a model in a file: there is none that answered all folds."""
+    return Measured.model_validate(_value_removed(measured.model_dump()))
 
 
-def _every_emotion(model: FifteenNetwork, learnt: Floats) -> Floats:
-    """Spread what a model has learnt over the columns of `EMOTIONS`, NaN elsewhere."""
-    emotion = np.full((len(learnt), len(EMOTIONS)), np.nan)
-    emotion[:, [EMOTIONS.index(name) for name in model.emotions]] = learnt
-    return emotion
+def _value_removed(part: object) -> object:
+    if isinstance(part, dict):
+        kept = {name: _value_removed(value) for name, value in part.items()}
+        return kept | {"value": None} if "spread" in kept else kept
+    return [_value_removed(value) for value in part] if isinstance(part, list) else part
 
 
-def _summed_up(
-    prepared: Prepared, model: FifteenNetwork, window_tracks: Rows, genres: Floats, emotion: Floats
-) -> Answers:
-    tracks = np.unique(window_tracks)
-    clip_emotion = _by_clip(emotion, window_tracks)
-    return Answers(
-        tracks=tracks,
-        window_genres=genres,
-        window_tracks=window_tracks,
-        genres=_by_clip(genres, window_tracks),
-        emotion=clip_emotion,
-        own_scale=_own_scale(model, clip_emotion, prepared.origin[tracks]),
+def stamps(runs: Path) -> str:
+    """Return what tells these trained runs from any others, as JSON."""
+    states = sorted(runs.glob(f"*/*/{STATE_FILE}"))
+    digests = {
+        state.parent.relative_to(runs).as_posix(): hashlib.sha256(state.read_bytes()).hexdigest()
+        for state in states
+    }
+    return json.dumps(digests, indent=1)
+
+
+def _measured(
+    prepared: Prepared, described: Described, runs: Path, parts: list[Division], seeds: list[int]
+) -> Measured:
+    """Measure divisions whose test parts are disjoint, once for each seed."""
+    answers = [answers_of(prepared, described, runs, parts, seed) for seed in seeds]
+    return Measured(
+        genre=_genre(prepared, answers, _by_seconds(prepared, runs, parts, seeds[0])),
+        emotion=[*_emotion(prepared, answers), *_reference(prepared, answers)],
+        verdicts=_verdicts(prepared, answers[0]),
     )
-
-
-def _by_clip(values: Floats, tracks: Rows) -> Floats:
-    """Average the rows of each track, in order of track."""
-    return np.stack([values[tracks == track].mean(axis=0) for track in np.unique(tracks)])
-
-
-@torch.no_grad()
-def _own_scale(model: FifteenNetwork, emotion: Floats, origins: Rows) -> Floats:
-    shifted = logit(emotion.clip(1e-6, 1 - 1e-6))
-    for network in model.task_networks():
-        if network.emotions:
-            columns = network.emotions
-            shifted[:, columns] += network.offsets(torch.from_numpy(origins[:, columns])).numpy()
-    return np.asarray(expit(shifted))
-
-
-def _accuracy_by_seconds(
-    prepared: Prepared, model: FifteenNetwork, tracks: Rows
-) -> dict[str, float]:
-    """Return the accuracy where only the first seconds are heard, through the whole front-end."""
-    labelled = tracks[prepared.genre[tracks] >= 0]
-    right = dict.fromkeys(HEARD_SECONDS, 0)
-    for track in labelled:
-        waveform = _waveform(prepared, track)
-        for seconds in HEARD_SECONDS:
-            windows = audio.windows(waveform[: seconds * audio.SAMPLE_RATE])
-            genres, _ = predict(model, audio.log_mel(windows))
-            right[seconds] += int(genres[0].argmax() == prepared.genre[track])
-    return {str(seconds): round(n / len(labelled), 4) for seconds, n in right.items()}
 
 
 def _figure(values: list[float]) -> Figure:
@@ -238,80 +163,159 @@ def _figure(values: list[float]) -> Figure:
 
 
 def _genre(prepared: Prepared, answers: list[Answers], heard: dict[str, float]) -> GenreFigures:
-    cases = [_genre_cases(prepared, a) for a in answers]
-    labels = np.unique(cases[0][1][0]).tolist()  # a genre without test recordings has no figure
+    cases = [window_cases(prepared, a) for a in answers]
+    clean = [clip_cases(prepared, a, phone=False) for a in answers]
+    phone = [clip_cases(prepared, a, phone=True) for a in answers]
+    labels = np.unique(clean[0][0]).tolist()  # a genre without recordings has no figure
 
-    def accuracy(kind: int) -> Figure:
-        return _figure([float(accuracy_score(*case[kind])) for case in cases])
-
-    def macro_f1(kind: int) -> Figure:
-        return _figure(
-            [
-                float(f1_score(*case[kind], average="macro", labels=labels, zero_division=0))
-                for case in cases
-            ]
-        )
+    def macro_f1(true: Rows, answered: Rows) -> float:
+        return float(f1_score(true, answered, average="macro", labels=labels, zero_division=0))
 
     return GenreFigures(
-        window_accuracy=accuracy(0),
-        window_macro_f1=macro_f1(0),
-        clip_accuracy=accuracy(1),
-        clip_macro_f1=macro_f1(1),
-        per_genre=_per_genre(prepared, labels, *cases[0][1]),
+        window_accuracy=_figure([float(accuracy_score(*case)) for case in cases]),
+        window_macro_f1=_figure([macro_f1(*case) for case in cases]),
+        clip_accuracy=_figure([float(accuracy_score(*case)) for case in clean]),
+        clip_macro_f1=_figure([macro_f1(*case) for case in clean]),
+        phone_accuracy=_figure([float(accuracy_score(*case)) for case in phone]),
+        calibration_error=_figure([calibration_error(*top(prepared, a)) for a in answers]),
+        unknown_auroc=_unknown_auroc(prepared, answers),
+        music_auroc=_music_auroc(prepared, answers),
+        per_genre=_per_genre(prepared, labels, *clean[0]),
         accuracy_by_seconds=heard,
     )
 
 
-def _genre_cases(
-    prepared: Prepared, answers: Answers
-) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
-    """Return true and answered genres, by window and by clip, of what has a genre."""
+def window_cases(prepared: Prepared, answers: Answers) -> tuple[Rows, Rows]:
+    """Return true and answered genres of the windows, as heard, of what has a genre."""
+    tracks = prepared.track_of[answers.window_rows]
+    chosen = prepared.is_genre[tracks]
+    return prepared.label[tracks][chosen], answers.window_genres.argmax(axis=1)[chosen]
 
-    def cases(tracks: Rows, genres: Floats) -> tuple[Rows, Rows]:
-        true = prepared.genre[tracks]
-        return true[true >= 0], genres.argmax(axis=1)[true >= 0]
 
-    return (
-        cases(answers.window_tracks, answers.window_genres),
-        cases(answers.tracks, answers.genres),
-    )
+def clip_cases(prepared: Prepared, answers: Answers, *, phone: bool) -> tuple[Rows, Rows]:
+    """Return true and answered genres of the recordings of one take that have a genre."""
+    clips = answers.clips
+    chosen = prepared.is_genre[clips.track] & (clips.phone == phone)
+    return prepared.label[clips.track][chosen], clips.genres.argmax(axis=1)[chosen]
+
+
+def top(prepared: Prepared, answers: Answers) -> tuple[Floats, Flags]:
+    """Return the top genre's probability, and whether it is right, of recordings as heard."""
+    clips = answers.clips
+    chosen = prepared.is_genre[clips.track] & ~clips.phone
+    right = clips.genres.argmax(axis=1) == prepared.label[clips.track]
+    return clips.genres.max(axis=1)[chosen], np.asarray(right[chosen])
+
+
+def calibration_error(probability: Floats, right: Flags) -> float:
+    """Return the expected calibration error over `RELIABILITY_BINS` bins of equal width.
+
+    Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+    binning", 2015.
+    """
+    places = np.minimum((probability * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    gaps = np.bincount(places, probability - right, RELIABILITY_BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def _unknown_auroc(prepared: Prepared, answers: list[Answers]) -> Figure | None:
+    """Measure `known`: recordings of the genres against other music, as heard."""
+    clips = answers[0].clips
+    chosen = (prepared.label[clips.track] >= 0) & prepared.is_music[clips.track] & ~clips.phone
+    return _auroc(prepared.is_genre[clips.track][chosen], [a.clips.known[chosen] for a in answers])
+
+
+def _music_auroc(prepared: Prepared, answers: list[Answers]) -> Figure | None:
+    """Measure `music`: recordings against made sounds, both as heard and by phone."""
+    music = prepared.is_music[answers[0].clips.track]
+    return _auroc(music, [a.clips.music for a in answers])
+
+
+def _auroc(positive: Flags, scores: list[Floats]) -> Figure | None:
+    if positive.all() or not positive.any():
+        return None
+    return _figure([float(roc_auc_score(positive, score)) for score in scores])
 
 
 def _per_genre(prepared: Prepared, labels: list[int], true: Rows, answered: Rows) -> list[GenreRow]:
     table = precision_recall_fscore_support(true, answered, labels=labels, zero_division=0)
-    genres = [prepared.genres[label] for label in labels]
+    real = ~prepared.made
     return [
         GenreRow(
-            genre=genre,
+            genre=prepared.genres[label],
             clips=int(clips),
+            artists=len(set(prepared.groups[real & (prepared.label == label)])),
             precision=round(float(precision), 4),
             recall=round(float(recall), 4),
             f1=round(float(f1), 4),
         )
-        for genre, precision, recall, f1, clips in zip(genres, *table, strict=True)
+        for label, precision, recall, f1, clips in zip(labels, *table, strict=True)
     ]
 
 
+@torch.no_grad()
+def _by_seconds(
+    prepared: Prepared, runs: Path, parts: list[Division], seed: int
+) -> dict[str, float]:
+    """Return the accuracy where only the first seconds are heard, through the whole front-end."""
+    right = dict.fromkeys(HEARD_SECONDS, 0)
+    cases = [
+        (load(prepared, run_folder(runs, part, seed))[0], track)
+        for part in parts
+        for track in part.test[prepared.is_genre[part.test]]
+    ]
+    for network, track in tqdm(cases, desc="evaluate", unit="clip"):
+        waveform = track_waveform(prepared.tracks[track])
+        for seconds in HEARD_SECONDS:
+            windows = audio.windows(waveform[: seconds * audio.SAMPLE_RATE])
+            genres = network(torch.from_numpy(audio.log_mel(windows)))[0]
+            right[seconds] += int(genres[0].argmax() == prepared.label[track])
+    return {str(seconds): round(n / len(cases), 4) for seconds, n in right.items()}
+
+
 def _emotion(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]:
+    clips = answers[0].clips
     figures = []
-    tracks = answers[0].tracks
     for column, emotion in enumerate(EMOTIONS):
-        value = prepared.emotion[tracks, column]
+        label = prepared.emotion[clips.track, column]
         for code, origin in enumerate(prepared.origins):
-            chosen = ~np.isnan(value) & (prepared.origin[tracks, column] == code)
-            if chosen.sum() < FEWEST_CLIPS or np.isnan(answers[0].emotion[0, column]):
+            chosen = ~np.isnan(label) & (prepared.origin[clips.track, column] == code)
+            chosen &= ~clips.phone
+            if chosen.sum() < FEWEST_CLIPS:
                 continue
-            ranks = [_spearman(value[chosen], a.emotion[chosen, column]) for a in answers]
-            fits = [float(r2_score(value[chosen], a.own_scale[chosen, column])) for a in answers]
+            ranks = [_spearman(label[chosen], a.clips.emotion[chosen, column]) for a in answers]
+            inside = [float(a.inside[chosen, column].mean()) for a in answers]
             figures.append(
                 EmotionFigures(
                     emotion=emotion,
                     origin=origin,
                     clips=int(chosen.sum()),
                     spearman=_figure(ranks),
-                    r2=_figure(fits),
+                    coverage=_figure(inside),
                 )
             )
+    return figures
+
+
+def _reference(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]:
+    """Compare with the values that training never sees."""
+    clips = answers[0].clips
+    figures = []
+    for column, emotion in enumerate(EMOTIONS):
+        value = prepared.reference[clips.track, column]
+        chosen = ~np.isnan(value) & ~clips.phone
+        if chosen.sum() < FEWEST_CLIPS:
+            continue
+        ranks = [_spearman(value[chosen], a.clips.emotion[chosen, column]) for a in answers]
+        figures.append(
+            EmotionFigures(
+                emotion=emotion,
+                origin=REFERENCE,
+                clips=int(chosen.sum()),
+                spearman=_figure(ranks),
+                coverage=None,
+            )
+        )
     return figures
 
 
@@ -322,18 +326,64 @@ def _spearman(labels: Floats, answers: Floats) -> float:
     return float(spearmanr(labels, answers)[0])
 
 
-def _picture_confusion(prepared: Prepared, answers: Answers, path: Path) -> None:
-    """Draw the confusion matrix of the shipped model, by clip."""
-    true, answered = _genre_cases(prepared, answers)[1]
-    picture = Picture(figsize=(7, 6), layout="constrained")
-    ConfusionMatrixDisplay.from_predictions(
-        true,
-        answered,
-        labels=list(range(len(prepared.genres))),
-        display_labels=prepared.genres,
-        xticks_rotation="vertical",
-        cmap="Blues",
-        colorbar=False,
-        ax=picture.subplots(),
+def _verdicts(prepared: Prepared, answers: Answers) -> list[VerdictRow]:
+    clips = answers.clips
+    genre, music = prepared.is_genre[clips.track], prepared.is_music[clips.track]
+    other = music & (prepared.label[clips.track] >= 0) & ~genre
+    right = clips.genres.argmax(axis=1) == prepared.label[clips.track]
+    kinds = {"genres": genre & ~clips.phone, "genres, by phone": genre & clips.phone}
+    kinds |= {"other music": other & ~clips.phone, "no music": ~music}
+    return [
+        _verdict_row(kind, answers.verdicts[chosen], right[chosen] if "genres" in kind else None)
+        for kind, chosen in kinds.items()
+        if chosen.any()
+    ]
+
+
+def _verdict_row(kind: str, verdicts: Rows, right: Flags | None) -> VerdictRow:
+    counts = np.bincount(verdicts, minlength=len(VERDICTS))
+    shares = (counts / len(verdicts)).round(4).tolist()
+    confident = verdicts == VERDICTS.index("confident")
+    accuracy = None
+    if right is not None and confident.any():
+        accuracy = round(float(right[confident].mean()), 4)
+    return VerdictRow(
+        kind=kind,
+        clips=len(verdicts),
+        verdicts=dict(zip(VERDICTS, shares, strict=True)),
+        confident_accuracy=accuracy,
     )
-    picture.savefig(path, dpi=100)
+
+
+def across_sources(prepared: Prepared, described: Described, runs: Path) -> list[dict[str, object]]:
+    """Compare recordings of a source with and without that source among the training.
+
+    Returns
+    -------
+    rows : list of dict
+        ``source``, ``clips``, and the accuracy of the left-out source's own recordings,
+        ``without`` by the model that never saw the source and ``with`` over the folds.
+    """
+    folds = trained_folds(prepared, runs)
+    rows: list[dict[str, object]] = []
+    for division in divisions.left_out_sources(prepared) if folds else ():
+        if not (seeds := seeds_of(runs, division)):
+            continue
+        without = answers_of(prepared, described, runs, [division], seeds[0])
+        within = answers_of(prepared, described, runs, folds, seeds[0])
+        rows.append(
+            {
+                "source": division.name.removeprefix("without-"),
+                "clips": int(prepared.is_genre[division.test].sum()),
+                "without": _accuracy_of(prepared, without, division.test),
+                "with": _accuracy_of(prepared, within, division.test),
+            }
+        )
+    return rows
+
+
+def _accuracy_of(prepared: Prepared, answers: Answers, tracks: Rows) -> float:
+    clips = answers.clips
+    chosen = prepared.is_genre[clips.track] & ~clips.phone & np.isin(clips.track, tracks)
+    right = clips.genres.argmax(axis=1) == prepared.label[clips.track]
+    return round(float(right[chosen].mean()), 4)

@@ -11,11 +11,13 @@ import torch
 from service import audio
 from service.card import Card
 from service.model import CARD_KEY, INPUT, OUTPUTS, Model
-from training.evaluate import CONFUSION_FILE, MEASURED_FILE, predict, shipped_run, stamps
-from training.model_card import build_card, markdown
+from training import divisions
+from training.calibrate import Floats
+from training.evaluate import MEASURED_FILE, stamps
+from training.model_card import build_card
 from training.networks import FifteenNetwork
 from training.prepared import Prepared
-from training.train import AnotherRunError, load
+from training.runs import AnotherRunError, load, run_folder, seeds_of
 
 OPSET = 18
 LARGEST_DIFFERENCE = 1e-4  # between PyTorch's answers and ONNX Runtime's
@@ -26,8 +28,8 @@ class ExportMismatchError(RuntimeError):
     """ONNX Runtime and PyTorch do not answer alike."""
 
 
-def export(prepared: Prepared, runs: Path, description: Path, folder: Path) -> Path:
-    """Export the best of a folder of evaluated runs.
+def export(prepared: Prepared, runs: Path, config: Path, folder: Path) -> Path:
+    """Export the model of the fixed split and the first seed.
 
     Parameters
     ----------
@@ -35,10 +37,10 @@ def export(prepared: Prepared, runs: Path, description: Path, folder: Path) -> P
         What the runs were trained on.
     runs : Path
         Evaluated, as `training.evaluate` leaves it.
-    description : Path
+    config : Path
         What only a person can say of a model, as `model_card.build_card` reads it.
     folder : Path
-        Where ``{name}.onnx``, its card ``{name}.md`` and its confusion matrix ``{name}.png`` go.
+        Where ``{name}.onnx`` goes.
 
     Returns
     -------
@@ -54,24 +56,31 @@ def export(prepared: Prepared, runs: Path, description: Path, folder: Path) -> P
     DescriptionError
         If the description lacks something.
     """
-    measured = runs / MEASURED_FILE.format(split="test")
+    measured = runs / MEASURED_FILE
     if not measured.exists() or measured.read_text() != stamps(runs):
         raise AnotherRunError(f"The runs in {runs} were not measured as they are: evaluate.")
-    run = shipped_run(runs)
-    model, _ = load(prepared, run)
-    answer = np.concatenate(predict(model, audio.log_mel(audio.reference_windows())), axis=1)[0]
-    card = build_card(prepared, runs, run, description, answer)
+    fixed = divisions.fixed(prepared)
+    run = run_folder(runs, fixed, seeds_of(runs, fixed)[0])
+    model, _, _ = load(prepared, run)
+    answer = predict(model, audio.log_mel(audio.reference_windows()))
+    card = build_card(
+        prepared, runs, run, config, np.concatenate([part.ravel() for part in answer])
+    )
     with tempfile.TemporaryDirectory() as scratch:
         exported = Path(scratch) / f"{card.name}.onnx"
         onnx.save(with_card(to_onnx(model), card), exported)
-        check(model, exported, prepared.spectrograms(prepared.rows("valid")[:CHECKED_WINDOWS]))
+        check(model, exported, prepared.spectrograms(prepared.rows("heard")[:CHECKED_WINDOWS]))
         Model(exported).verify()
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / exported.name
         path.write_bytes(exported.read_bytes())
-    path.with_suffix(".md").write_text(markdown(card))
-    path.with_suffix(".png").write_bytes((runs / CONFUSION_FILE.format(split="test")).read_bytes())
     return path
+
+
+@torch.no_grad()
+def predict(model: FifteenNetwork, spectrograms: audio.Spectrograms) -> list[Floats]:
+    """Return what a network answers to a batch of windows, in the order of `OUTPUTS`."""
+    return [part.double().numpy() for part in model(torch.from_numpy(spectrograms))]
 
 
 def to_onnx(model: FifteenNetwork) -> onnx.ModelProto:

@@ -1,50 +1,40 @@
-"""The networks: spectrograms in, logits out."""
+"""The networks: spectrograms in, answers out."""
+
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from service import audio
 from service.card import EMOTIONS
+from training.descriptors import Descriptors
 
-SEED_FEATURES = 64
-SEED_DROPOUT = 0.5
-
-SHARING: dict[str, tuple[tuple[str, ...], ...]] = {
-    "none": (("genre",), *((emotion,) for emotion in EMOTIONS)),
-    "emotion": (("genre",), EMOTIONS),
-    "all": (("genre", *EMOTIONS),),
-}
-"""Which tasks share one trunk, and so are trained together."""
+FARTHEST = 5.0  # standard deviations: no descriptor is let farther out
 
 
-class SeedTrunk(nn.Sequential):
-    """The convolutions and the first dense layer of the nine-genre network of the student project.
+@dataclass(frozen=True)
+class Shape:
+    """What a network's size follows from.
 
-    Convolutions are unpadded. With nine genres on top it has 32 969 parameters.
-
-    Input: [shape=(n, 1, audio.N_MELS, audio.N_FRAMES)]; output: [shape=(n, SEED_FEATURES)].
+    Attributes
+    ----------
+    hidden : int
+        Width of both hidden layers.
+    n_genres, n_classes : int
+        The classes are the genres, then kinds of other music, then what is no music.
+    n_origins : int
+        Of emotion labels.
     """
 
-    def __init__(self) -> None:
-        def block(channels: int, kernel: int, stride: int, pool: int) -> list[nn.Module]:
-            convolution = nn.Conv2d(channels, 32, kernel, stride)
-            # ReLU after max-pooling gives what ReLU before it gives, on a ninth of the points.
-            return [convolution, nn.MaxPool2d(pool), nn.ReLU(), nn.BatchNorm2d(32)]
-
-        convolutions = nn.Sequential(*block(1, 3, 1, 6), *block(32, 3, 1, 3), *block(32, 2, 2, 2))
-        with torch.no_grad():
-            n_inputs = convolutions.eval()(torch.zeros(1, 1, audio.N_MELS, audio.N_FRAMES)).numel()
-        super().__init__(
-            *convolutions.train(),
-            nn.Flatten(),
-            nn.Linear(n_inputs, SEED_FEATURES),
-            nn.ReLU(),
-            nn.Dropout(SEED_DROPOUT),
-        )
+    hidden: int
+    n_genres: int
+    n_classes: int
+    n_origins: int
 
 
-class TaskNetwork(nn.Module):
-    """A trunk and the heads of the tasks that share it.
+class Member(nn.Module):
+    """A perceptron of two hidden layers over standardised descriptors.
 
     Origins of emotion labels are on scales of their own, so each has an offset that is learnt with
     the network. The offsets average to zero over the training labels: the network's own answer is
@@ -52,87 +42,173 @@ class TaskNetwork(nn.Module):
 
     Parameters
     ----------
-    tasks : tuple of str
-        ``genre`` or emotions, at least one.
-    n_genres : int
-    origin_counts : Tensor, [shape=(n_origins, len(EMOTIONS))]
-        Number of training labels of each origin.
+    shape : Shape
+    dropout, input_dropout, input_noise : float
+        Shares of hidden units and of descriptors left out, and the standard deviation of noise on
+        standardised descriptors, in training.
     """
 
+    mean: Tensor
+    scale: Tensor
     origin_shares: Tensor
 
-    def __init__(self, tasks: tuple[str, ...], n_genres: int, origin_counts: Tensor) -> None:
+    def __init__(
+        self, shape: Shape, dropout: float = 0, input_dropout: float = 0, input_noise: float = 0
+    ) -> None:
         super().__init__()
-        self.tasks = tasks
-        self.emotions = [EMOTIONS.index(task) for task in tasks if task != "genre"]
-        self.trunk = SeedTrunk()
-        self.genre_head = nn.Linear(SEED_FEATURES, n_genres) if "genre" in tasks else None
-        self.emotion_head = nn.Linear(SEED_FEATURES, len(self.emotions)) if self.emotions else None
-        counts = origin_counts[:, self.emotions]
-        self.register_buffer("origin_shares", counts / counts.sum(0).clamp(min=1))
-        self.origin_offsets = nn.Parameter(torch.zeros_like(self.origin_shares))
+        n_descriptors = count_descriptors()
+        self.input_noise = input_noise
+        self.register_buffer("mean", torch.zeros(n_descriptors))
+        self.register_buffer("scale", torch.ones(n_descriptors))
+        self.register_buffer("origin_shares", torch.zeros(shape.n_origins, len(EMOTIONS)))
+        self.origin_offsets = nn.Parameter(torch.zeros(shape.n_origins, len(EMOTIONS)))
+        self.layers = nn.Sequential(
+            nn.Dropout(input_dropout),
+            *_hidden(n_descriptors, shape.hidden, dropout),
+            *_hidden(shape.hidden, shape.hidden, dropout),
+        )
+        self.class_head = nn.Linear(shape.hidden, shape.n_classes)
+        self.emotion_head = nn.Linear(shape.hidden, len(EMOTIONS))
 
-    def forward(self, log_mel: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Return genre logits and emotion logits, each None where it is not among the tasks.
+    def standardised(self, descriptors: Tensor) -> Tensor:
+        """Return descriptors as the layers take them."""
+        return ((descriptors - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
+
+    def forward(self, standardised: Tensor) -> tuple[Tensor, Tensor]:
+        """Return class logits and emotion logits.
 
         Parameters
         ----------
-        log_mel : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
-            As `audio.log_mel` returns it.
+        standardised : float32 [shape=(n, n_descriptors)]
 
         Returns
         -------
-        genre : float32 [shape=(n, n_genres)]
-        emotion : float32 [shape=(n, len(self.emotions))]
+        classes : float32 [shape=(n, n_classes)]
+        emotion : float32 [shape=(n, len(EMOTIONS))]
             On the common scale; see `offsets`.
         """
-        features = self.trunk(1 + log_mel[:, None] / audio.SPAN_DB)
-        genre = None if self.genre_head is None else self.genre_head(features)
-        emotion = None if self.emotion_head is None else self.emotion_head(features)
-        return genre, emotion
+        if self.training:
+            standardised = standardised + self.input_noise * torch.randn_like(standardised)
+        features = self.layers(standardised)
+        return self.class_head(features), self.emotion_head(features)
+
+    def logits(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
+        """Return class logits and emotion logits of descriptors as they are."""
+        classes, emotion = self(self.standardised(descriptors))
+        return classes, emotion
 
     def offsets(self, origins: Tensor) -> Tensor:
         """Return what takes emotion logits from the common scale to that of their labels.
 
         Parameters
         ----------
-        origins : int64 [shape=(n, len(self.emotions))]
+        origins : int64 [shape=(n, len(EMOTIONS))]
 
         Returns
         -------
-        offsets : float32 [shape=(n, len(self.emotions))]
+        offsets : float32 [shape=(n, len(EMOTIONS))]
         """
         centred = self.origin_offsets - (self.origin_shares * self.origin_offsets).sum(0)
         seen = self.origin_shares > 0  # an origin that training never showed has no offset
         return torch.where(seen, centred, 0).gather(0, origins)
 
 
-class FifteenNetwork(nn.Module):
-    """All tasks in one graph, to the contract of `service.model`.
+def _hidden(n_inputs: int, n_outputs: int, dropout: float) -> list[nn.Module]:
+    return [
+        nn.Linear(n_inputs, n_outputs),
+        nn.BatchNorm1d(n_outputs),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+    ]
 
-    Parameters
-    ----------
-    networks : list of TaskNetwork
-        Together they have the genre and any number of emotions, each task once.
+
+@cache
+def count_descriptors() -> int:
+    """Return how many numbers describe a window."""
+    silence = torch.full((1, audio.N_MELS, audio.N_FRAMES), -audio.SPAN_DB)
+    return int(Descriptors()(silence).shape[1])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of windows, to the contract of `service.model`.
 
     Attributes
     ----------
-    emotions : list of str
-        Those that the networks have learnt, in the order of `EMOTIONS`.
+    genres : Tensor, [shape=(n, n_genres)]
+        Rows sum to 1.
+    emotion : Tensor, [shape=(n, n_emotions)]
+        In [0, 1].
+    music, known : Tensor, [shape=(n,)]
+        Probability of being music at all and, being music, of one of the genres.
     """
 
-    def __init__(self, networks: list[TaskNetwork]) -> None:
+    genres: Tensor
+    emotion: Tensor
+    music: Tensor
+    known: Tensor
+
+
+def answer(classes: Tensor, emotion: Tensor, n_genres: int, temperature: float) -> Answer:
+    """Turn logits into an answer.
+
+    Parameters
+    ----------
+    classes : float32 [shape=(n, n_classes)]
+    emotion : float32 [shape=(n, n_emotions)]
+    n_genres : int
+    temperature : float
+        Divides class logits: Guo et al., "On calibration of modern neural networks", 2017.
+    """
+    scaled = classes / temperature
+    music = torch.softmax(scaled, dim=1)[:, :-1].sum(1)
+    known = torch.softmax(scaled[:, :-1], dim=1)[:, :n_genres].sum(1)
+    genres = torch.softmax(scaled[:, :n_genres], dim=1)
+    return Answer(genres, torch.sigmoid(emotion), music.clamp(0, 1), known.clamp(0, 1))
+
+
+class FifteenNetwork(nn.Module):
+    """Descriptors, and members whose logits are averaged, in one graph.
+
+    Parameters
+    ----------
+    members : list of Member
+    n_genres : int
+    temperature : float
+    emotions : list of int
+        Those that were learnt, as places in `EMOTIONS`.
+    """
+
+    def __init__(
+        self, members: list[Member], n_genres: int, temperature: float, emotions: list[int]
+    ) -> None:
         super().__init__()
-        self._networks = nn.ModuleList(networks)
-        learnt = sorted(column for network in networks for column in network.emotions)
-        self.emotions = [EMOTIONS[column] for column in learnt]
+        self.descriptors = Descriptors()
+        self.members = nn.ModuleList(members)
+        self.n_genres = n_genres
+        self.temperature = temperature
+        self.emotions = emotions
 
-    def task_networks(self) -> list[TaskNetwork]:
-        """Return the networks as they were given."""
-        return [network for network in self._networks if isinstance(network, TaskNetwork)]
+    def logits(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
+        """Average the members' class logits and emotion logits.
 
-    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Return genre probabilities and emotion scores.
+        Parameters
+        ----------
+        descriptors : float32 [shape=(n, n_descriptors)]
+        """
+        each = [member.logits(descriptors) for member in self._members()]
+        classes, emotion = zip(*each, strict=True)
+        return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)
+
+    def offsets(self, origins: Tensor) -> Tensor:
+        """Average the members' `Member.offsets`."""
+        return torch.stack([member.offsets(origins) for member in self._members()]).mean(0)
+
+    def _members(self) -> list[Member]:
+        return [member for member in self.members if isinstance(member, Member)]
+
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return genre probabilities, emotion scores, and how probably it is music and known.
 
         Parameters
         ----------
@@ -140,19 +216,9 @@ class FifteenNetwork(nn.Module):
 
         Returns
         -------
-        genre_probabilities : float32 [shape=(n, n_genres)]
-            Rows sum to 1.
-        emotion : float32 [shape=(n, len(self.emotions))]
-            In [0, 1].
+        genre_probabilities, emotion, music, known
+            As in `Answer`; of the emotions those that were learnt.
         """
-        genre = torch.empty(0)
-        columns: dict[int, Tensor] = {}  # by their place in EMOTIONS
-        for network in self.task_networks():
-            genre_logits, emotion_logits = network(log_mel)
-            if genre_logits is not None:
-                genre = torch.softmax(genre_logits, dim=1)
-            if emotion_logits is not None:
-                columns |= zip(network.emotions, emotion_logits.sigmoid().unbind(1), strict=True)
-        if not columns:
-            return genre, log_mel[:, 0, :0]
-        return genre, torch.stack([columns[place] for place in sorted(columns)], dim=1)
+        classes, emotion = self.logits(self.descriptors(log_mel))
+        said = answer(classes, emotion[:, self.emotions], self.n_genres, self.temperature)
+        return said.genres, said.emotion, said.music, said.known

@@ -1,7 +1,12 @@
 """Turns a corpus into spectrograms on disk, in shards, once for many trainings.
 
-As in the nine-genre work that Fifteen descends from: silences longer than a second are removed
-and inner rests stay; each track is cut into 15 s windows, by the same rule as in the service.
+Each track is cut into 15 s windows, by the same rule as in the service, of three *takes*:
+
+* ``studio``: as in the nine-genre work that Fifteen descends from, silences longer than a second
+  are removed and inner rests stay. Only trains.
+* ``heard``: as the service hears it, silences left in. Only measures.
+* ``phone``: as a phone would have recorded it (`augment.phone`). Trains on one side of a split and
+  measures on the other.
 
 A prepared folder holds
 
@@ -9,8 +14,9 @@ A prepared folder holds
 * ``tracks.json``: the tracks and their labels. It is written last: without it, a folder is not
   prepared to its end;
 * ``shard-00000.npy``: float16 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB;
-* ``shard-00000.json``: which rows are which track's, the size and time of each file, and which
-  tracks could not be used and why. It is written after its shard: one without it is made again.
+* ``shard-00000.json``: which rows are which track's and take's, what its danceability was
+  measured to be, the size and time of each file, and which tracks could not be used and why. It
+  is written after its shard: one without it is made again.
 
 Shards hold tracks in an order shuffled by a fixed seed, so each is a fair sample of the corpus.
 """
@@ -20,16 +26,26 @@ import json
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import librosa
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from service import audio
-from training.corpus import Track, read_corpus
+from training import augment, made
+from training.corpus import EmotionLabel, Track, read_corpus
+from training.danceability import danceability
+from training.not_music import EspeakMissingError
+
+Take = Literal["studio", "heard", "phone"]
+TAKES: tuple[Take, ...] = get_args(Take)
+DANCEABILITY_ORIGIN = "beat-descriptors"  # see `training.danceability`
 
 TRACKS_PER_SHARD = 32
 SHUFFLE_SEED = 15
@@ -68,6 +84,7 @@ def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
         If the folder holds shards of another front-end.
     """
     tracks = read_corpus(corpus.resolve(), seed)
+    tracks += made.made_tracks({track.genre for track in tracks if track.genre})
     folder.mkdir(parents=True, exist_ok=True)
     check_front_end(folder)
     made_by = numbers() | {"signature": audio.signature().tolist()}
@@ -76,14 +93,14 @@ def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
     plans = list(_plan(tracks, folder))
     missing = [plan for plan in plans if not _is_done(*plan)]
     _discard(folder, keep={shard for shard, _ in plans} - {shard for shard, _ in missing})
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=threadpool_limits, initargs=(1,)) as pool:
-        done = pool.map(_write_shard, *zip(*missing, strict=True)) if missing else ()
-        for refused in tqdm(done, total=len(missing), desc="shards", unit="shard"):
-            for reason in refused:
-                tqdm.write(f"left out {reason!a}")
+    done = _write_shards(missing, jobs)
+    for refused in tqdm(done, total=len(missing), desc="shards", unit="shard"):
+        for reason in refused:
+            tqdm.write(f"left out {reason!a}")
     partial = folder / "tracks.partial"
-    partial.write_text(json.dumps([to_json(track) for track in tracks], indent=1))
+    partial.write_text(
+        json.dumps([to_json(track) for track in _measured(tracks, folder)], indent=1)
+    )
     partial.replace(folder / TRACKS_FILE)
 
 
@@ -111,7 +128,7 @@ def check_front_end(folder: Path) -> None:
 
 
 def numbers() -> dict[str, Any]:
-    """Return every number that shapes a prepared folder."""
+    """Return the numbers of the front-end and of the removal of silences."""
     silence = {
         "silence_db": SILENCE_DB,
         "longest_rest_seconds": LONGEST_REST_SECONDS,
@@ -135,32 +152,99 @@ def _is_done(shard: Path, tracks: list[Track]) -> bool:
 
 def _stamps(tracks: list[Track]) -> list[list[str | int]]:
     """Return what tells a track's file from another of its name: id, size, time of change."""
-    stats = ((track.id, track.path.stat()) for track in tracks)
-    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    return [[track.id, *_file_stamp(track)] for track in tracks]
+
+
+def _file_stamp(track: Track) -> tuple[int, int]:
+    if track.source == made.MADE:
+        return (0, 0)
+    stat = track.path.stat()
+    return (stat.st_size, stat.st_mtime_ns)
+
+
+def _measured(tracks: list[Track], folder: Path) -> Iterator[Track]:
+    """Yield tracks with their danceability as it was measured, in place of any other."""
+    values: dict[str, float] = {}
+    for index in folder.glob("shard-*.json"):
+        values |= json.loads(index.read_text())["danceability"]
+    for track in tracks:
+        label = EmotionLabel(values.get(track.id, 0.0), DANCEABILITY_ORIGIN)
+        others = {name: kept for name, kept in track.emotion.items() if name != "danceability"}
+        known = {"danceability": label} if track.id in values else {}
+        yield replace(track, emotion=others | known)
+
+
+@dataclass
+class _Shard:
+    """What a shard gathers."""
+
+    spectrograms: list[NDArray[np.float16]] = field(default_factory=list)
+    rows: list[tuple[str, Take]] = field(default_factory=list)
+    danceability: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def add(self, track: Track) -> None:
+        """Add the takes of a track, or the reason why it has none."""
+        try:
+            waveform = track_waveform(track)
+            takes = {take: take_spectrograms(track, waveform, take) for take in TAKES}
+        except (audio.AudioError, EspeakMissingError) as error:
+            self.refused[track.id] = str(error)
+            return
+        for take, spectrograms in takes.items():
+            self.spectrograms.append(spectrograms.astype(np.float16))
+            self.rows += [(track.id, take)] * len(spectrograms)
+        if track.source != made.MADE:
+            self.danceability[track.id] = danceability(waveform)
+
+
+def _write_shards(plans: list[tuple[Path, list[Track]]], jobs: int) -> Iterator[list[str]]:
+    """Write shards, here or in processes; yield what `_write_shard` returns."""
+    if jobs == 1:
+        with threadpool_limits(1):
+            yield from starmap(_write_shard, plans)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=threadpool_limits, initargs=(1,)) as pool:
+        yield from pool.map(_write_shard, *zip(*plans, strict=True))
 
 
 def _write_shard(shard: Path, tracks: list[Track]) -> list[str]:
     """Write one shard and its index; return the tracks that could not be used, with the reason."""
-    spectrograms, rows, refused = [], [], {}
+    gathered = _Shard()
     for track in tracks:
-        try:
-            spectrogram = track_spectrograms(track.path)
-        except audio.AudioError as error:
-            refused[track.id] = str(error)
-            continue
-        spectrograms.append(spectrogram.astype(np.float16))
-        rows += [track.id] * len(spectrogram)
+        gathered.add(track)
     empty = np.empty((0, audio.N_MELS, audio.N_FRAMES), np.float16)
-    np.save(shard, np.concatenate([empty, *spectrograms]))
-    index = {"tracks": _stamps(tracks), "rows": rows, "refused": refused}
+    np.save(shard, np.concatenate([empty, *gathered.spectrograms]))
+    index = {
+        "tracks": _stamps(tracks),
+        "rows": gathered.rows,
+        "danceability": gathered.danceability,
+        "refused": gathered.refused,
+    }
     partial = shard.with_suffix(".partial")
     partial.write_text(json.dumps(index))
     partial.replace(shard.with_suffix(".json"))
-    return [f"{track}: {reason}" for track, reason in refused.items()]
+    return [f"{track}: {reason}" for track, reason in gathered.refused.items()]
 
 
-def track_spectrograms(path: Path) -> audio.Spectrograms:
-    """Return a file's spectrograms, silences removed.
+def track_waveform(track: Track) -> audio.Waveform:
+    """Decode a track, or make it.
+
+    Raises
+    ------
+    audio.AudioError
+        If it cannot be decoded.
+    EspeakMissingError
+        If it is spoken by espeak-ng, which is not installed.
+    """
+    if track.source == made.MADE:
+        return made.waveform(track)
+    return audio.decode(track.path.read_bytes()).waveform
+
+
+def take_spectrograms(track: Track, waveform: audio.Waveform, take: Take) -> audio.Spectrograms:
+    """Return the spectrograms of one take of a track.
 
     Returns
     -------
@@ -169,9 +253,12 @@ def track_spectrograms(path: Path) -> audio.Spectrograms:
     Raises
     ------
     audio.AudioError
-        If it cannot be decoded, or what is not silent is too short.
+        If what is not silent is too short.
     """
-    waveform = remove_silences(audio.decode(path.read_bytes()).waveform)
+    if take == "studio":
+        waveform = remove_silences(waveform)
+    if take == "phone":
+        waveform = augment.phone(waveform, made.generator(track))
     return audio.log_mel(audio.windows(waveform))
 
 

@@ -6,6 +6,7 @@ hand: a training order may be shuffled over all of them at once.
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from numpy.typing import NDArray
 
 from service import audio
 from service.card import EMOTIONS
-from training.corpus import EmotionLabel, Split, Track
-from training.prepare import TRACKS_FILE, check_front_end, to_json
+from training.corpus import EmotionLabel, Track
+from training.made import MADE, NOT_MUSIC
+from training.prepare import TAKES, TRACKS_FILE, Take, check_front_end, to_json
+
+FEWEST_OTHER = 15  # tracks of a kind of other music, for a class of its own
+OTHER = "other"
 
 Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Prepared:
@@ -30,19 +36,30 @@ class Prepared:
 
     Attributes
     ----------
+    folder : Path
     tracks : list of Track
+        Those that have spectrograms.
     genres : list of str
-        Those that training has recordings of, sorted; a genre's index in it is its label.
+        Sorted.
+    classes : list of str
+        What networks tell apart: the genres, kinds of other music, `NOT_MUSIC`.
+    label : int64 [shape=(n_tracks,)]
+        Index into `classes` of each track, -1 where it is not known.
+    made : bool [shape=(n_tracks,)]
+        Whether it is no recording; see `training.made`.
+    groups : str [shape=(n_tracks,)]
     origins : list of str
         Sorted; where emotion labels come from.
-    track_of : int64 [shape=(n_rows,)]
-        Index into `tracks` of each row.
-    genre : int64 [shape=(n_tracks,)]
-        Index into `genres` of each track, -1 where it has none of them.
     emotion : float32 [shape=(n_tracks, 3)]
         Columns as in `EMOTIONS`; NaN where there is no label.
     origin : int64 [shape=(n_tracks, 3)]
         Index into `origins`; 0 where there is no label.
+    reference : float32 [shape=(n_tracks, 3)]
+        Values that are only compared with; NaN where there is none.
+    track_of, take_of : int64 [shape=(n_rows,)]
+        Index into `tracks`, and into `TAKES`, of each row.
+    digest : str
+        Tells these rows, labels and split from any others.
 
     Raises
     ------
@@ -56,54 +73,81 @@ class Prepared:
         check_front_end(folder)
         if not (folder / TRACKS_FILE).exists():
             raise FileNotFoundError(f"{folder} is not prepared, or not to its end: prepare it.")
-        self.tracks = [_track(entry) for entry in json.loads((folder / TRACKS_FILE).read_text())]
-        self._open(folder)
-        learnable = (self.tracks[i].genre for i in self.track_of[self.rows("train")])
-        self.genres = sorted({genre for genre in learnable if genre})
-        labels = [label for track in self.tracks for label in track.emotion.values()]
-        self.origins = sorted({label.origin for label in labels})
-        self._label()
+        self.folder = folder
+        self._open(folder, [_track(e) for e in json.loads((folder / TRACKS_FILE).read_text())])
+        self.genres = sorted({track.genre for track in self.tracks if track.genre})
+        kinds = Counter(track.other for track in self.tracks if track.other)
+        own = sorted(k for k, count in kinds.items() if count >= FEWEST_OTHER and k != NOT_MUSIC)
+        rest = [OTHER] if set(kinds) - {*own, NOT_MUSIC} else []
+        self.classes = [*self.genres, *own, *rest, NOT_MUSIC]
+        self.made = np.array([track.source == MADE for track in self.tracks])
+        self.groups = np.array([track.group for track in self.tracks])
+        self.label = np.array([self._class(track) for track in self.tracks], np.int64)
+        self._label_emotion()
         self.digest = self._digest()
 
-    def _digest(self) -> str:
-        """Tell this folder's rows, labels and split from any other's."""
-        labelled = [to_json(self.tracks[i]) | {"path": None} for i in self.track_of]
-        return hashlib.sha256(json.dumps(labelled, sort_keys=True).encode()).hexdigest()
+    def __reduce__(self) -> tuple[type["Prepared"], tuple[Path]]:
+        """Pickle the folder's name: another process opens it again, and nothing is copied."""
+        return Prepared, (self.folder,)
 
-    def _label(self) -> None:
-        self.genre = np.array(
-            [self.genres.index(t.genre) if t.genre in self.genres else -1 for t in self.tracks],
-            np.int64,
-        )
+    def _digest(self) -> str:
+        labelled = [to_json(track) | {"path": None} for track in self.tracks]
+        rows = np.stack([self.track_of, self.take_of]).tobytes()
+        return hashlib.sha256(json.dumps(labelled, sort_keys=True).encode() + rows).hexdigest()
+
+    def _class(self, track: Track) -> int:
+        name = track.genre or track.other
+        if name is None:
+            return -1
+        return self.classes.index(name if name in self.classes else OTHER)
+
+    def _label_emotion(self) -> None:
+        labels = [label for track in self.tracks for label in track.emotion.values()]
+        self.origins = sorted({label.origin for label in labels})
         self.emotion = np.full((len(self.tracks), len(EMOTIONS)), np.nan, np.float32)
+        self.reference = self.emotion.copy()
         self.origin = np.zeros((len(self.tracks), len(EMOTIONS)), np.int64)
         for i, track in enumerate(self.tracks):
-            for emotion, label in track.emotion.items():
-                self.emotion[i, EMOTIONS.index(emotion)] = label.value
-                self.origin[i, EMOTIONS.index(emotion)] = self.origins.index(label.origin)
+            for column, emotion in enumerate(EMOTIONS):
+                self.reference[i, column] = track.reference.get(emotion, np.nan)
+                if label := track.emotion.get(emotion):
+                    self.emotion[i, column] = label.value
+                    self.origin[i, column] = self.origins.index(label.origin)
 
-    def _open(self, folder: Path) -> None:
-        position = {track.id: i for i, track in enumerate(self.tracks)}
+    def _open(self, folder: Path, tracks: list[Track]) -> None:
         self._shards: list[NDArray[np.float16]] = []
-        track_of: list[int] = []
-        shard_of: list[int] = []
-        row_in_shard: list[int] = []
+        rows: list[tuple[str, Take, int, int]] = []
         for path in sorted(folder.glob("shard-*.json")):
-            rows = json.loads(path.read_text())["rows"]
-            known = [(row, position[track]) for row, track in enumerate(rows) if track in position]
-            track_of += [track for _, track in known]
-            row_in_shard += [row for row, _ in known]
-            shard_of += [len(self._shards)] * len(known)
+            index = json.loads(path.read_text())["rows"]
+            rows += [(id_, take, len(self._shards), row) for row, (id_, take) in enumerate(index)]
             self._shards.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
-        self.track_of = np.array(track_of, np.int64)
-        self._shard_of = np.array(shard_of, np.int64)
-        self._row_in_shard = np.array(row_in_shard, np.int64)
+        used = {id_ for id_, *_ in rows}
+        self.tracks = [track for track in tracks if track.id in used]
+        position = {track.id: i for i, track in enumerate(self.tracks)}
+        places = [
+            (position[id_], TAKES.index(take), shard, row)
+            for id_, take, shard, row in rows
+            if id_ in position
+        ]
+        table = np.array(sorted(places), np.int64).reshape(-1, 4)
+        self.track_of, self.take_of, self._shard_of, self._row_in_shard = table.T
 
-    def rows(self, split: Split) -> Rows:
-        """Return the rows of one part of the split, in order of track and time."""
-        splits = np.array([track.split for track in self.tracks])
-        rows = np.flatnonzero(splits[self.track_of] == split)
-        return rows[np.argsort(self.track_of[rows], kind="stable")]
+    @property
+    def is_genre(self) -> Flags:
+        """Whether a track is of one of the genres; bool [shape=(n_tracks,)]."""
+        return np.asarray((self.label >= 0) & (self.label < len(self.genres)))
+
+    @property
+    def is_music(self) -> Flags:
+        """Whether a track is music; bool [shape=(n_tracks,)]."""
+        return np.asarray(self.label != self.classes.index(NOT_MUSIC))
+
+    def rows(self, take: Take, tracks: Rows | None = None) -> Rows:
+        """Return the rows of a take, of all tracks or of some, in order of track and time."""
+        chosen = self.take_of == TAKES.index(take)
+        if tracks is not None:
+            chosen &= np.isin(self.track_of, tracks)
+        return np.flatnonzero(chosen)
 
     def spectrograms(self, rows: Rows) -> audio.Spectrograms:
         """Return rows as the models take them.

@@ -1,253 +1,285 @@
-"""Trains the networks of a model and keeps of each the best state on validation."""
+"""Trains models: members over descriptors, each chosen on a validation part of its own."""
 
-import json
-import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import log_softmax, one_hot
 from tqdm import tqdm
 
 from service.card import EMOTIONS
-from training.corpus import CorpusError, Split
-from training.networks import SHARING, FifteenNetwork, TaskNetwork
+from training import divisions
+from training.calibrate import Heard, calibrate
+from training.corpus import CorpusError
+from training.described import Described, device
+from training.divisions import Division
+from training.networks import Member
 from training.prepared import Prepared, Rows
+from training.runs import Config, Epoch, best_epoch, is_done, learnt, run_folder, save, shape
 
-CONFIG_FILE = "config.json"
-HISTORY_FILE = "history.json"
-STATE_FILE = "state.pt"
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a run is reproducible from, beside the prepared folder.
-
-    Attributes
-    ----------
-    sharing : str
-        One of `networks.SHARING`.
-    """
-
-    sharing: str = "emotion"
-    epochs: int = 12
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    seed: int = 0
+WARM_UP = 0.3  # share of the steps in which the learning rate rises
+SMALLEST_CLASS = 5  # tracks; a rarer class is drawn as if it had so many
 
 
-class AnotherRunError(RuntimeError):
-    """A run is not of this prepared folder, or not the one that was measured."""
-
-
-class TrainingDivergedError(RuntimeError):
-    """A training gave no usable state."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave; losses are means over the labelled windows."""
-
-    epoch: int
-    train_loss: float
-    valid_loss: float
-
-
-def device() -> torch.device:
-    """Return the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def train(prepared: Prepared, config: Config, run: Path) -> FifteenNetwork:
-    """Train every network of a model and record the run.
+def train(
+    prepared: Prepared, config: Config, runs: Path, *, seeds: int, everything: bool, jobs: int
+) -> None:
+    """Train every model that is not there yet.
 
     Parameters
     ----------
     prepared : Prepared
     config : Config
-    run : Path
-        Where `CONFIG_FILE`, `HISTORY_FILE` and `STATE_FILE` are written.
-
-    Returns
-    -------
-    network : FifteenNetwork
-        Its best state on validation, in evaluation mode.
+        Its seed is that of the first run.
+    runs : Path
+        Where the runs go.
+    seeds : int
+        How many, of the fixed split and of every fold.
+    everything : bool
+        Whether to train the folds and, from one seed, the left-out sources too, beside the fixed
+        split.
+    jobs : int
+        Processes, where there is no GPU.
 
     Raises
     ------
     CorpusError
-        If there is nothing to learn a task from, or all its labels are the same.
+        If there are not two genres to tell apart, or too few groups to divide.
     TrainingDivergedError
-        If no epoch has a finite loss.
+        If no epoch of a member has a finite loss.
     """
-    networks, histories = [], {}
-    for tasks in task_groups(prepared, config.sharing):
-        network, history = _train_tasks(prepared, tasks, config)
-        networks.append(network)
-        histories["+".join(tasks)] = [asdict(epoch) for epoch in history]
-    model = FifteenNetwork(networks).cpu().eval()
-    run.mkdir(parents=True, exist_ok=True)
-    (run / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=1))
-    torch.save({"prepared": prepared.digest, "model": model.state_dict()}, run / STATE_FILE)
-    (run / HISTORY_FILE).write_text(json.dumps(histories, indent=1))  # last: makes it a run
-    return model
-
-
-def load(prepared: Prepared, run: Path) -> tuple[FifteenNetwork, Config]:
-    """Read a recorded run back; the network in evaluation mode.
-
-    Raises
-    ------
-    AnotherRunError
-        If it was trained on other recordings, labels or another split.
-    """
-    config = Config(**json.loads((run / CONFIG_FILE).read_text()))
-    state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
-    if state["prepared"] != prepared.digest:
-        raise AnotherRunError(f"{run} was trained on another corpus or split: train it anew.")
-    networks = [_network(prepared, tasks) for tasks in task_groups(prepared, config.sharing)]
-    model = FifteenNetwork(networks)
-    model.load_state_dict(state["model"])
-    return model.eval(), config
-
-
-def task_groups(prepared: Prepared, sharing: str) -> list[tuple[str, ...]]:
-    """Return the tasks of each network: those that share a trunk and that there are labels for."""
-    labels = prepared.emotion[_tracks(prepared, "train")]
-    missing = {name for i, name in enumerate(EMOTIONS) if np.isnan(labels[:, i]).all()}
-    groups = [tuple(task for task in group if task not in missing) for group in SHARING[sharing]]
-    return [group for group in groups if group]
-
-
-def _tracks(prepared: Prepared, split: Split) -> Rows:
-    """Return the tracks of one part of the split that have spectrograms."""
-    return np.unique(prepared.track_of[prepared.rows(split)])
-
-
-def _network(prepared: Prepared, tasks: tuple[str, ...]) -> TaskNetwork:
-    counts = torch.zeros(len(prepared.origins), prepared.emotion.shape[1])
-    for track in _tracks(prepared, "train"):
-        for column in np.flatnonzero(~np.isnan(prepared.emotion[track])):
-            counts[prepared.origin[track, column], column] += 1
-    return TaskNetwork(tasks, len(prepared.genres), counts)
-
-
-def _train_tasks(
-    prepared: Prepared, tasks: tuple[str, ...], config: Config
-) -> tuple[TaskNetwork, list[Epoch]]:
-    """Train one network; return it in its best state on validation, and what each epoch gave."""
-    torch.manual_seed(config.seed)
-    rng = np.random.default_rng(config.seed)
-    network = _network(prepared, tasks).to(device())
-    # Channels last is 2.6 times as fast on two cores; torch's stubs do not know it.
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if "genre" in tasks and len(prepared.genres) < 2:
+    if len(prepared.genres) < 2:
         raise CorpusError("There are not two genres to tell apart.")
-    loss = _Loss(prepared, network)
-    train_rows = loss.labelled(prepared.rows("train"))
-    valid_rows = loss.labelled(prepared.rows("valid"))
-    for split, rows in (("train", train_rows), ("valid", valid_rows)):
-        if not len(rows):
-            raise CorpusError(f"There is nothing in {split} to learn {', '.join(tasks)} from.")
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs)
-    history: list[Epoch] = []
-    best: dict[str, Tensor] = {}
-    progress = tqdm(range(1, config.epochs + 1), desc="+".join(tasks), unit="epoch")
-    for epoch in progress:
-        network.train()
-        losses = []
-        for rows in _batches(rng.permutation(train_rows), config.batch_size):
-            optimizer.zero_grad()
-            value = loss(rows)
-            value.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses.append(value.item() * len(rows))
-        schedule.step()
-        history.append(Epoch(epoch, sum(losses) / len(train_rows), _valid_loss(loss, valid_rows)))
-        progress.set_postfix(train=history[-1].train_loss, valid=history[-1].valid_loss)
-        if history[-1] is best_epoch(history):
-            best = {name: value.clone() for name, value in network.state_dict().items()}
-    network.load_state_dict(best)
-    return network.eval(), history
+    described = Described(prepared, config.copies, runs)
+    chosen = [divisions.fixed(prepared), *(divisions.folds(prepared) if everything else [])]
+    plans = [(d, replace(config, seed=config.seed + i)) for i in range(seeds) for d in chosen]
+    plans += [(d, config) for d in divisions.left_out_sources(prepared) if everything]
+    for division in chosen:
+        _check_genres(prepared, division)
+    missing = [
+        (division, of_seed, run)
+        for division, of_seed in plans
+        if not is_done(prepared, run := run_folder(runs, division, of_seed.seed), of_seed)
+    ]
+    train_model = partial(_train_model, prepared, described)
+    if device().type == "cuda" or jobs == 1:
+        for plan in tqdm(missing, desc="train", unit="model"):
+            train_model(*plan)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (1,)) as pool:
+        done = pool.map(train_model, *zip(*missing, strict=True))
+        for _ in tqdm(done, total=len(missing), desc="train", unit="model"):
+            pass
 
 
-def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch of the lowest loss on validation, the first of equals.
-
-    Raises
-    ------
-    TrainingDivergedError
-        If no epoch has a finite loss.
-    """
-    finite = [epoch for epoch in history if math.isfinite(epoch.valid_loss)]
-    if not finite:
-        raise TrainingDivergedError("The loss is not a number: try a lower --learning-rate.")
-    return min(finite, key=lambda epoch: epoch.valid_loss)
-
-
-def _batches(rows: Rows, size: int) -> Iterator[Rows]:
-    """Yield rows in order, the last batch as long as it may be."""
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
-
-
-@torch.no_grad()
-def _valid_loss(loss: "_Loss", rows: Rows) -> float:
-    loss.network.eval()
-    parts = [torch.stack(loss.sums(batch)) for batch in _batches(rows, 64)]
-    sums, counts = torch.stack(parts).sum(0)
-    return float((sums / counts.clamp(min=1)).sum())
-
-
-class _Loss:
-    """Cross-entropy of the genre plus, for each emotion, its squared error over its variance."""
-
-    def __init__(self, prepared: Prepared, network: TaskNetwork) -> None:
-        self.prepared = prepared
-        self.network = network
-        self._emotion = prepared.emotion[:, network.emotions]
-        self._origin = prepared.origin[:, network.emotions]
-        labels = self._emotion[_tracks(prepared, "train")]
-        variance = np.nanvar(labels, axis=0)
-        if not (variance > 0).all():
-            raise CorpusError(f"Of {', '.join(network.tasks)}, one has the same label throughout.")
-        self._variance = torch.tensor(variance).to(device())
-
-    def labelled(self, rows: Rows) -> Rows:
-        """Return those rows that have a label for one of the network's tasks."""
-        tracks = self.prepared.track_of[rows]
-        keep = (~np.isnan(self._emotion[tracks])).any(axis=1)
-        if "genre" in self.network.tasks:
-            keep |= self.prepared.genre[tracks] >= 0
-        return rows[keep]
-
-    def __call__(self, rows: Rows) -> Tensor:
-        """Return the mean over the labels of each task, summed over the tasks."""
-        sums, counts = self.sums(rows)
-        return (sums / counts.clamp(min=1)).sum()
-
-    def sums(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Return each task's summed loss and its number of labels; both [shape=(n_tasks,)]."""
-        tracks = self.prepared.track_of[rows]
-        log_mel = torch.from_numpy(self.prepared.spectrograms(rows)).to(device())
-        genre_logits, emotion_logits = self.network(log_mel)
-        sums, counts = [], []
-        if genre_logits is not None:
-            genre = torch.from_numpy(self.prepared.genre[tracks]).to(device())
-            summed = nn.functional.cross_entropy(
-                genre_logits, genre, ignore_index=-1, reduction="sum"
+def _check_genres(prepared: Prepared, division: Division) -> None:
+    """Refuse a division that has all of a genre in its test part."""
+    for code, genre in enumerate(prepared.genres):
+        if code not in prepared.label[division.learn]:
+            raise CorpusError(
+                f"All of {genre} is in the test part of {division.name}: nothing is left to learn "
+                "it from. Add recordings of more albums or artists."
             )
-            sums.append(summed[None])
-            counts.append((genre >= 0).sum()[None])
-        if emotion_logits is not None:
-            target = torch.from_numpy(self._emotion[tracks]).to(device())
-            origins = torch.from_numpy(self._origin[tracks]).to(device())
-            predicted = (emotion_logits + self.network.offsets(origins)).sigmoid()
-            known = ~target.isnan()
-            error = torch.where(known, predicted - target.nan_to_num(), 0) ** 2 / self._variance
-            sums.append(error.sum(0))
-            counts.append(known.sum(0))
-        return torch.cat(sums), torch.cat(counts)
+
+
+def _train_model(
+    prepared: Prepared, described: Described, division: Division, config: Config, run: Path
+) -> None:
+    """Train the members of one model, calibrate it, and record the run."""
+    members, histories, heard = [], [], []
+    parts = divisions.members(prepared, division.learn, config.members, config.seed)
+    for number, (train_tracks, valid_tracks) in enumerate(parts):
+        trainer = _Trainer(prepared, described, config, train_tracks)
+        history = trainer.run(valid_tracks, seed=config.seed * config.members + number)
+        member = trainer.member.cpu().eval()
+        members.append(member)
+        histories.append(history)
+        heard.append(Heard.of(prepared, described.values, member, valid_tracks))
+    calibration = calibrate(prepared, Heard.joined(heard))
+    save(prepared, run, config, calibration, members=members, histories=histories)
+
+
+class _Trainer:
+    """Trains one member on some tracks."""
+
+    def __init__(
+        self, prepared: Prepared, described: Described, config: Config, tracks: Rows
+    ) -> None:
+        self.prepared, self.described, self.config = prepared, described, config
+        entries = described.entries_of(tracks)
+        entries = entries[np.argsort(described.track_of[entries], kind="stable")]
+        self.tracks, self._first, self._count = np.unique(
+            described.track_of[entries], return_index=True, return_counts=True
+        )
+        self._shares = _draw_shares(prepared.label[self.tracks], config.balance)
+        self._targets = _Targets(prepared, self.tracks, config.emotion_weight)
+        self._values = torch.from_numpy(described.values[entries])
+
+    def run(self, valid_tracks: Rows, seed: int) -> list[Epoch]:
+        """Train `self.member`, and leave it in its best state on validation."""
+        torch.manual_seed(seed)
+        self._rng = np.random.default_rng(seed)
+        self.member = self._member()
+        steps = max(len(self.tracks) // self.config.batch_size, 1)
+        optimizer = torch.optim.AdamW(
+            self.member.parameters(),
+            self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            self.config.learning_rate,
+            total_steps=self.config.epochs * steps,
+            pct_start=WARM_UP,
+        )
+        history: list[Epoch] = []
+        best: dict[str, Tensor] = {}
+        for epoch in range(1, self.config.epochs + 1):
+            losses = [self._step(optimizer, schedule) for _ in range(steps)]
+            history.append(Epoch(epoch, float(np.mean(losses)), self._valid_loss(valid_tracks)))
+            if history[-1] is best_epoch(history):
+                best = {name: value.clone() for name, value in self.member.state_dict().items()}
+        self.member.load_state_dict(best)
+        return history
+
+    def _member(self) -> Member:
+        """Return a new member that standardises by what trains it."""
+        config = self.config
+        member = Member(
+            shape(self.prepared, config), config.dropout, config.input_dropout, config.input_noise
+        )
+        member.mean.copy_(self._values.mean(0))
+        member.scale.copy_(self._values.std(0) + 1e-6)
+        member.origin_shares.copy_(_origin_shares(self.prepared, self.tracks))
+        self._inputs = member.standardised(self._values).to(device())
+        return member.to(device())
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+    ) -> float:
+        self.member.train()
+        optimizer.zero_grad()
+        loss = self._batch_loss()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        return loss.item()
+
+    def _batch_loss(self) -> Tensor:
+        """Draw tracks by class, some window of each, perhaps blended in pairs."""
+        config, rng = self.config, self._rng
+        drawn = rng.choice(len(self.tracks), config.batch_size, p=self._shares)
+        entries = self._first[drawn] + rng.integers(self._count[drawn])
+        inputs, tracks = self._inputs[torch.from_numpy(entries)], self.tracks[drawn]
+        if rng.random() >= config.mixup:
+            return self._targets.loss(self.member, inputs, tracks)
+        drawn_share = rng.beta(config.mixup_alpha, config.mixup_alpha, len(drawn))
+        larger = np.maximum(drawn_share, 1 - drawn_share).astype(np.float32)
+        share = torch.from_numpy(larger).to(device())
+        partner = rng.permutation(len(drawn))
+        blended = torch.lerp(inputs[torch.from_numpy(partner)], inputs, share[:, None])
+        return self._targets.loss(self.member, blended, tracks, share, tracks[partner])
+
+    @torch.no_grad()
+    def _valid_loss(self, tracks: Rows) -> float:
+        self.member.eval()
+        takes = [self.prepared.rows(take, tracks) for take in ("heard", "phone")]
+        rows = np.concatenate(takes)
+        values = torch.from_numpy(self.described.values[rows]).to(device())
+        inputs = self.member.standardised(values)
+        return float(self._targets.loss(self.member, inputs, self.prepared.track_of[rows]))
+
+
+def _draw_shares(labels: Rows, balance: float) -> NDArray[np.float64]:
+    """Return how often to draw each track: those of rare classes more often."""
+    known = labels >= 0
+    counts = np.maximum(np.bincount(labels[known], minlength=1), SMALLEST_CLASS).astype(float)
+    shares = np.ones(len(labels))
+    shares[known] = counts[labels[known]] ** -balance
+    shares[~known] = np.median(shares[known]) if known.any() else 1
+    return np.asarray(shares / shares.sum())
+
+
+def _origin_shares(prepared: Prepared, tracks: Rows) -> Tensor:
+    """Return the share of each origin among the labels of each emotion."""
+    counts = np.zeros((len(prepared.origins), len(EMOTIONS)), np.float32)
+    for column in range(len(EMOTIONS)):
+        known = tracks[~np.isnan(prepared.emotion[tracks, column])]
+        np.add.at(counts[:, column], prepared.origin[known, column], 1)
+    return torch.from_numpy(counts / np.maximum(counts.sum(axis=0), 1))
+
+
+class _Targets:
+    """The labels of tracks, and the loss against them.
+
+    The loss is the classes' cross-entropy plus, for each emotion, its squared error over its
+    variance, each a mean over what is labelled. Of blended windows each label counts by its share.
+    """
+
+    def __init__(self, prepared: Prepared, train_tracks: Rows, emotion_weight: float) -> None:
+        known = torch.from_numpy(prepared.label >= 0)
+        classes = one_hot(torch.from_numpy(prepared.label).clamp(min=0), len(prepared.classes))
+        self._classes = (classes * known[:, None]).float().to(device())
+        self._emotion = torch.from_numpy(prepared.emotion).to(device())
+        self._origin = torch.from_numpy(prepared.origin).to(device())
+        self._weights = torch.zeros(len(EMOTIONS))
+        for column in learnt(prepared):
+            labels = prepared.emotion[train_tracks, column]
+            labels = labels[~np.isnan(labels)]
+            variance = float(labels.var()) if len(labels) else 0.0
+            self._weights[column] = emotion_weight / variance if variance else 0
+        self._weights = self._weights.to(device())
+
+    def loss(
+        self,
+        member: Member,
+        inputs: Tensor,
+        tracks: Rows,
+        share: Tensor | None = None,
+        partners: Rows | None = None,
+    ) -> Tensor:
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        member : Member
+        inputs : float32 [shape=(n, n_descriptors)], standardised
+        tracks : int64 [shape=(n,)]
+        share : float32 [shape=(n,)], optional
+            Of the labels of `tracks`; the rest is that of `partners`.
+        partners : int64 [shape=(n,)], optional
+        """
+        said = member(inputs)
+        share = torch.ones(len(tracks), device=inputs.device) if share is None else share
+        sums, counts = self._sums(member, said, torch.from_numpy(tracks), share)
+        if partners is not None:
+            more, further = self._sums(member, said, torch.from_numpy(partners), 1 - share)
+            sums, counts = sums + more, counts + further
+        means = sums / counts.clamp(min=1e-6)
+        return means[0] + (self._weights * means[1:]).sum()
+
+    def _sums(
+        self, member: Member, said: tuple[Tensor, Tensor], tracks: Tensor, share: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the summed errors of classes and emotions, and how much is labelled.
+
+        Returns
+        -------
+        sums, counts : float32 [shape=(1 + len(EMOTIONS),)]
+        """
+        tracks = tracks.to(share.device)
+        classes, label = self._classes[tracks], self._emotion[tracks]
+        entropy = -(classes * log_softmax(said[0], dim=1)).sum(1)
+        known = (~label.isnan()).float()
+        scores = torch.sigmoid(said[1] + member.offsets(self._origin[tracks]))
+        error = known * (scores - label.nan_to_num()) ** 2
+        sums = torch.cat([(entropy * share).sum()[None], (error * share[:, None]).sum(0)])
+        counts = torch.cat([(classes.sum(1) * share).sum()[None], (known * share[:, None]).sum(0)])
+        return sums, counts

@@ -121,3 +121,41 @@ def test_a_manifest_with_an_unknown_split_is_refused(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row(split="dev")])
     with pytest.raises(CorpusError, match="'dev'"):
         read_corpus(tmp_path)
+
+
+def test_other_music_has_a_name_unless_it_may_be_of_a_genre_after_all(tmp_path):
+    others = {"a": "rock", "b": "mixed-jazz", "c": "unlabelled", "d": "", "e": "unlabelled-pop"}
+    rows = [
+        manifest_row(clip_id=name, genre="", other=other, source="north")
+        for name, other in others.items()
+    ]
+    write(tmp_path / "tracks.csv", [*rows, manifest_row(clip_id="z", other="", source="south")])
+    tracks = read_corpus(tmp_path)
+    assert [track.other for track in tracks] == ["rock", None, None, None, None, None]
+    assert [track.source for track in tracks] == ["north"] * 5 + ["south"]
+
+
+def test_a_manifest_need_not_name_other_music_or_sources(tmp_path):
+    write(tmp_path / "tracks.csv", [manifest_row()])
+    (track,) = read_corpus(tmp_path)
+    assert (track.other, track.source, track.reference) == (None, "", {})
+
+
+def test_a_reference_is_no_label(tmp_path):
+    write(tmp_path / "tracks.csv", [manifest_row()])
+    names = ("valence", "energy", "danceability")
+    row = {name: "" for emotion in names for name in (emotion, f"{emotion}_origin")}
+    row |= {"clip_id": "a", "spotify_energy": "0.75", "spotify_valence": ""}
+    write(tmp_path / "emotion.csv", [row])
+    (track,) = read_corpus(tmp_path)
+    assert track.emotion == {}
+    assert track.reference == {"energy": 0.75}
+
+
+def test_labels_go_with_a_plain_folder_too(folder):
+    name = "house/house artist 1 - Album in house/1.mp3"
+    row = {"clip_id": name, "valence": "0.5", "valence_origin": "me"}
+    row |= dict.fromkeys(("energy", "energy_origin", "danceability", "danceability_origin"), "")
+    write(folder / "emotion.csv", [row])
+    labelled = [track for track in read_corpus(folder) if track.emotion]
+    assert [track.id for track in labelled] == [name]

@@ -6,62 +6,149 @@ import pytest
 
 from service.card import Figures
 from training.corpus import CorpusError
-from training.evaluate import _spearman, evaluate, run_folders, shipped_run
-from training.train import AnotherRunError, Config, train
+from training.evaluate import (
+    FIGURES_FILE,
+    MEASURED_FILE,
+    SOURCES_FILE,
+    _figure,
+    _spearman,
+    calibration_error,
+    evaluate,
+    stamps,
+)
+from training.runs import AnotherRunError
 
 
-def test_figures_are_those_of_the_shipped_run_with_the_spread_of_all(prepared, runs):
-    figures = Figures.model_validate_json((runs / "figures-test.json").read_text())
-    assert figures.genre.clip_accuracy.seeds == 2
-    assert {row.genre for row in figures.genre.per_genre} == set(prepared.genres)
-    assert sum(row.clips for row in figures.genre.per_genre) == 12
-    assert set(figures.genre.accuracy_by_seconds) == {"3", "5", "10", "15"}
+@pytest.fixture(scope="module")
+def figures(runs):
+    return Figures.model_validate_json((runs / FIGURES_FILE).read_text())
 
 
-def test_macro_f1_is_the_mean_of_the_table(runs):
-    genre = Figures.model_validate_json((runs / "figures-test.json").read_text()).genre
-    mean = np.mean([row.f1 for row in genre.per_genre])
-    assert genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
+def test_the_calibration_error_is_that_by_hand():
+    probability = np.array([0.95, 0.99, 0.55, 0.58, 1.0])
+    right = np.array([True, False, True, True, True])
+    top = abs(0.95 + 0.99 + 1.0 - 2)  # in the last of fifteen bins, from 14/15
+    middle = abs(0.55 + 0.58 - 2)  # in the ninth, from 8/15 to 9/15
+    assert calibration_error(probability, right) == pytest.approx((top + middle) / 5)
 
 
-def test_an_origin_with_few_clips_has_no_figures(runs):
-    figures = Figures.model_validate_json((runs / "figures-test.json").read_text())
-    assert [(row.emotion, row.origin, row.clips) for row in figures.emotion] == [
-        ("danceability", "measured", 12)
-    ]
+def test_who_is_right_as_often_as_said_has_no_calibration_error():
+    assert calibration_error(np.ones(4), np.ones(4, bool)) == 0
+    half = np.full(4, 0.5)
+    assert calibration_error(half, np.array([True, False, True, False])) == pytest.approx(0)
 
 
-def test_the_confusion_matrix_is_drawn(runs):
-    assert (runs / "confusion-test.png").read_bytes().startswith(b"\x89PNG")
+def test_over_the_folds_every_recording_counts_once(figures):
+    rows = {row.kind: row.clips for row in figures.folds.verdicts}
+    assert rows == {"genres": 30, "genres, by phone": 30, "other music": 10, "no music": 20}
+    assert {row.genre: row.clips for row in figures.folds.genre.per_genre} == {
+        "house": 10,
+        "jazz": 10,
+        "metal": 10,
+    }
+    assert {row.artists for row in figures.folds.genre.per_genre} == {9}
 
 
-def test_the_lowest_loss_on_validation_ships(prepared, tmp_path):
-    train(prepared, Config(epochs=1, batch_size=8, sharing="all"), tmp_path / "untrained")
-    train(prepared, Config(epochs=12, batch_size=8, sharing="all"), tmp_path / "trained")
-    assert shipped_run(tmp_path).name == "trained"
+def test_on_test_its_recordings_count(figures):
+    assert {row.clips for row in figures.test.genre.per_genre} == {2}
+    assert figures.test.emotion == []  # six labels are too few
+
+
+def test_the_made_up_genres_are_recognised(figures):
+    genre = figures.folds.genre
+    assert genre.clip_accuracy.mean > 0.7
+    assert genre.phone_accuracy.mean > 0.7
+    assert genre.unknown_auroc.mean > 0.9
+    assert genre.music_auroc.mean > 0.9
+    assert genre.clip_accuracy.seeds == 2
+    assert set(genre.accuracy_by_seconds) == {"3", "5", "10", "15"}
+
+
+def test_macro_f1_is_the_mean_of_the_table(figures):
+    mean = np.mean([row.f1 for row in figures.test.genre.per_genre])
+    assert figures.test.genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
+
+
+def test_only_figures_on_test_are_of_the_model_in_the_file(figures):
+    assert figures.folds.genre.clip_accuracy.value is None
+    assert figures.test.genre.clip_accuracy.value is not None
+    assert all(row.spearman.value is None for row in figures.folds.emotion)
+
+
+def test_emotion_is_measured_within_each_origin(figures):
+    rows = {(row.emotion, row.origin): row.clips for row in figures.folds.emotion}
+    assert rows == {
+        ("energy", "votes"): 15,
+        ("energy", "words"): 15,
+        ("danceability", "measured"): 30,
+        ("energy", "spotify"): 30,
+    }
+    for row in figures.folds.emotion:
+        assert (row.coverage is None) == (row.origin == "spotify")
+        assert row.spearman.mean > 0.4
+
+
+def test_shares_of_verdicts_sum_to_one(figures):
+    for row in [*figures.folds.verdicts, *figures.test.verdicts]:
+        assert sum(row.verdicts.values()) == pytest.approx(1, abs=1e-3)
+        assert row.confident_accuracy is None or "genres" in row.kind
+
+
+def test_sources_are_compared_with_and_without(runs):
+    rows = json.loads((runs / SOURCES_FILE).read_text())
+    assert [(row["source"], row["clips"]) for row in rows] == [("north", 15), ("south", 15)]
+    assert all(0 <= row[side] <= 1 for row in rows for side in ("with", "without"))
+
+
+def test_a_figure_is_the_mean_and_spread_over_seeds():
+    figure = _figure([0.5, 0.7])
+    assert (figure.value, figure.mean, figure.seeds) == (0.5, 0.6, 2)
+    assert figure.spread == pytest.approx(np.std([0.5, 0.7], ddof=1), abs=1e-4)
+    assert _figure([0.5]).spread is None
+
+
+def test_what_was_measured_is_stamped(runs, tmp_path):
+    assert (runs / MEASURED_FILE).read_text() == stamps(runs)
+    shutil.copytree(runs / "fixed", tmp_path / "fixed")
+    assert len(json.loads(stamps(tmp_path))) == 2
+
+
+def test_without_the_folds_those_on_test_stand_for_them(prepared, runs, tmp_path):
+    shutil.copytree(runs / "fixed", tmp_path / "fixed")
+    for path in runs.glob("described.*"):
+        shutil.copy(path, tmp_path)
+    figures = evaluate(prepared, tmp_path)
+    assert figures.folds == figures.test
+    assert json.loads((tmp_path / SOURCES_FILE).read_text()) == []
+
+
+def test_folds_that_are_not_complete_are_refused(prepared, runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs/fold-3/seed-1")
+    with pytest.raises(AnotherRunError, match="not trained to their end"):
+        evaluate(prepared, tmp_path / "runs")
 
 
 def test_seeds_of_different_trainings_are_refused(prepared, runs, tmp_path):
-    shutil.copytree(runs / "seed-0", tmp_path / "seed-0")
-    shutil.copytree(runs / "seed-1", tmp_path / "seed-1")
-    config = json.loads((tmp_path / "seed-1/config.json").read_text())
-    (tmp_path / "seed-1/config.json").write_text(json.dumps(config | {"epochs": 99}))
+    shutil.copytree(runs, tmp_path / "runs")
+    config = tmp_path / "runs/fold-0/seed-1/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"hidden": 99}))
     with pytest.raises(AnotherRunError, match="more than their seed"):
-        evaluate(prepared, tmp_path)
+        evaluate(prepared, tmp_path / "runs")
 
 
 def test_nothing_to_measure_is_said(prepared, runs, monkeypatch):
-    monkeypatch.setattr(prepared, "genre", np.full_like(prepared.genre, -1))
+    monkeypatch.setattr(prepared, "label", np.full_like(prepared.label, -1))
     with pytest.raises(CorpusError, match="nothing to measure"):
         evaluate(prepared, runs)
+
+
+def test_an_empty_folder_has_no_runs(prepared, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no trained runs"):
+        evaluate(prepared, tmp_path)
 
 
 def test_answers_that_are_all_the_same_have_no_rank():
     labels = np.arange(10.0)
     assert _spearman(labels, np.full(10, 0.5)) == 0
     assert _spearman(labels, labels**3) == pytest.approx(1)
-
-
-def test_an_empty_folder_has_no_runs(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no trained runs"):
-        run_folders(tmp_path)

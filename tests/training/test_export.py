@@ -7,40 +7,42 @@ import torch
 
 from service import audio
 from service.model import Model
+from tests import signals
+from training import divisions
 from training import export as exporting
-from training.export import ExportMismatchError, check, export
-from training.model_card import DescriptionError
-from training.train import AnotherRunError, load
-
-DESCRIPTION = """
-name = "tiny"
-version = "7"
-description = "A model of made-up spectrograms."
-licence = "Apache-2.0"
-network = "seed"
-command = "none"
-data = "Made up."
-terms = "Made up."
-split = "Made up."
-limits = ["It knows nothing."]
-"""
+from training.export import ExportMismatchError, check, export, predict
+from training.runs import STATE_FILE, AnotherRunError, load, run_folder
 
 
-@pytest.fixture(scope="module")
-def exported(prepared, runs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "tiny.toml").write_text(DESCRIPTION)
-    return export(prepared, runs, folder / "tiny.toml", folder)
+@pytest.fixture
+def network(prepared, runs):
+    return load(prepared, run_folder(runs, divisions.fixed(prepared), 0))[0]
 
 
 def test_the_service_serves_what_was_exported(exported, prepared):
     model = Model(exported)
     model.verify()
+    assert exported.name == "tiny.onnx"
     assert (model.card.name, model.card.version) == ("tiny", "7")
     assert model.card.genres == prepared.genres
-    assert model.card.front_end == audio.front_end()
-    assert model.card.data.tracks == {"train": 9, "valid": 3, "test": 12}
-    assert model.card.data.genres["jazz"] == {"train": 3, "valid": 1, "test": 4}
+
+
+def test_the_file_answers_as_the_network_to_any_sound(exported, network):
+    rng = np.random.default_rng(0)
+    odd = [
+        np.zeros(audio.N_SAMPLES, np.float32),
+        rng.normal(0, 0.1, audio.N_SAMPLES).astype(np.float32),
+        signals.groove(15, audio.SAMPLE_RATE),
+        signals.sine(15),
+    ]
+    spectrograms = audio.log_mel(np.stack(odd))
+    check(network, exported, spectrograms)
+    scores = Model(exported).score(spectrograms)
+    genres, emotion, music, known = predict(network, spectrograms)
+    np.testing.assert_allclose(scores.genres, genres, atol=1e-4)
+    np.testing.assert_allclose(scores.emotion, emotion, atol=1e-4)
+    np.testing.assert_allclose(scores.music, music, atol=1e-4)
+    np.testing.assert_allclose(scores.known, known, atol=1e-4)
 
 
 def test_any_number_of_windows_is_a_batch(exported, prepared):
@@ -53,45 +55,34 @@ def test_any_number_of_windows_is_a_batch(exported, prepared):
         )
 
 
-def test_the_card_is_printed_for_a_person(exported):
-    page = exported.with_suffix(".md").read_text()
-    assert "# tiny, version 7" in page
-    assert "It knows nothing." in page
-    assert exported.with_suffix(".png").exists()
-
-
-def test_a_file_that_answers_otherwise_is_refused(exported, prepared, runs):
-    network, _ = load(prepared, runs / "seed-0")
+def test_a_file_that_answers_otherwise_is_refused(exported, prepared, network):
     with torch.no_grad():
-        network.task_networks()[0].genre_head.bias.add_(torch.tensor([0.01, 0.0, 0.0]))
+        for member in network.members:
+            member.class_head.bias[0] -= 100
     with pytest.raises(ExportMismatchError, match="apart"):
         check(network, exported, prepared.spectrograms(np.arange(4)))
 
 
-def test_nothing_is_written_where_the_check_fails(prepared, runs, tmp_path, monkeypatch):
-    (tmp_path / "tiny.toml").write_text(DESCRIPTION)
+def test_nothing_is_written_where_the_check_fails(
+    prepared, runs, description, exported, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(exporting, "to_onnx", lambda _: onnx.load(exported))
     monkeypatch.setattr(exporting, "LARGEST_DIFFERENCE", -1.0)
     with pytest.raises(ExportMismatchError):
-        export(prepared, runs, tmp_path / "tiny.toml", tmp_path / "models")
+        export(prepared, runs, description, tmp_path / "models")
     assert not (tmp_path / "models").exists()
 
 
-def test_what_was_not_measured_is_not_exported(prepared, runs, tmp_path):
+@pytest.mark.parametrize("change", ["retrained", "not evaluated"])
+def test_what_was_not_measured_is_not_exported(prepared, runs, description, tmp_path, change):
     shutil.copytree(runs, tmp_path / "runs")
-    with (tmp_path / "runs/seed-1/state.pt").open("ab") as state:
-        state.write(b"retrained")
-    (tmp_path / "tiny.toml").write_text(DESCRIPTION)
+    if change == "retrained":
+        with (tmp_path / "runs/fold-1/seed-1" / STATE_FILE).open("ab") as state:
+            state.write(b"retrained")
+    else:
+        (tmp_path / "runs" / exporting.MEASURED_FILE).unlink()
     with pytest.raises(AnotherRunError, match="not measured as they are"):
-        export(prepared, tmp_path / "runs", tmp_path / "tiny.toml", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"), [("name = ", "Invalid value"), ('name = "x"', "does not say: version")]
-)
-def test_a_bad_description_is_named(prepared, runs, tmp_path, text, says):
-    (tmp_path / "tiny.toml").write_text(text)
-    with pytest.raises(DescriptionError, match=says):
-        export(prepared, runs, tmp_path / "tiny.toml", tmp_path)
+        export(prepared, tmp_path / "runs", description, tmp_path)
 
 
 def test_nothing_of_the_exporting_machine_is_in_the_file(exported):

@@ -1,11 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from service import audio
 from tests import signals
-from training import prepare
+from training import made, not_music, prepare
 from training.corpus import Track
 from training.prepared import Prepared
 
@@ -41,14 +42,14 @@ def test_digital_silence_leaves_nothing():
 
 
 @pytest.fixture
-def corpus(tmp_path):
+def corpus(tmp_path, few_made):
     """Two genres of five albums of one 16 s track, which gives one window."""
     for genre, bpm in (("house", 124), ("reggae", 76)):
         for number in range(5):
             album = tmp_path / "corpus" / genre / f"album {genre} {number}"
             album.mkdir(parents=True)
-            waveform = signals.groove(16, 22_050, bpm + number, number)
-            (album / "track.wav").write_bytes(signals.wav(waveform, 22_050))
+            waveform = signals.groove(16, RATE, bpm + number, number)
+            (album / "track.wav").write_bytes(signals.wav(waveform, RATE))
     return tmp_path / "corpus"
 
 
@@ -58,46 +59,115 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(prepare, "TRACKS_PER_SHARD", 3)
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """A phone that does nothing, and a danceability that measures nothing."""
+    monkeypatch.setattr(prepare.augment, "phone", lambda waveform, rng: waveform)
+    monkeypatch.setattr(prepare, "danceability", lambda waveform: 0.25)
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.glob("shard-*")}
 
 
-def test_prepared_spectrograms_are_those_of_the_front_end(corpus, tmp_path, small_shards):
-    prepare.prepare(corpus, tmp_path / "prepared", jobs=2)
+def real(prepared):
+    return np.flatnonzero(~prepared.made)
+
+
+def test_prepared_spectrograms_are_those_of_the_front_end(corpus, tmp_path, quick):
+    prepare.prepare(corpus, tmp_path / "prepared", jobs=1)
     prepared = Prepared(tmp_path / "prepared")
     assert prepared.genres == ["house", "reggae"]
-    assert len(prepared.track_of) == 10
-    rows = np.arange(10)
+    assert prepared.classes == ["house", "reggae", made.NOT_MUSIC]
+    rows = prepared.rows("heard", real(prepared))
+    assert len(rows) == 10
     for row, spectrogram in zip(rows, prepared.spectrograms(rows), strict=True):
-        track = prepared.tracks[prepared.track_of[row]]
-        expected = prepare.track_spectrograms(track.path)[0]
+        recording = audio.decode(prepared.tracks[prepared.track_of[row]].path.read_bytes())
+        expected = audio.log_mel(audio.windows(recording.waveform))[0]
         np.testing.assert_allclose(spectrogram, expected, atol=0.04)  # float16
 
 
-def test_preparing_goes_on_where_it_stopped(corpus, tmp_path, small_shards, monkeypatch):
+def test_danceability_is_measured_in_place_of_the_corpus_s_label(corpus, tmp_path, quick):
+    name = "house/album house 0/track.wav"
+    header = ",".join(f"{e},{e}_origin" for e in ("valence", "energy", "danceability"))
+    row = f"{name},0.5,votes,,,0.9,votes"
+    (corpus / "emotion.csv").write_text(f"clip_id,{header}\n{row}\n")
+    prepare.prepare(corpus, tmp_path / "prepared", jobs=1)
+    prepared = Prepared(tmp_path / "prepared")
+    for track in prepared.tracks:
+        label = track.emotion.get("danceability")
+        assert (label is None) == (track.source == made.MADE)
+        assert label is None or (label.value, label.origin) == (0.25, prepare.DANCEABILITY_ORIGIN)
+    assert prepared.origins == [prepare.DANCEABILITY_ORIGIN, "votes"]
+
+
+def test_takes_are_of_the_same_track_and_differ_as_they_should(few_made):
+    track = Track("a", Path("a"), "a", "train")
+    waveform = np.concatenate([signals.groove(8, RATE), silence(6), signals.groove(8, RATE)])
+    takes = {take: prepare.take_spectrograms(track, waveform, take) for take in prepare.TAKES}
+    assert {take: len(windows) for take, windows in takes.items()} == {
+        "studio": 1,  # 16 s sound
+        "heard": 2,
+        "phone": 2,
+    }
+    again = prepare.take_spectrograms(track, waveform, "phone")
+    np.testing.assert_array_equal(takes["phone"], again)
+    assert not np.allclose(takes["phone"][0], takes["heard"][0], atol=1)
+
+
+def test_made_tracks_are_prepared_with_the_corpus(corpus, tmp_path, quick):
+    prepare.prepare(corpus, tmp_path / "prepared", jobs=1)
+    prepared = Prepared(tmp_path / "prepared")
+    ids = {track.id for track in prepared.tracks if track.source == made.MADE}
+    assert ids == {"made/house/0", *(f"made/tones/{i}" for i in range(5))}
+    for track in np.flatnonzero(prepared.made):
+        assert len(prepared.rows("heard", np.array([track]))) >= 1
+
+
+def test_without_espeak_what_it_speaks_is_left_out_with_the_reason(
+    corpus, tmp_path, quick, monkeypatch, capfd
+):
+    monkeypatch.setattr(made, "SOUNDS", {"espeak": 2, "tones": 1})
+    monkeypatch.setattr(not_music.shutil, "which", lambda name: None)
+    prepare.prepare(corpus, tmp_path / "prepared", jobs=1)
+    ids = [track.id for track in Prepared(tmp_path / "prepared").tracks]
+    assert "made/tones/0" in ids
+    assert "made/espeak/0" not in ids
+    said = "".join(capfd.readouterr())
+    assert "left out 'made/espeak/0: " in said
+    assert "espeak-ng" in said.split("made/espeak/0: ")[1]
+
+
+def test_preparing_goes_on_where_it_stopped(corpus, tmp_path, small_shards, quick):
     folder = tmp_path / "prepared"
     prepare.prepare(corpus, folder, jobs=1)
-    whole = contents(folder)
+    whole, digest = contents(folder), Prepared(folder).digest
     (folder / "shard-00001.json").unlink()
     (folder / "shard-00001.npy").write_bytes(b"half written")
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("shard-0000[023].npy")}
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("shard-0000[0234].npy")}
     prepare.prepare(corpus, folder, jobs=1)
     assert contents(folder) == whole
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert Prepared(folder).digest == digest
 
 
-def test_the_number_of_processes_does_not_change_the_shards(corpus, tmp_path, small_shards):
-    prepare.prepare(corpus, tmp_path / "one", jobs=1)
-    prepare.prepare(corpus, tmp_path / "two", jobs=2)
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+def test_the_number_of_processes_does_not_change_the_shards(tmp_path, few_made):
+    tracks = made.made_tracks(set())
+    for jobs in (1, 2):
+        folder = tmp_path / str(jobs)
+        folder.mkdir()
+        plans = [(folder / f"shard-{i}.npy", tracks[i : i + 1]) for i in range(3)]
+        assert list(prepare._write_shards(plans, jobs)) == [[], [], []]
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert len(contents(tmp_path / "1")) == 6
 
 
-def test_a_file_that_is_no_audio_is_left_out_and_named(corpus, tmp_path, capfd):
+def test_a_file_that_is_no_audio_is_left_out_and_named(corpus, tmp_path, quick, capfd):
     bad = corpus / "house" / "album house 1" / "broken.mp3"
     bad.write_bytes(b"nothing to hear")
     prepare.prepare(corpus, tmp_path / "prepared", jobs=1)
     assert "broken.mp3: This is not audio" in "".join(capfd.readouterr())
-    assert len(Prepared(tmp_path / "prepared").track_of) == 10
+    assert len(real(Prepared(tmp_path / "prepared"))) == 10
     refused = json.loads((tmp_path / "prepared/shard-00000.json").read_text())["refused"]
     assert list(refused) == ["house/album house 1/broken.mp3"]
 
@@ -113,30 +183,32 @@ def test_another_front_ends_shards_are_refused(tmp_path, change):
         Prepared(tmp_path)
 
 
-def test_a_smaller_corpus_leaves_nothing_behind(corpus, tmp_path, small_shards):
+def test_a_smaller_corpus_leaves_nothing_behind(corpus, tmp_path, small_shards, quick):
     folder = tmp_path / "prepared"
     for track in (corpus / "house" / "album house 0").iterdir():
         for number in range(5):
             (track.parent / f"more {number}.wav").write_bytes(track.read_bytes())
     prepare.prepare(corpus, folder, jobs=1)
-    assert len(Prepared(folder).track_of) == 15
+    assert len(real(Prepared(folder))) == 15
     for track in corpus.glob("*/*/more*"):
         track.unlink()
     prepare.prepare(corpus, folder, jobs=1)
-    assert sorted(Prepared(folder).track_of) == list(range(10))
+    assert len(real(Prepared(folder))) == 10
+    n_tracks = sum(len(json.loads(path.read_text())["tracks"]) for path in folder.glob("shard-*n"))
+    assert n_tracks == len(Prepared(folder).tracks)
 
 
-def test_a_file_that_changed_is_prepared_again(corpus, tmp_path):
+def test_a_file_that_changed_is_prepared_again(corpus, tmp_path, quick):
     folder = tmp_path / "prepared"
     prepare.prepare(corpus, folder, jobs=1)
     before = contents(folder)
     changed = next(corpus.glob("house/*/track.wav"))
-    changed.write_bytes(signals.wav(signals.groove(16, 22_050, 140, 99), 22_050))
+    changed.write_bytes(signals.wav(signals.groove(16, RATE, 140, 99), RATE))
     prepare.prepare(corpus, folder, jobs=1)
     assert contents(folder)["shard-00000.npy"] != before["shard-00000.npy"]
 
 
-def test_a_folder_that_is_not_prepared_to_its_end_is_refused(corpus, tmp_path, monkeypatch):
+def test_a_folder_that_is_not_prepared_to_its_end_is_refused(corpus, tmp_path, quick, monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
@@ -147,10 +219,3 @@ def test_a_folder_that_is_not_prepared_to_its_end_is_refused(corpus, tmp_path, m
         prepare.prepare(corpus, folder, jobs=1)
     with pytest.raises(FileNotFoundError, match="not to its end"):
         Prepared(folder)
-
-
-def test_tracks_survive_the_folder(corpus, tmp_path):
-    prepare.prepare(corpus, tmp_path / "prepared", jobs=1)
-    track = Prepared(tmp_path / "prepared").tracks[0]
-    assert isinstance(track, Track)
-    assert track.path.exists()

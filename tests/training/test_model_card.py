@@ -1,0 +1,96 @@
+import json
+
+import numpy as np
+import pytest
+
+from service import audio
+from service.card import Figure
+from service.model import Model
+from tests.training.conftest import CONFIG, DESCRIPTION
+from training import divisions
+from training.model_card import (
+    DescriptionError,
+    _cells,
+    build_card,
+    markdown,
+    markdown_measured,
+    read_description,
+)
+from training.runs import run_folder
+
+
+@pytest.fixture(scope="module")
+def card(exported):
+    return Model(exported).card
+
+
+def test_the_card_says_what_it_was_trained_on(card):
+    assert card.data.tracks == {"train": 25, "valid": 8, "test": 8}
+    assert card.data.genres["jazz"] == {"train": 6, "valid": 2, "test": 2}
+    assert card.data.windows == {"train": 50, "valid": 16, "test": 16}
+    assert card.data.made == {"house": 4, "not_music": 10}
+
+
+def test_the_card_says_how_it_was_trained(card):
+    assert (card.network.members, card.network.seed) == (CONFIG.members, CONFIG.seed)
+    assert card.network.config["epochs"] == CONFIG.epochs
+    assert card.network.parameters > CONFIG.members * 800 * CONFIG.hidden
+    assert card.emotions == ["energy", "danceability"]
+    assert set(card.intervals) == set(card.emotions)
+    assert card.front_end == audio.front_end()
+
+
+def test_the_card_has_the_figures(card, runs):
+    assert card.figures.model_dump() == json.loads((runs / "figures.json").read_text())
+
+
+def test_the_reference_answer_is_all_of_the_answer(card):
+    assert len(card.reference_answer) == len(card.genres) + len(card.emotions) + 2
+    assert sum(card.reference_answer[: len(card.genres)]) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_card_is_printed_for_a_person(card):
+    page = markdown(card, [("A caption", "tiny-a.png")], [])
+    assert page.startswith("# tiny, version 7\n")
+    for said in ("It knows nothing.", "Nobody's.", "![A caption](tiny-a.png)", "| 15 s windows |"):
+        assert said in page
+    assert "Across sources" not in page
+    assert "None" not in page
+
+
+def test_a_source_that_was_left_out_has_a_row(card):
+    row = {"source": "north", "clips": 15, "with": 0.8, "without": 0.6667}
+    assert "| north | 15 | 0.800 | 0.667 |" in markdown(card, [], [row])
+
+
+def test_tables_have_as_many_cells_as_columns(card):
+    for measured in (card.figures.folds, card.figures.test):
+        for table in markdown_measured(measured).split("\n\n"):
+            assert len({line.count(" | ") for line in table.splitlines() if "---" not in line}) <= 1
+
+
+def test_a_figure_has_its_spread():
+    figure = Figure(value=0.5, mean=0.6, spread=0.1, seeds=3)
+    assert _cells(figure) == ("0.500", "0.600 ± 0.100 (3)")
+    assert _cells(figure.model_copy(update={"value": None}))[0] == ""
+    assert _cells(None) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("name = ", "Invalid value"), ('[card]\nname = "x"', "does not say: version")],
+)
+def test_a_description_that_cannot_be_used_is_told_why(tmp_path, text, says):
+    (tmp_path / "tiny.toml").write_text(text)
+    with pytest.raises(DescriptionError, match=says):
+        read_description(tmp_path / "tiny.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"), [('"tiny"', '"My Model"', "name"), ('"7"', "7", "version")]
+)
+def test_a_description_that_is_no_card_s_is_told_why(prepared, runs, tmp_path, old, new, says):
+    (tmp_path / "tiny.toml").write_text(DESCRIPTION.replace(old, new))
+    run = run_folder(runs, divisions.fixed(prepared), 0)
+    with pytest.raises(DescriptionError, match=f"table card, {says}: "):
+        build_card(prepared, runs, run, tmp_path / "tiny.toml", np.zeros(7))
