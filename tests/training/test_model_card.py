@@ -10,7 +10,7 @@ from tests.training.conftest import CONFIG, DESCRIPTION
 from training import divisions
 from training.model_card import (
     DescriptionError,
-    _cells,
+    _cell,
     build_card,
     markdown,
     markdown_measured,
@@ -71,9 +71,9 @@ def test_tables_have_as_many_cells_as_columns(card):
 
 def test_a_figure_has_its_spread():
     figure = Figure(value=0.5, mean=0.6, spread=0.1, seeds=3)
-    assert _cells(figure) == ("0.500", "0.600 ± 0.100 (3)")
-    assert _cells(figure.model_copy(update={"value": None}))[0] == ""
-    assert _cells(None) == ("", "")
+    assert _cell(figure) == "0.500; 0.600 ± 0.100 (3)"
+    assert _cell(figure.model_copy(update={"value": None})) == "0.600 ± 0.100 (3)"
+    assert _cell(None) == ""
 
 
 @pytest.mark.parametrize(
