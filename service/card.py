@@ -160,7 +160,8 @@ class Figures(CardPart):
 
     folds: Measured = Field(
         description="Over folds grouped by artist: every recording is answered once, by models "
-        "trained on the other folds in the same way as the model in this file."
+        "trained on the other folds in the same way as the model in this file. The same as `test` "
+        "where no folds were trained."
     )
     test: Measured = Field(description="On the test part of the split, by this model.")
 

@@ -88,7 +88,6 @@ def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("corpus", type=Path, help="with manifests that have the references")
     command.add_argument("report", type=Path, help="Markdown, written anew")
     command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
-    command.add_argument("--artists", type=Path, help="CSV of outside evidence, never fitted")
     command.set_defaults(command=_danceability)
 
     command = commands.add_parser("synthesise", help="dance music of nobody's, as M4A")
@@ -123,7 +122,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     figures = evaluate(Prepared(arguments.prepared), arguments.runs)
-    print("Over the folds\n\n" + markdown_measured(figures.folds))
+    if figures.folds != figures.test:
+        print("Over the folds\n\n" + markdown_measured(figures.folds))
     print("\nOn test\n\n" + markdown_measured(figures.test))
 
 
@@ -137,7 +137,7 @@ def _report(arguments: argparse.Namespace) -> None:
 
 
 def _danceability(arguments: argparse.Namespace) -> None:
-    study(arguments.corpus, arguments.report, arguments.jobs, arguments.artists)
+    study(arguments.corpus, arguments.report, arguments.jobs)
 
 
 def _synthesise(arguments: argparse.Namespace) -> None:

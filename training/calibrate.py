@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax
-from sklearn.metrics import roc_curve
+from sklearn.metrics import log_loss, roc_curve
 
 from service.card import EMOTIONS, Emotion, Thresholds
 from service.verdict import margins
@@ -167,6 +167,31 @@ def calibrate(prepared: Prepared, heard: Heard) -> Calibration:
     temperature = _temperature(prepared, heard)
     answers = clips(prepared, heard, temperature)
     return Calibration(temperature, _thresholds(prepared, answers), _intervals(prepared, answers))
+
+
+def validation(
+    prepared: Prepared, heard: Heard, calibration: Calibration
+) -> dict[str, dict[str, float]]:
+    """Measure validation tracks, to choose between configurations.
+
+    Returns
+    -------
+    figures : dict
+        For the takes ``heard`` and ``phone``, over recordings that have a genre: ``accuracy`` and
+        ``negative_log_likelihood``, a mean.
+    """
+    answers = clips(prepared, heard, calibration.temperature)
+    figures = {}
+    for take, phone in (("heard", False), ("phone", True)):
+        chosen = prepared.is_genre[answers.track] & (answers.phone == phone)
+        genres, labels = answers.genres[chosen], prepared.label[answers.track][chosen]
+        figures[take] = {
+            "accuracy": float((genres.argmax(axis=1) == labels).mean()),
+            "negative_log_likelihood": float(
+                log_loss(labels, genres, labels=range(len(prepared.genres)))
+            ),
+        }
+    return figures
 
 
 def _temperature(prepared: Prepared, heard: Heard) -> float:

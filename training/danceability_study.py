@@ -9,8 +9,6 @@ Conventions
 
 import csv
 import multiprocessing
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -40,7 +38,6 @@ PENALTY = 1.0  # of the ridge: strong, since there are few clips to fit
 VOTES = 3.0  # n / (n + VOTES) is the reliability of n votes: 0.82 at Emotify's median of 14
 REPEATS, FOLDS, RESAMPLES = 5, 5, 2_000
 MIN_GENRE = 6  # clips of a genre for a median, or a rank correlation
-MIN_TRACKS = 8  # behind an artist's mean
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ class Clips:
 REFERENCES = {"Spotify": "spotify_danceability", "Joyful activation": "dance_proxy"}
 
 
-def study(corpus: Path, report: Path, jobs: int = 1, artists: Path | None = None) -> None:
+def study(corpus: Path, report: Path, jobs: int = 1) -> None:
     """Measure a corpus, weigh the descriptors, and make it the one in use, and write a report.
 
     Parameters
@@ -83,9 +80,6 @@ def study(corpus: Path, report: Path, jobs: int = 1, artists: Path | None = None
         Markdown, written anew.
     jobs : int
         Processes.
-    artists : Path or None
-        A table of outside evidence, never fitted: CSV with ``artists``, ``danceability`` (the mean
-        of Spotify's figure over an artist's tracks) and ``count`` of tracks.
 
     Raises
     ------
@@ -97,7 +91,7 @@ def study(corpus: Path, report: Path, jobs: int = 1, artists: Path | None = None
     clips = _clips(corpus, jobs)
     formula = fit(clips)
     save(formula)
-    report.write_text(_report(clips, formula, artists), encoding="utf-8")
+    report.write_text(_report(clips, formula), encoding="utf-8")
 
 
 def _clips(corpus: Path, jobs: int) -> Clips:
@@ -267,38 +261,9 @@ def _genres(clips: Clips) -> NDArray[np.str_]:
     return np.where(genres != "", genres, clips.known["other"])
 
 
-def _outside(clips: Clips, artists: Path) -> Array:
-    """Mean of Spotify's figure over the tracks of a clip's artist; NaN where it proves nothing.
-
-    Left out are artists of the clips that weigh the descriptors, those with fewer than
-    `MIN_TRACKS` tracks, and GTZAN's classical clips, whose artist is a composer.
-    """
-    with artists.open(newline="", encoding="utf-8") as file:
-        means = {
-            _name(row["artists"]): float(row["danceability"])
-            for row in sorted(csv.DictReader(file), key=lambda row: float(row["count"]))
-            if float(row["count"]) >= MIN_TRACKS
-        }
-    known = clips.known
-    fitted = np.any([clips.has(column) for column in REFERENCES.values()], axis=0)
-    barred = np.isin(known["artist_group"], known["artist_group"][fitted])
-    barred |= (known["source"] == "gtzan") & (known["genre"] == "classical")
-    values = np.array([means.get(_name(str(name)), np.nan) for name in known["artist"]])
-    return np.where(barred, np.nan, values)
-
-
-def _name(artist: str) -> str:
-    """Reduce an artist's name to its plain letters and figures."""
-    letters = unicodedata.normalize("NFKD", artist.casefold()).replace("&", " and ")
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return re.sub(r"^(the|dj) ", "", " ".join(re.findall(r"[a-z0-9]+", plain)))
-
-
-def _report(clips: Clips, formula: Formula, artists: Path | None) -> str:
+def _report(clips: Clips, formula: Formula) -> str:
     """Write the evidence as Markdown."""
     evidence = {name: clips.numbers(column) for name, column in REFERENCES.items()}
-    if artists:
-        evidence["Artist's mean"] = _outside(clips, artists)
     values = _values(clips.described, formula)
     sections = (
         _definition(formula),
@@ -437,10 +402,7 @@ _INTRODUCTION = """\
 Nobody has rated the corpus for danceability, so the target is a measurement: a fixed formula over
 audio alone. Its two judges are proxies. **Spotify's danceability** is the scale that users come
 from, but it is itself the output of an unpublished model, for whole tracks, on few clips of a
-narrow range. **Joyful activation** (Emotify) is a feeling that listeners ticked, not dancing. An
-artist's mean of Spotify's figure, where it is shown, comes from a public table
-(`data_by_artist.csv`, copied in many public repositories), took no part in fitting the weights,
-and covers artists of neither judge. It was looked at when descriptors were chosen.
+narrow range. **Joyful activation** (Emotify) is a feeling that listeners ticked, not dancing.
 
 Each window of 15 s is described, descriptors are averaged over a clip's windows, taken as
 deviations from the corpus's centre in units of its scale, limited to \u00b12.5, weighted and
@@ -482,11 +444,12 @@ _LIMITS = """\
 
 * The clips with Spotify's figure are few: read the interval, not the second digit. They are whole
   tracks' figures against 30 s, and most lie between 0.5 and 0.8.
-* The forms of the descriptors were chosen while looking at these clips. The folds do not undo
-  that; the row \"chosen again\" does so in part.
+* The forms of the descriptors were chosen while looking at these clips, and at a public table of
+  Spotify's means by artist for other clips. The folds do not undo that; the row \"chosen again\"
+  does so in part.
 * The formula is fitted on clips of all three splits. A network's agreement with the target is not
   touched by that, its agreement with the proxies on those clips is.
-* *Balance* is a matter of timbre, and agrees with the artists' means least of the six.
+* *Balance* is a matter of timbre, not of beat.
 * Groove without drums (solo piano, voice) scores low, swing and changing metres too: the formula
   hears an even beat.
 * A recording shorter than a window is repeated to fill it, and the repetition itself is regular.

@@ -15,6 +15,7 @@ Conventions
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,8 @@ HEARD_SECONDS = (3, 5, 10, 15)
 FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
 RELIABILITY_BINS = 15
 
+Summary = Callable[[list[float]], Figure]
+
 
 def evaluate(prepared: Prepared, runs: Path) -> Figures:
     """Measure all runs, and write `FIGURES_FILE` and `SOURCES_FILE`.
@@ -91,7 +94,7 @@ def evaluate(prepared: Prepared, runs: Path) -> Figures:
     check_alike(runs)
     config = load(prepared, run_folder(runs, fixed, seeds[0]))[1]
     described = Described(prepared, config.copies, runs)
-    test = _measured(prepared, described, runs, [fixed], seeds)
+    test = _measured(prepared, described, runs, [fixed], seeds, figure=_figure)
     figures = Figures(folds=_over_folds(prepared, described, runs) or test, test=test)
     (runs / FIGURES_FILE).write_text(figures.model_dump_json(indent=1))
     sources = across_sources(prepared, described, runs)
@@ -108,25 +111,12 @@ def _over_folds(prepared: Prepared, described: Described, runs: Path) -> Measure
         return None
     if any(found != seeds[0] for found in seeds):
         raise AnotherRunError(f"The folds in {runs} are not trained to their end.")
-    measured = _measured(prepared, described, runs, folds, seeds[0])
-    return _without_value(measured)
+    return _measured(prepared, described, runs, folds, seeds[0], figure=_figure_of_no_file)
 
 
 def trained_folds(prepared: Prepared, runs: Path) -> list[Division]:
     """Return the folds; none where only the fixed split was trained."""
     return divisions.folds(prepared) if any(runs.glob("fold-*")) else []
-
-
-def _without_value(measured: Measured) -> Measured:
-    """Take out the figures of a model in a file: there is none that answered all folds."""
-    return Measured.model_validate(_value_removed(measured.model_dump()))
-
-
-def _value_removed(part: object) -> object:
-    if isinstance(part, dict):
-        kept = {name: _value_removed(value) for name, value in part.items()}
-        return kept | {"value": None} if "spread" in kept else kept
-    return [_value_removed(value) for value in part] if isinstance(part, list) else part
 
 
 def stamps(runs: Path) -> str:
@@ -140,19 +130,26 @@ def stamps(runs: Path) -> str:
 
 
 def _measured(
-    prepared: Prepared, described: Described, runs: Path, parts: list[Division], seeds: list[int]
+    prepared: Prepared,
+    described: Described,
+    runs: Path,
+    parts: list[Division],
+    seeds: list[int],
+    *,
+    figure: Summary,
 ) -> Measured:
     """Measure divisions whose test parts are disjoint, once for each seed."""
     answers = [answers_of(prepared, described, runs, parts, seed) for seed in seeds]
+    by_seconds = _by_seconds(prepared, runs, parts, seeds[0])
     return Measured(
-        genre=_genre(prepared, answers, _by_seconds(prepared, runs, parts, seeds[0])),
-        emotion=[*_emotion(prepared, answers), *_reference(prepared, answers)],
+        genre=_genre(prepared, answers, by_seconds, figure),
+        emotion=list(_emotion(prepared, answers, figure)),
         verdicts=_verdicts(prepared, answers[0]),
     )
 
 
 def _figure(values: list[float]) -> Figure:
-    """Sum up one measurement over the seeds, the shipped one first."""
+    """Sum up one measurement over the seeds, the one in the file first."""
     spread = round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None
     return Figure(
         value=round(values[0], 4),
@@ -162,7 +159,14 @@ def _figure(values: list[float]) -> Figure:
     )
 
 
-def _genre(prepared: Prepared, answers: list[Answers], heard: dict[str, float]) -> GenreFigures:
+def _figure_of_no_file(values: list[float]) -> Figure:
+    """Sum up one measurement over the folds, which no model in a file answered alone."""
+    return _figure(values).model_copy(update={"value": None})
+
+
+def _genre(
+    prepared: Prepared, answers: list[Answers], heard: dict[str, float], figure: Summary
+) -> GenreFigures:
     cases = [window_cases(prepared, a) for a in answers]
     clean = [clip_cases(prepared, a, phone=False) for a in answers]
     phone = [clip_cases(prepared, a, phone=True) for a in answers]
@@ -172,14 +176,14 @@ def _genre(prepared: Prepared, answers: list[Answers], heard: dict[str, float]) 
         return float(f1_score(true, answered, average="macro", labels=labels, zero_division=0))
 
     return GenreFigures(
-        window_accuracy=_figure([float(accuracy_score(*case)) for case in cases]),
-        window_macro_f1=_figure([macro_f1(*case) for case in cases]),
-        clip_accuracy=_figure([float(accuracy_score(*case)) for case in clean]),
-        clip_macro_f1=_figure([macro_f1(*case) for case in clean]),
-        phone_accuracy=_figure([float(accuracy_score(*case)) for case in phone]),
-        calibration_error=_figure([calibration_error(*top(prepared, a)) for a in answers]),
-        unknown_auroc=_unknown_auroc(prepared, answers),
-        music_auroc=_music_auroc(prepared, answers),
+        window_accuracy=figure([float(accuracy_score(*case)) for case in cases]),
+        window_macro_f1=figure([macro_f1(*case) for case in cases]),
+        clip_accuracy=figure([float(accuracy_score(*case)) for case in clean]),
+        clip_macro_f1=figure([macro_f1(*case) for case in clean]),
+        phone_accuracy=figure([float(accuracy_score(*case)) for case in phone]),
+        calibration_error=figure([calibration_error(*top(prepared, a)) for a in answers]),
+        unknown_auroc=_unknown_auroc(prepared, answers, figure),
+        music_auroc=_music_auroc(prepared, answers, figure),
         per_genre=_per_genre(prepared, labels, *clean[0]),
         accuracy_by_seconds=heard,
     )
@@ -218,23 +222,24 @@ def calibration_error(probability: Floats, right: Flags) -> float:
     return float(np.abs(gaps).sum() / len(right))
 
 
-def _unknown_auroc(prepared: Prepared, answers: list[Answers]) -> Figure | None:
+def _unknown_auroc(prepared: Prepared, answers: list[Answers], figure: Summary) -> Figure | None:
     """Measure `known`: recordings of the genres against other music, as heard."""
     clips = answers[0].clips
     chosen = (prepared.label[clips.track] >= 0) & prepared.is_music[clips.track] & ~clips.phone
-    return _auroc(prepared.is_genre[clips.track][chosen], [a.clips.known[chosen] for a in answers])
+    genre = prepared.is_genre[clips.track][chosen]
+    return _auroc(genre, [a.clips.known[chosen] for a in answers], figure)
 
 
-def _music_auroc(prepared: Prepared, answers: list[Answers]) -> Figure | None:
+def _music_auroc(prepared: Prepared, answers: list[Answers], figure: Summary) -> Figure | None:
     """Measure `music`: recordings against made sounds, both as heard and by phone."""
     music = prepared.is_music[answers[0].clips.track]
-    return _auroc(music, [a.clips.music for a in answers])
+    return _auroc(music, [a.clips.music for a in answers], figure)
 
 
-def _auroc(positive: Flags, scores: list[Floats]) -> Figure | None:
+def _auroc(positive: Flags, scores: list[Floats], figure: Summary) -> Figure | None:
     if positive.all() or not positive.any():
         return None
-    return _figure([float(roc_auc_score(positive, score)) for score in scores])
+    return figure([float(roc_auc_score(positive, score)) for score in scores])
 
 
 def _per_genre(prepared: Prepared, labels: list[int], true: Rows, answered: Rows) -> list[GenreRow]:
@@ -273,50 +278,29 @@ def _by_seconds(
     return {str(seconds): round(n / len(cases), 4) for seconds, n in right.items()}
 
 
-def _emotion(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]:
-    clips = answers[0].clips
-    figures = []
+def _emotion(
+    prepared: Prepared, answers: list[Answers], figure: Summary
+) -> Iterator[EmotionFigures]:
+    """Compare with the labels of each origin, then with the values that training never sees."""
+    tracks, as_heard = answers[0].clips.track, ~answers[0].clips.phone
     for column, emotion in enumerate(EMOTIONS):
-        label = prepared.emotion[clips.track, column]
-        for code, origin in enumerate(prepared.origins):
-            chosen = ~np.isnan(label) & (prepared.origin[clips.track, column] == code)
-            chosen &= ~clips.phone
+        for code, origin in enumerate([*prepared.origins, REFERENCE]):
+            seen = origin != REFERENCE
+            values = (prepared.emotion if seen else prepared.reference)[tracks, column]
+            chosen = ~np.isnan(values) & as_heard
+            if seen:
+                chosen &= prepared.origin[tracks, column] == code
             if chosen.sum() < FEWEST_CLIPS:
                 continue
-            ranks = [_spearman(label[chosen], a.clips.emotion[chosen, column]) for a in answers]
+            ranks = [_spearman(values[chosen], a.clips.emotion[chosen, column]) for a in answers]
             inside = [float(a.inside[chosen, column].mean()) for a in answers]
-            figures.append(
-                EmotionFigures(
-                    emotion=emotion,
-                    origin=origin,
-                    clips=int(chosen.sum()),
-                    spearman=_figure(ranks),
-                    coverage=_figure(inside),
-                )
-            )
-    return figures
-
-
-def _reference(prepared: Prepared, answers: list[Answers]) -> list[EmotionFigures]:
-    """Compare with the values that training never sees."""
-    clips = answers[0].clips
-    figures = []
-    for column, emotion in enumerate(EMOTIONS):
-        value = prepared.reference[clips.track, column]
-        chosen = ~np.isnan(value) & ~clips.phone
-        if chosen.sum() < FEWEST_CLIPS:
-            continue
-        ranks = [_spearman(value[chosen], a.clips.emotion[chosen, column]) for a in answers]
-        figures.append(
-            EmotionFigures(
+            yield EmotionFigures(
                 emotion=emotion,
-                origin=REFERENCE,
+                origin=origin,
                 clips=int(chosen.sum()),
-                spearman=_figure(ranks),
-                coverage=None,
+                spearman=figure(ranks),
+                coverage=figure(inside) if seen else None,
             )
-        )
-    return figures
 
 
 def _spearman(labels: Floats, answers: Floats) -> float:

@@ -21,7 +21,7 @@ NOT_MUSIC = "not_music"
 SYNTHESISED = {"dubstep": 80, "house": 40}
 SOUNDS = {"espeak": 60, "formant speech": 60}  # of each other kind SOUNDS_OTHERWISE
 SOUNDS_OTHERWISE = 20
-SECONDS = {NOT_MUSIC: 16.0, "music": 30.0}
+MUSIC_SECONDS, SOUND_SECONDS = 30.0, 16.0
 PARTS: tuple[Split, ...] = ("train", "train", "train", "valid", "test")
 
 
@@ -63,6 +63,6 @@ def waveform(track: Track) -> audio.Waveform:
         If it is spoken by espeak-ng, which is not installed.
     """
     if track.genre:
-        return synthesise(track.genre, SECONDS["music"], generator(track))
+        return synthesise(track.genre, MUSIC_SECONDS, generator(track))
     kind = track.path.parent.name
-    return not_music(kind, SECONDS[NOT_MUSIC], generator(track))
+    return not_music(kind, SOUND_SECONDS, generator(track))

@@ -22,9 +22,9 @@ from training.runs import load, run_folder
 
 PATCH_BANDS, PATCH_FRAMES = 8, 15
 PICTURES = {
-    "confusion": "Confusion over the folds, whole recordings, one seed",
-    "reliability": "Reliability over the folds: how often the top genre is right, by its "
-    "probability; the bars below count the recordings",
+    "confusion": "Confusion, held-out recordings, one seed",
+    "reliability": "Reliability, held-out recordings, one seed: how often the top genre is right, "
+    "by its probability; the bars below count the recordings",
     "attention": "What the network attends to: where covering a patch takes most from the "
     "probability of the answered genre, over the first test recording of each genre",
 }

@@ -5,6 +5,7 @@ It is a folder ``{division}/seed-{seed}`` in a folder of runs, and holds
 * ``config.json``: what it is reproducible from, beside the prepared folder;
 * ``history.json``, ``history.png``: the losses of each member, epoch by epoch;
 * ``calibration.json``: see `training.calibrate`;
+* ``validation.json``: what the members got right on validation, to choose between configurations;
 * ``state.pt``: the members. It is written last: without it, a run is made again.
 """
 
@@ -27,6 +28,7 @@ CONFIG_FILE = "config.json"
 HISTORY_FILE = "history.json"
 CURVES_FILE = "history.png"
 CALIBRATION_FILE = "calibration.json"
+VALIDATION_FILE = "validation.json"
 STATE_FILE = "state.pt"
 
 
@@ -179,12 +181,14 @@ def save(
     *,
     members: list[Member],
     histories: list[list[Epoch]],
+    validation: dict[str, dict[str, float]],
 ) -> None:
     """Write a run."""
     run.mkdir(parents=True, exist_ok=True)
     (run / STATE_FILE).unlink(missing_ok=True)
     (run / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=1))
     (run / CALIBRATION_FILE).write_text(calibration.to_json())
+    (run / VALIDATION_FILE).write_text(json.dumps(validation, indent=1))
     entries = [[asdict(epoch) for epoch in history] for history in histories]
     (run / HISTORY_FILE).write_text(json.dumps(entries, indent=1))
     _picture(histories, run / CURVES_FILE)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from service.card import EMOTIONS
 from training import divisions
-from training.calibrate import Heard, calibrate
+from training.calibrate import Heard, calibrate, validation
 from training.corpus import CorpusError
 from training.described import Described, device
 from training.divisions import Division
@@ -102,8 +102,17 @@ def _train_model(
         members.append(member)
         histories.append(history)
         heard.append(Heard.of(prepared, described.values, member, valid_tracks))
-    calibration = calibrate(prepared, Heard.joined(heard))
-    save(prepared, run, config, calibration, members=members, histories=histories)
+    on_validation = Heard.joined(heard)
+    calibration = calibrate(prepared, on_validation)
+    save(
+        prepared,
+        run,
+        config,
+        calibration,
+        members=members,
+        histories=histories,
+        validation=validation(prepared, on_validation, calibration),
+    )
 
 
 class _Trainer:

@@ -13,6 +13,7 @@ from training.calibrate import (
     _youden,
     calibrate,
     clips,
+    validation,
 )
 from training.prepare import TAKES
 
@@ -143,3 +144,15 @@ def test_a_calibration_is_read_back_as_it_was():
     thresholds = Thresholds(silence_dbfs=-60, music=0.4, known=0.3, margin=0.2)
     calibration = Calibration(1.25, thresholds, {"energy": 0.2})
     assert Calibration.from_json(calibration.to_json()) == calibration
+
+
+def test_validation_is_of_recordings_that_have_a_genre():
+    logits = np.log([[0.5, 0.25, 0.25, 1, 1], [0.2, 0.6, 0.2, 1, 1], [0.9, 0.05, 0.05, 1, 1]])
+    prepared = corpus(np.array([0, 2, 3]))
+    calibration = Calibration(1.0, Thresholds(silence_dbfs=0, music=0, known=0, margin=0), {})
+    figures = validation(prepared, heard(logits), calibration)
+    assert set(figures) == {"heard", "phone"}
+    for take in figures.values():
+        assert take["accuracy"] == 0.5
+        expected = -(np.log(0.5) + np.log(0.2)) / 2
+        assert take["negative_log_likelihood"] == pytest.approx(expected)

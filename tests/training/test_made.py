@@ -39,7 +39,7 @@ def test_each_is_a_group_of_its_own():
 def test_a_track_is_the_same_whenever_it_is_made(name):
     track = next(track for track in made.made_tracks({"house"}) if track.id == name)
     waveform = made.waveform(track)
-    seconds = made.SECONDS["music" if track.genre else made.NOT_MUSIC]
+    seconds = made.MUSIC_SECONDS if track.genre else made.SOUND_SECONDS
     assert len(waveform) == seconds * audio.SAMPLE_RATE
     assert waveform.dtype == np.float32
     np.testing.assert_array_equal(waveform, made.waveform(track))

@@ -94,3 +94,10 @@ def test_a_description_that_is_no_card_s_is_told_why(prepared, runs, tmp_path, o
     run = run_folder(runs, divisions.fixed(prepared), 0)
     with pytest.raises(DescriptionError, match=f"table card, {says}: "):
         build_card(prepared, runs, run, tmp_path / "tiny.toml", np.zeros(7))
+
+
+def test_a_page_without_folds_does_not_speak_of_them(card):
+    figures = card.figures.model_copy(update={"folds": card.figures.test})
+    page = markdown(card.model_copy(update={"figures": figures}), [], [])
+    assert "over folds" not in page
+    assert "Measured on the fixed test recordings" in page
