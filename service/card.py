@@ -6,12 +6,25 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Emotion = Literal["valence", "energy", "danceability"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _ascending(scores: list[float]) -> list[float]:
+    """Refuse scores that are no percentiles."""
+    if scores != sorted(scores):
+        raise ValueError("percentiles ascend")
+    return scores
+
+
+Percentiles = Annotated[
+    list[Share], Field(min_length=101, max_length=101), AfterValidator(_ascending)
+]
+"""The scores at the percentiles 0, 1 ... 100 of a corpus."""
 
 
 class CardPart(BaseModel):
@@ -104,7 +117,11 @@ class GenreFigures(CardPart):
         description="Share of whole recordings that are right as a simulated phone records them."
     )
     calibration_error: Figure = Field(
-        description="Expected calibration error of the top genre's probability, 15 bins."
+        description="Expected calibration error of the top genre's probability, 15 bins, by 15 s "
+        "window."
+    )
+    clip_calibration_error: Figure = Field(
+        description="The same by whole recording, whose probabilities are means over its windows."
     )
     unknown_auroc: Figure | None = Field(
         description="Area under the ROC curve of `known`, the genres against other music; "
@@ -200,6 +217,11 @@ class Card(CardPart):
         description="Half the width of each emotion's 80 % interval, by split conformal "
         "prediction on validation.",
         examples=[{"valence": 0.17, "energy": 0.14, "danceability": 0.1}],
+    )
+    percentiles: dict[Emotion, Percentiles] = Field(
+        default={},
+        description="Each emotion's scores at the percentiles 0 to 100 of the reference corpus, so "
+        "that a score can be placed in it.",
     )
     limits: list[str] = Field(description="What the figures do not say, and must be known.")
     front_end: dict[str, float] = Field(

@@ -43,11 +43,32 @@ TRAINED = {
     "divisions": {"corpus", "prepared"},
     "descriptors": set(),
     "disturb": set(),
-    "networks": {"descriptors"},
-    "described": {"descriptors", "disturb", "networks", "prepare", "prepared"},
-    "calibrate": {"networks", "prepare", "prepared"},
-    "runs": {"calibrate", "divisions", "networks", "prepared"},
-    "train": {"calibrate", "corpus", "described", "divisions", "networks", "prepared", "runs"},
+    "device": set(),
+    "member": set(),
+    "perceptron": {"descriptors", "member"},
+    "convolutional": {"member"},
+    "networks": {"convolutional", "descriptors", "member", "perceptron"},
+    "described": {"descriptors", "device", "disturb", "perceptron", "prepare", "prepared"},
+    "fitting": {"member"},
+    "sampling": {"prepared"},
+    "targets": {"device", "member", "prepared"},
+    "calibrate": {"described", "networks", "prepare", "prepared"},
+    "runs": {
+        "calibrate", "convolutional", "divisions", "fitting", "member", "networks", "perceptron",
+        "prepared",
+    },
+    "fit_perceptron": {
+        "described", "device", "divisions", "fitting", "perceptron", "prepared", "runs", "sampling",
+        "targets",
+    },
+    "fit_convolutional": {
+        "convolutional", "device", "disturb", "divisions", "fitting", "prepare", "prepared", "runs",
+        "sampling", "targets",
+    },
+    "train": {
+        "calibrate", "corpus", "described", "device", "divisions", "fit_convolutional",
+        "fit_perceptron", "prepared", "runs",
+    },
     "answers": {"calibrate", "described", "divisions", "prepare", "prepared", "runs"},
     "evaluate": {
         "answers", "calibrate", "corpus", "described", "divisions", "prepare", "prepared", "runs",
@@ -61,8 +82,8 @@ TRAINED = {
         "runs",
     },
     "__main__": {
-        "augment", "corpus", "danceability_study", "evaluate", "export", "model_card", "prepare",
-        "prepared", "report", "runs", "synthesise", "train",
+        "augment", "corpus", "danceability_study", "evaluate", "export", "fitting", "model_card",
+        "prepare", "prepared", "report", "runs", "synthesise", "train",
     },
 }  # fmt: skip
 """Which modules of the training each of them may import."""

@@ -12,11 +12,12 @@ from training.corpus import CorpusError
 from training.danceability_study import study
 from training.evaluate import evaluate
 from training.export import ExportMismatchError, export
+from training.fitting import TrainingDivergedError
 from training.model_card import DescriptionError, markdown_measured
 from training.prepare import PreparedWithAnotherFrontEndError, prepare
 from training.prepared import Prepared
 from training.report import report
-from training.runs import AnotherRunError, ConfigError, TrainingDivergedError, read_config
+from training.runs import AnotherRunError, ConfigError, read_config
 from training.synthesise import GENRES, synthesise
 from training.train import train
 

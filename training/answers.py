@@ -48,7 +48,7 @@ def answers_of(
     answers = []
     for division in parts:
         network, _, calibration = load(prepared, run_folder(runs, division, seed))
-        heard = Heard.of(prepared, described.values, network, division.test)
+        heard = Heard.of(prepared, described, network, division.test)
         answers.append(_answers(prepared, heard, calibration))
     return Answers(
         clips=_joined([part.clips for part in answers]),

@@ -6,8 +6,8 @@
 * The intervals of the emotions hold 80 % of the labels: split conformal prediction (Vovk et al.,
   2005), one width for each emotion, on the scale of each label's origin.
 
-Validation means every recording that a model learnt from, answered by the member that did not,
-both as it is and as a phone would have recorded it.
+Validation means recordings that a model learnt from, answered by a member of each kind that did
+not, both as they are and as a phone would have recorded them.
 """
 
 import json
@@ -22,7 +22,8 @@ from sklearn.metrics import log_loss, roc_curve
 
 from service.card import EMOTIONS, Emotion, Thresholds
 from service.verdict import margins
-from training.networks import FifteenNetwork, Member, answer
+from training.described import Described
+from training.networks import FifteenNetwork, answer
 from training.prepare import TAKES
 from training.prepared import Prepared, Rows
 
@@ -32,6 +33,7 @@ SILENCE_DBFS = -60.0  # peak; a phone's own noise lies above, so this is a muted
 COVERAGE = 0.8
 CONFIDENT_ACCURACY = 0.9
 TEMPERATURES = (0.2, 5.0)
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,18 @@ class Heard:
     def of(
         cls,
         prepared: Prepared,
-        descriptors: NDArray[np.float32],
-        network: Member | FifteenNetwork,
+        described: Described,
+        network: FifteenNetwork,
         tracks: Rows,
     ) -> "Heard":
         """Have a network answer to all windows of some tracks."""
         rows = np.concatenate([prepared.rows(take, tracks) for take in ("heard", "phone")])
-        classes, emotion = network.logits(torch.from_numpy(descriptors[rows]))
+        each = []
+        for start in range(0, len(rows), BATCH):
+            some = rows[start : start + BATCH]
+            log_mel = torch.from_numpy(prepared.spectrograms(some))
+            each.append(network.logits(log_mel, torch.from_numpy(described.values[some])))
+        classes, emotion = (torch.cat(parts) for parts in zip(*each, strict=True))
         offsets = network.offsets(torch.from_numpy(prepared.origin[prepared.track_of[rows]]))
         scores = [expit(part.double().numpy()) for part in (emotion, emotion + offsets)]
         return cls(rows, classes.double().numpy(), *scores)

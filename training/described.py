@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from service import audio
 from training.descriptors import Descriptors
+from training.device import device
 from training.disturb import disturbed
-from training.networks import count_descriptors
+from training.perceptron import count_descriptors
 from training.prepare import TAKES
 from training.prepared import Prepared, Rows
 
@@ -22,11 +23,6 @@ DESCRIBED_FILE = "described.npy"
 MADE_OF_FILE = "described.json"
 BATCH = 64
 DISTURB_SEED = 15
-
-
-def device() -> torch.device:
-    """Return the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Described:

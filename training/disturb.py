@@ -2,9 +2,12 @@
 
 A thousand times as fast as `training.augment`, which does it to the waveform.
 
+`disturbed` is a whole recording's way through a phone, for what reads descriptors; `varied` is
+another key and another equaliser alone, for what reads spectrograms.
+
 Conventions
 -----------
-* Spectrograms are float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB, levelled as
+* Spectrograms are float32 [shape=(n, audio.N_MELS, n_frames)], dB, levelled as
   `audio.log_mel` levels them, before and after.
 * Each window of a batch has a disturbance of its own.
 """
@@ -39,6 +42,17 @@ def disturbed(log_mel: audio.Spectrograms, rng: np.random.Generator) -> audio.Sp
         levels[chosen] = stage(levels[chosen], draw)
     chosen = torch.rand(len(levels), generator=draw) < NOISE_SHARE
     levels[chosen] = _noise(levels[chosen], loudness[chosen], draw)
+    return _levelled(levels)
+
+
+def varied(log_mel: audio.Spectrograms, rng: np.random.Generator) -> audio.Spectrograms:
+    """Return a copy of windows in other keys and through other equalisers."""
+    draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    levels = _shifted(torch.from_numpy(log_mel), draw)
+    return _levelled(levels + _curve(len(levels), draw)[..., None])
+
+
+def _levelled(levels: Tensor) -> audio.Spectrograms:
     levels = levels - levels.amax((1, 2), keepdim=True)
     return levels.clamp(min=-audio.SPAN_DB).numpy()
 
@@ -83,13 +97,19 @@ def _room(levels: Tensor, draw: torch.Generator) -> Tensor:
 def _equaliser(levels: Tensor, draw: torch.Generator) -> Tensor:
     """Bend the spectrum and cut its ends off."""
     n, bands = len(levels), _bands()
-    curve = torch.zeros(n, audio.N_MELS)
-    for wave in WAVES:
-        phase = math.pi * (wave * bands + _uniform(0, 2, n, draw))
-        curve += _uniform(-1, 1, n, draw) * torch.cos(phase) * WAVE_DB / math.sqrt(wave)
+    curve = _curve(n, draw)
     curve -= relu(bands - _uniform(*LOW_PASS, n, draw)) * _uniform(100, 400, n, draw)
     curve -= relu(_uniform(*HIGH_PASS, n, draw) - bands) * _uniform(100, 300, n, draw)
     return levels + curve[..., None]
+
+
+def _curve(n: int, draw: torch.Generator) -> Tensor:
+    """Draw gains of an equaliser, dB; [shape=(n, audio.N_MELS)]."""
+    curve = torch.zeros(n, audio.N_MELS)
+    for wave in WAVES:
+        phase = math.pi * (wave * _bands() + _uniform(0, 2, n, draw))
+        curve += _uniform(-1, 1, n, draw) * torch.cos(phase) * WAVE_DB / math.sqrt(wave)
+    return curve
 
 
 def _noise(levels: Tensor, loudness: Tensor, draw: torch.Generator) -> Tensor:

@@ -34,6 +34,20 @@ class Division:
     test: Rows
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a member of a model learns from, and what it is chosen and calibrated on.
+
+    Attributes
+    ----------
+    train, valid : int64 [shape=(n,)]
+        Tracks.
+    """
+
+    train: Rows
+    valid: Rows
+
+
 def fixed(prepared: Prepared) -> Division:
     """Return the split that the corpus brings."""
     test = np.array([track.split == "test" for track in prepared.tracks])
@@ -70,11 +84,10 @@ def left_out_sources(prepared: Prepared) -> list[Division]:
     return found
 
 
-def members(prepared: Prepared, learn: Rows, count: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Yield a training and a validation part for each member of a model.
+def parts(prepared: Prepared, learn: Rows, count: int, seed: int) -> Iterator[Part]:
+    """Divide what a model learns from among its members.
 
-    Validation parts are disjoint and together hold every track that may be validated on, so that
-    choices and calibration rest on all of them, each answered by a member that never heard it.
+    What validates is disjoint, and together it is every track that may be validated on.
 
     Raises
     ------
@@ -83,7 +96,7 @@ def members(prepared: Prepared, learn: Rows, count: int, seed: int) -> Iterator[
     """
     usable = learn[~_synthesised(prepared)[learn]]
     for valid in _grouped_folds(prepared, usable, count, seed):
-        yield np.setdiff1d(learn, valid), valid
+        yield Part(np.setdiff1d(learn, valid), valid)
 
 
 def _from_tracks(prepared: Prepared, name: str, test: Rows) -> Division:

@@ -53,6 +53,7 @@ from training.runs import STATE_FILE, AnotherRunError, check_alike, load, run_fo
 
 FIGURES_FILE = "figures.json"
 SOURCES_FILE = "sources.json"
+PERCENTILES_FILE = "percentiles.json"
 MEASURED_FILE = "measured.json"
 HEARD_SECONDS = (3, 5, 10, 15)
 FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
@@ -62,7 +63,7 @@ Summary = Callable[[list[float]], Figure]
 
 
 def evaluate(prepared: Prepared, runs: Path) -> Figures:
-    """Measure all runs, and write `FIGURES_FILE` and `SOURCES_FILE`.
+    """Measure all runs, and write `FIGURES_FILE`, `PERCENTILES_FILE` and `SOURCES_FILE`.
 
     Parameters
     ----------
@@ -93,25 +94,32 @@ def evaluate(prepared: Prepared, runs: Path) -> Figures:
         raise CorpusError("No recording in test has a genre: there is nothing to measure.")
     check_alike(runs)
     config = load(prepared, run_folder(runs, fixed, seeds[0]))[1]
-    described = Described(prepared, config.copies, runs)
-    test = _measured(prepared, described, runs, [fixed], seeds, figure=_figure)
-    figures = Figures(folds=_over_folds(prepared, described, runs) or test, test=test)
-    (runs / FIGURES_FILE).write_text(figures.model_dump_json(indent=1))
-    sources = across_sources(prepared, described, runs)
+    described = Described(prepared, config.perceptron.copies, runs)
+    test = [answers_of(prepared, described, runs, [fixed], seed) for seed in seeds]
+    figures = _measured(prepared, test, _by_seconds(prepared, runs, [fixed], seeds[0]), _figure)
+    over_folds = _over_folds(prepared, described, runs)
+    measured = Figures(folds=figures, test=figures)
+    if over_folds:
+        heard = _by_seconds(prepared, runs, divisions.folds(prepared), seeds[0])
+        folds = _measured(prepared, over_folds, heard, _figure_of_no_file)
+        measured = Figures(folds=folds, test=figures)
+    (runs / FIGURES_FILE).write_text(measured.model_dump_json(indent=1))
+    scores = percentiles(prepared, (over_folds or test)[0])
+    (runs / PERCENTILES_FILE).write_text(json.dumps(scores, indent=1))
+    sources = across_sources(prepared, described, runs, over_folds[0]) if over_folds else []
     (runs / SOURCES_FILE).write_text(json.dumps(sources, indent=1))
     (runs / MEASURED_FILE).write_text(stamps(runs))
-    return figures
+    return measured
 
 
-def _over_folds(prepared: Prepared, described: Described, runs: Path) -> Measured | None:
-    """Measure the folds, if they were trained."""
+def _over_folds(prepared: Prepared, described: Described, runs: Path) -> list[Answers]:
+    """Have the folds' models answer, if they were trained, once for each seed."""
     folds = trained_folds(prepared, runs)
     seeds = [seeds_of(runs, fold) for fold in folds]
-    if not folds:
-        return None
     if any(found != seeds[0] for found in seeds):
         raise AnotherRunError(f"The folds in {runs} are not trained to their end.")
-    return _measured(prepared, described, runs, folds, seeds[0], figure=_figure_of_no_file)
+    each = seeds[0] if folds else []
+    return [answers_of(prepared, described, runs, folds, seed) for seed in each]
 
 
 def trained_folds(prepared: Prepared, runs: Path) -> list[Division]:
@@ -130,19 +138,11 @@ def stamps(runs: Path) -> str:
 
 
 def _measured(
-    prepared: Prepared,
-    described: Described,
-    runs: Path,
-    parts: list[Division],
-    seeds: list[int],
-    *,
-    figure: Summary,
+    prepared: Prepared, answers: list[Answers], heard: dict[str, float], figure: Summary
 ) -> Measured:
-    """Measure divisions whose test parts are disjoint, once for each seed."""
-    answers = [answers_of(prepared, described, runs, parts, seed) for seed in seeds]
-    by_seconds = _by_seconds(prepared, runs, parts, seeds[0])
+    """Measure answers to the same recordings, one for each seed."""
     return Measured(
-        genre=_genre(prepared, answers, by_seconds, figure),
+        genre=_genre(prepared, answers, heard, figure),
         emotion=list(_emotion(prepared, answers, figure)),
         verdicts=_verdicts(prepared, answers[0]),
     )
@@ -181,7 +181,8 @@ def _genre(
         clip_accuracy=figure([float(accuracy_score(*case)) for case in clean]),
         clip_macro_f1=figure([macro_f1(*case) for case in clean]),
         phone_accuracy=figure([float(accuracy_score(*case)) for case in phone]),
-        calibration_error=figure([calibration_error(*top(prepared, a)) for a in answers]),
+        calibration_error=figure([calibration_error(*window_top(prepared, a)) for a in answers]),
+        clip_calibration_error=figure([calibration_error(*top(prepared, a)) for a in answers]),
         unknown_auroc=_unknown_auroc(prepared, answers, figure),
         music_auroc=_music_auroc(prepared, answers, figure),
         per_genre=_per_genre(prepared, labels, *clean[0]),
@@ -209,6 +210,13 @@ def top(prepared: Prepared, answers: Answers) -> tuple[Floats, Flags]:
     chosen = prepared.is_genre[clips.track] & ~clips.phone
     right = clips.genres.argmax(axis=1) == prepared.label[clips.track]
     return clips.genres.max(axis=1)[chosen], np.asarray(right[chosen])
+
+
+def window_top(prepared: Prepared, answers: Answers) -> tuple[Floats, Flags]:
+    """Return the top genre's probability, and whether it is right, of windows as heard."""
+    chosen = prepared.is_genre[prepared.track_of[answers.window_rows]]
+    true, answered = window_cases(prepared, answers)
+    return answers.window_genres[chosen].max(axis=1), np.asarray(true == answered)
 
 
 def calibration_error(probability: Floats, right: Flags) -> float:
@@ -339,8 +347,26 @@ def _verdict_row(kind: str, verdicts: Rows, right: Flags | None) -> VerdictRow:
     )
 
 
-def across_sources(prepared: Prepared, described: Described, runs: Path) -> list[dict[str, object]]:
+def percentiles(prepared: Prepared, answers: Answers) -> dict[str, list[float]]:
+    """Return each learnt emotion's scores at the percentiles 0 to 100 of held-out recordings."""
+    clips = answers.clips
+    heard = prepared.is_music[clips.track] & ~clips.phone
+    scores = np.percentile(clips.emotion[heard], np.arange(101), axis=0).round(4)
+    return {EMOTIONS[place]: scores[:, place].tolist() for place in prepared.learnt}
+
+
+def across_sources(
+    prepared: Prepared, described: Described, runs: Path, within: Answers
+) -> list[dict[str, object]]:
     """Compare recordings of a source with and without that source among the training.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    described : Described
+    runs : Path
+    within : Answers
+        Over the folds.
 
     Returns
     -------
@@ -348,13 +374,11 @@ def across_sources(prepared: Prepared, described: Described, runs: Path) -> list
         ``source``, ``clips``, and the accuracy of the left-out source's own recordings,
         ``without`` by the model that never saw the source and ``with`` over the folds.
     """
-    folds = trained_folds(prepared, runs)
     rows: list[dict[str, object]] = []
-    for division in divisions.left_out_sources(prepared) if folds else ():
+    for division in divisions.left_out_sources(prepared):
         if not (seeds := seeds_of(runs, division)):
             continue
         without = answers_of(prepared, described, runs, [division], seeds[0])
-        within = answers_of(prepared, described, runs, folds, seeds[0])
         rows.append(
             {
                 "source": division.name.removeprefix("without-"),

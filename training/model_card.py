@@ -1,5 +1,6 @@
 """Builds a model's card from what was measured, and prints its tables for a person."""
 
+import json
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
@@ -14,12 +15,12 @@ from service.card import EMOTIONS, Card, Data, Figure, Figures, Measured, Networ
 from service.verdict import VERDICTS
 from training.calibrate import Floats
 from training.corpus import REFERENCE, SPLITS
-from training.evaluate import FIGURES_FILE
+from training.evaluate import FIGURES_FILE, PERCENTILES_FILE
 from training.made import MADE
 from training.prepared import Prepared
-from training.runs import learnt, load
+from training.runs import load
 
-NETWORK = "descriptors"
+NETWORK = "perceptrons-and-convolutions"
 DESCRIBED = (
     "name", "version", "description", "licence", "command", "data", "terms", "split", "limits",
 )  # fmt: skip
@@ -60,19 +61,19 @@ def build_card(prepared: Prepared, runs: Path, run: Path, config: Path, answer: 
 
 def _card(prepared: Prepared, runs: Path, run: Path, said: dict[str, Any], answer: Floats) -> Card:
     model, trained, calibration = load(prepared, run)
-    numbers = asdict(trained)
+    numbers = _numbers(asdict(trained))
     return Card(
         name=said["name"],
         version=said["version"],
         description=said["description"],
         licence=said["licence"],
         genres=prepared.genres,
-        emotions=[EMOTIONS[place] for place in learnt(prepared)],
+        emotions=[EMOTIONS[place] for place in prepared.learnt],
         network=Network(
             name=NETWORK,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            members=numbers.pop("members"),
-            seed=numbers.pop("seed"),
+            members=len(model.perceptrons) + len(model.convolutionals),
+            seed=int(numbers.pop("seed")),
             config=numbers,
             command=said["command"],
         ),
@@ -80,11 +81,23 @@ def _card(prepared: Prepared, runs: Path, run: Path, said: dict[str, Any], answe
         figures=Figures.model_validate_json((runs / FIGURES_FILE).read_text()),
         thresholds=calibration.thresholds,
         intervals=calibration.intervals,
+        percentiles=json.loads((runs / PERCENTILES_FILE).read_text()),
         limits=said["limits"],
         front_end=audio.front_end(),
         signature=[round(float(level), 4) for level in audio.signature()],
         reference_answer=[round(float(value), 6) for value in answer],
     )
+
+
+def _numbers(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
+    """Return all numbers of a configuration, named as in its file."""
+    numbers: dict[str, float | int | str] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            numbers |= _numbers(value, f"{prefix}{name}.")
+        else:
+            numbers[prefix + name] = value
+    return numbers
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -249,7 +262,8 @@ def markdown_measured(measured: Measured) -> str:
         "accuracy, whole recording": genre.clip_accuracy,
         "macro F1, whole recording": genre.clip_macro_f1,
         "accuracy, whole recording by a simulated phone": genre.phone_accuracy,
-        "expected calibration error, 15 bins": genre.calibration_error,
+        "expected calibration error, 15 bins, one window": genre.calibration_error,
+        "expected calibration error, 15 bins, whole recording": genre.clip_calibration_error,
         "the genres against other music, AUROC": genre.unknown_auroc,
         "music against other sounds, AUROC": genre.music_auroc,
     }

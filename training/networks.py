@@ -1,132 +1,20 @@
-"""The networks: spectrograms in, answers out."""
+"""The network: spectrograms in, answers out."""
 
 from dataclasses import dataclass
-from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from service import audio
 from service.card import EMOTIONS
+from training.convolutional import Convolutional
 from training.descriptors import Descriptors
+from training.member import Member
+from training.perceptron import Perceptron
 
-FARTHEST = 5.0  # standard deviations: no descriptor is let farther out
+M = TypeVar("M", bound=Member)
 
-
-@dataclass(frozen=True)
-class Shape:
-    """What a network's size follows from.
-
-    Attributes
-    ----------
-    hidden : int
-        Width of both hidden layers.
-    n_genres, n_classes : int
-        The classes are the genres, then kinds of other music, then what is no music.
-    n_origins : int
-        Of emotion labels.
-    """
-
-    hidden: int
-    n_genres: int
-    n_classes: int
-    n_origins: int
-
-
-class Member(nn.Module):
-    """A perceptron of two hidden layers over standardised descriptors.
-
-    Origins of emotion labels are on scales of their own, so each has an offset that is learnt with
-    the network. The offsets average to zero over the training labels: the network's own answer is
-    on their common scale.
-
-    Parameters
-    ----------
-    shape : Shape
-    dropout, input_dropout, input_noise : float
-        Shares of hidden units and of descriptors left out, and the standard deviation of noise on
-        standardised descriptors, in training.
-    """
-
-    mean: Tensor
-    scale: Tensor
-    origin_shares: Tensor
-
-    def __init__(
-        self, shape: Shape, dropout: float = 0, input_dropout: float = 0, input_noise: float = 0
-    ) -> None:
-        super().__init__()
-        n_descriptors = count_descriptors()
-        self.input_noise = input_noise
-        self.register_buffer("mean", torch.zeros(n_descriptors))
-        self.register_buffer("scale", torch.ones(n_descriptors))
-        self.register_buffer("origin_shares", torch.zeros(shape.n_origins, len(EMOTIONS)))
-        self.origin_offsets = nn.Parameter(torch.zeros(shape.n_origins, len(EMOTIONS)))
-        self.layers = nn.Sequential(
-            nn.Dropout(input_dropout),
-            *_hidden(n_descriptors, shape.hidden, dropout),
-            *_hidden(shape.hidden, shape.hidden, dropout),
-        )
-        self.class_head = nn.Linear(shape.hidden, shape.n_classes)
-        self.emotion_head = nn.Linear(shape.hidden, len(EMOTIONS))
-
-    def standardised(self, descriptors: Tensor) -> Tensor:
-        """Return descriptors as the layers take them."""
-        return ((descriptors - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
-
-    def forward(self, standardised: Tensor) -> tuple[Tensor, Tensor]:
-        """Return class logits and emotion logits.
-
-        Parameters
-        ----------
-        standardised : float32 [shape=(n, n_descriptors)]
-
-        Returns
-        -------
-        classes : float32 [shape=(n, n_classes)]
-        emotion : float32 [shape=(n, len(EMOTIONS))]
-            On the common scale; see `offsets`.
-        """
-        if self.training:
-            standardised = standardised + self.input_noise * torch.randn_like(standardised)
-        features = self.layers(standardised)
-        return self.class_head(features), self.emotion_head(features)
-
-    def logits(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return class logits and emotion logits of descriptors as they are."""
-        classes, emotion = self(self.standardised(descriptors))
-        return classes, emotion
-
-    def offsets(self, origins: Tensor) -> Tensor:
-        """Return what takes emotion logits from the common scale to that of their labels.
-
-        Parameters
-        ----------
-        origins : int64 [shape=(n, len(EMOTIONS))]
-
-        Returns
-        -------
-        offsets : float32 [shape=(n, len(EMOTIONS))]
-        """
-        centred = self.origin_offsets - (self.origin_shares * self.origin_offsets).sum(0)
-        seen = self.origin_shares > 0  # an origin that training never showed has no offset
-        return torch.where(seen, centred, 0).gather(0, origins)
-
-
-def _hidden(n_inputs: int, n_outputs: int, dropout: float) -> list[nn.Module]:
-    return [
-        nn.Linear(n_inputs, n_outputs),
-        nn.BatchNorm1d(n_outputs),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-    ]
-
-
-@cache
-def count_descriptors() -> int:
-    """Return how many numbers describe a window."""
-    silence = torch.full((1, audio.N_MELS, audio.N_FRAMES), -audio.SPAN_DB)
-    return int(Descriptors()(silence).shape[1])
+VALENCE, DANCEABILITY = EMOTIONS.index("valence"), EMOTIONS.index("danceability")
 
 
 @dataclass(frozen=True)
@@ -168,44 +56,69 @@ def answer(classes: Tensor, emotion: Tensor, n_genres: int, temperature: float) 
 
 
 class FifteenNetwork(nn.Module):
-    """Descriptors, and members whose logits are averaged, in one graph.
+    """Members of two kinds in one graph, their logits averaged, each kind counting half.
 
     Parameters
     ----------
-    members : list of Member
+    perceptrons : list of Perceptron
+    convolutionals : list of Convolutional
     n_genres : int
     temperature : float
+    groove : float
+        Share of danceability's logit that is added to that of valence.
     emotions : list of int
         Those that were learnt, as places in `EMOTIONS`.
     """
 
     def __init__(
-        self, members: list[Member], n_genres: int, temperature: float, emotions: list[int]
+        self,
+        perceptrons: list[Perceptron],
+        convolutionals: list[Convolutional],
+        *,
+        n_genres: int,
+        temperature: float,
+        groove: float,
+        emotions: list[int],
     ) -> None:
         super().__init__()
         self.descriptors = Descriptors()
-        self.members = nn.ModuleList(members)
+        self.perceptrons = nn.ModuleList(perceptrons)
+        self.convolutionals = nn.ModuleList(convolutionals)
         self.n_genres = n_genres
         self.temperature = temperature
+        self.groove = groove
         self.emotions = emotions
 
-    def logits(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Average the members' class logits and emotion logits.
+    def logits(self, log_mel: Tensor, descriptors: Tensor) -> tuple[Tensor, Tensor]:
+        """Return class logits and emotion logits.
 
         Parameters
         ----------
+        log_mel : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
         descriptors : float32 [shape=(n, n_descriptors)]
+            Of the same windows.
+
+        Returns
+        -------
+        classes : float32 [shape=(n, n_classes)]
+        emotion : float32 [shape=(n, len(EMOTIONS))]
         """
-        each = [member.logits(descriptors) for member in self._members()]
-        classes, emotion = zip(*each, strict=True)
-        return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)
+        kinds = [
+            _mean([member.logits(descriptors) for member in _of(Perceptron, self.perceptrons)]),
+            _mean([member(log_mel) for member in self.convolutionals]),
+        ]
+        classes, emotion = _mean(kinds)
+        groove = torch.zeros(len(EMOTIONS), device=emotion.device)
+        groove[VALENCE] = self.groove
+        return classes, emotion + groove * emotion[:, DANCEABILITY, None]
 
     def offsets(self, origins: Tensor) -> Tensor:
         """Average the members' `Member.offsets`."""
-        return torch.stack([member.offsets(origins) for member in self._members()]).mean(0)
-
-    def _members(self) -> list[Member]:
-        return [member for member in self.members if isinstance(member, Member)]
+        means = [
+            torch.stack([member.offsets(origins) for member in _of(Member, kind)]).mean(0)
+            for kind in (self.perceptrons, self.convolutionals)
+        ]
+        return torch.stack(means).mean(0)
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return genre probabilities, emotion scores, and how probably it is music and known.
@@ -219,6 +132,15 @@ class FifteenNetwork(nn.Module):
         genre_probabilities, emotion, music, known
             As in `Answer`; of the emotions those that were learnt.
         """
-        classes, emotion = self.logits(self.descriptors(log_mel))
+        classes, emotion = self.logits(log_mel, self.descriptors(log_mel))
         said = answer(classes, emotion[:, self.emotions], self.n_genres, self.temperature)
         return said.genres, said.emotion, said.music, said.known
+
+
+def _of(kind: type[M], members: nn.Module) -> list[M]:
+    return [member for member in members.children() if isinstance(member, kind)]
+
+
+def _mean(each: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    classes, emotion = zip(*each, strict=True)
+    return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)

@@ -142,6 +142,12 @@ class Prepared:
         """Whether a track is music; bool [shape=(n_tracks,)]."""
         return np.asarray(self.label != self.classes.index(NOT_MUSIC))
 
+    @property
+    def learnt(self) -> list[int]:
+        """The emotions that can be learnt, as places in `EMOTIONS`: their labels differ."""
+        labels = [column[~np.isnan(column)] for column in self.emotion.T]
+        return [place for place, known in enumerate(labels) if len(known) and np.ptp(known) > 0]
+
     def rows(self, take: Take, tracks: Rows | None = None) -> Rows:
         """Return the rows of a take, of all tracks or of some, in order of track and time."""
         chosen = self.take_of == TAKES.index(take)

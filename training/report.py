@@ -50,7 +50,7 @@ def report(prepared: Prepared, runs: Path, model: Path) -> Path:
     fixed = divisions.fixed(prepared)
     network, config, _ = load(prepared, run_folder(runs, fixed, card.network.seed))
     parts = trained_folds(prepared, runs) or [fixed]
-    described = Described(prepared, config.copies, runs)
+    described = Described(prepared, config.perceptron.copies, runs)
     answers = answers_of(prepared, described, runs, parts, card.network.seed)
     drawn = {
         "confusion": _confusion(prepared, answers),

@@ -12,16 +12,22 @@ It is a folder ``{division}/seed-{seed}`` in a folder of runs, and holds
 import json
 import math
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
 
+from service import audio
 from training.calibrate import Calibration
+from training.convolutional import SHRINKING, Convolutional
 from training.divisions import Division
-from training.networks import FifteenNetwork, Member, Shape
+from training.fitting import Epoch, best_epoch
+from training.member import Shape
+from training.networks import FifteenNetwork
+from training.perceptron import Perceptron
 from training.prepared import Prepared
 
 CONFIG_FILE = "config.json"
@@ -33,10 +39,11 @@ STATE_FILE = "state.pt"
 
 
 SMALLEST = {
-    "members": 2, "epochs": 1, "batch_size": 2, "hidden": 1, "learning_rate": 1e-9,
-    "mixup_alpha": 1e-3,
+    "parts": 2, "members": 1, "epochs": 1, "steps": 1, "batch_size": 2, "hidden": 1, "width": 1,
+    "learning_rate": 1e-9, "mixup_alpha": 1e-3, "crop_frames": SHRINKING,
 }  # fmt: skip
-SHARES = ("dropout", "input_dropout", "mixup", "balance")
+LARGEST = {"crop_frames": audio.N_FRAMES}
+SHARES = ("dropout", "input_dropout", "mixup", "balance", "groove")
 
 
 class ConfigError(ValueError):
@@ -47,31 +54,18 @@ class AnotherRunError(RuntimeError):
     """A run is not of this prepared folder, or not the one that was measured."""
 
 
-class TrainingDivergedError(RuntimeError):
-    """A training gave no usable state."""
-
-
 @dataclass(frozen=True)
-class Config:
-    """What a run is reproducible from, beside the prepared folder.
+class PerceptronConfig:
+    """How `training.perceptron` is trained.
 
     Attributes
     ----------
-    members : int
-        Networks whose answers are averaged.
     copies : int
         Disturbed copies of every window that trains.
     mixup : float
-        Share of batches in which pairs of windows are blended (Zhang et al., "mixup", 2018), in
-        proportions drawn from a beta distribution with both parameters `mixup_alpha`.
-    balance : float
-        Power of a class's count by which its tracks are drawn less often: 0 as they are, 1 all
-        classes alike.
-    emotion_weight : float
-        Of the emotions' loss beside that of the classes.
+        Share of batches in which pairs of windows are blended.
     """
 
-    members: int = 5
     copies: int = 2
     epochs: int = 120
     batch_size: int = 64
@@ -82,10 +76,63 @@ class Config:
     input_dropout: float = 0.2
     input_noise: float = 0.1
     mixup: float = 0.5
+
+
+@dataclass(frozen=True)
+class ConvolutionalConfig:
+    """How `training.convolutional` is trained.
+
+    Attributes
+    ----------
+    members : int
+        On how many of the parts; at most `Config.parts`.
+    epochs : int
+        Of `steps` batches each, not of all the tracks.
+    crop_frames : int
+        Length of what is cut out of each window that trains.
+    mixup : float
+        Share of batches in which pairs of windows are blended.
+    """
+
+    members: int = 1
+    epochs: int = 10
+    steps: int = 140
+    batch_size: int = 48
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.05
+    width: int = 16
+    dropout: float = 0.3
+    crop_frames: int = 200
+    mixup: float = 0.7
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run is reproducible from, beside the prepared folder.
+
+    Attributes
+    ----------
+    parts : int
+        Into which the tracks are divided; a perceptron is trained without each.
+    mixup_alpha : float
+        Blended windows have proportions from a beta distribution with both parameters this.
+    balance : float
+        Power of a class's count by which its tracks are drawn less often: 0 as they are, 1 all
+        classes alike.
+    emotion_weight : float
+        Of the emotions' loss beside that of the classes.
+    groove : float
+        Share of danceability's logit that is added to that of valence.
+    """
+
+    parts: int = 5
     mixup_alpha: float = 0.4
     balance: float = 0.5
     emotion_weight: float = 0.5
+    groove: float = 0.2
     seed: int = 0
+    perceptron: PerceptronConfig = PerceptronConfig()
+    convolutional: ConvolutionalConfig = ConvolutionalConfig()
 
 
 def read_config(path: Path) -> Config:
@@ -98,43 +145,45 @@ def read_config(path: Path) -> Config:
     """
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8")).get("training", {})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}.") from error
+        config: Config = _config(Config(), said)
+    except (tomllib.TOMLDecodeError, ConfigError) as error:
+        raise ConfigError(f"{path}: {str(error).rstrip('.')}.") from error
+    if config.convolutional.members > config.parts:
+        raise ConfigError(f"{path}: there are more members of convolutional than parts.")
+    return config
+
+
+def _config(usual: Any, said: object) -> Any:
+    """Return a configuration, or a part of one, with what a table of a file says otherwise."""
     if not isinstance(said, dict):
-        raise ConfigError(f"{path}: training must be a table.")
-    types: dict[str, type] = {part.name: type(part.default) for part in fields(Config)}
+        raise ConfigError("training and its parts must be tables")
+    values: dict[str, Any] = {}
     for name, value in said.items():
-        if name not in types:
-            raise ConfigError(f"{path}: there is nothing named {name!r} to configure.")
-        if type(value) not in {int, types[name]}:  # a float may be written as 1; a bool is neither
-            raise ConfigError(f"{path}: {name} must be of type {types[name].__name__}.")
-        least, most = SMALLEST.get(name, 0), 1 if name in SHARES else math.inf
-        if not least <= value <= most:
-            raise ConfigError(f"{path}: {name} must be from {least:g} to {most:g}.")
-    return Config(**said)
+        if name not in asdict(usual):
+            raise ConfigError(f"there is nothing named {name!r} to configure")
+        current = getattr(usual, name)
+        values[name] = (
+            _config(current, value) if is_dataclass(current) else _number(name, value, current)
+        )
+    return replace(usual, **values)
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave; losses are means over what is labelled, summed over the tasks."""
+def _number(name: str, value: Any, usual: float) -> Any:
+    if type(value) not in {int, type(usual)}:  # a float may be written as 1; a bool is neither
+        raise ConfigError(f"{name} must be of type {type(usual).__name__}")
+    least, most = SMALLEST.get(name, 0), 1 if name in SHARES else LARGEST.get(name, math.inf)
+    if not least <= value <= most:
+        raise ConfigError(f"{name} must be from {least:g} to {most:g}")
+    return value
 
-    epoch: int
-    train_loss: float
-    valid_loss: float
 
-
-def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch of the lowest loss on validation, the first of equals.
-
-    Raises
-    ------
-    TrainingDivergedError
-        If no epoch has a finite loss.
-    """
-    finite = [epoch for epoch in history if math.isfinite(epoch.valid_loss)]
-    if not finite:
-        raise TrainingDivergedError("The loss is not a number: try a lower learning_rate.")
-    return min(finite, key=lambda epoch: epoch.valid_loss)
+def config_of(said: dict[str, Any]) -> Config:
+    """Return the configuration that `dataclasses.asdict` made a table of."""
+    parts = {
+        "perceptron": PerceptronConfig(**said["perceptron"]),
+        "convolutional": ConvolutionalConfig(**said["convolutional"]),
+    }
+    return Config(**said | parts)
 
 
 def run_folder(runs: Path, division: Division, seed: int) -> Path:
@@ -173,14 +222,30 @@ def is_done(prepared: Prepared, run: Path, config: Config) -> bool:
     return bool(same and state["prepared"] == prepared.digest)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The members of a model, and how they were trained.
+
+    Attributes
+    ----------
+    perceptrons : list of Perceptron
+    convolutionals : list of Convolutional
+    histories : dict of list of Epoch
+        By the name of the member.
+    """
+
+    perceptrons: list[Perceptron]
+    convolutionals: list[Convolutional]
+    histories: dict[str, list[Epoch]]
+
+
 def save(
     prepared: Prepared,
     run: Path,
     config: Config,
-    calibration: Calibration,
+    trained: Trained,
     *,
-    members: list[Member],
-    histories: list[list[Epoch]],
+    calibration: Calibration,
     validation: dict[str, dict[str, float]],
 ) -> None:
     """Write a run."""
@@ -189,24 +254,32 @@ def save(
     (run / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=1))
     (run / CALIBRATION_FILE).write_text(calibration.to_json())
     (run / VALIDATION_FILE).write_text(json.dumps(validation, indent=1))
-    entries = [[asdict(epoch) for epoch in history] for history in histories]
+    entries = {
+        name: [asdict(epoch) for epoch in history] for name, history in trained.histories.items()
+    }
     (run / HISTORY_FILE).write_text(json.dumps(entries, indent=1))
-    _picture(histories, run / CURVES_FILE)
-    states = [member.state_dict() for member in members]
-    torch.save({"prepared": prepared.digest, "members": states}, run / STATE_FILE)
+    _picture(trained.histories, run / CURVES_FILE)
+    state = {
+        "prepared": prepared.digest,
+        "perceptrons": [member.state_dict() for member in trained.perceptrons],
+        "convolutionals": [member.state_dict() for member in trained.convolutionals],
+    }
+    torch.save(state, run / STATE_FILE)
 
 
-def _picture(histories: list[list[Epoch]], path: Path) -> None:
+def _picture(histories: dict[str, list[Epoch]], path: Path) -> None:
     """Draw how the members learnt."""
-    picture = Picture(figsize=(7, 4), layout="constrained")
+    picture = Picture(figsize=(8, 4), layout="constrained")
     axes = picture.subplots()
-    for number, history in enumerate(histories):
-        epochs, best = [epoch.epoch for epoch in history], best_epoch(history)
-        colour = f"C{number}"
-        axes.plot(epochs, [epoch.train_loss for epoch in history], ":", color=colour)
-        axes.plot(epochs, [epoch.valid_loss for epoch in history], color=colour)
-        axes.plot(best.epoch, best.valid_loss, "o", color=colour)
-    axes.set(xlabel="epoch", ylabel="loss", title="training (dotted), validation, best epoch")
+    for number, (name, history) in enumerate(histories.items()):
+        spent = np.arange(1, len(history) + 1) / len(history)
+        colour, best = f"C{number}", best_epoch(history)
+        axes.plot(spent, [epoch.train_loss for epoch in history], ":", color=colour)
+        axes.plot(spent, [epoch.valid_loss for epoch in history], color=colour, label=name)
+        axes.plot(best.epoch / len(history), best.valid_loss, "o", color=colour)
+    axes.set(xlabel="share of the training", ylabel="loss")
+    axes.set_title("training (dotted), validation, best epoch")
+    axes.legend()
     picture.savefig(path, dpi=80)
 
 
@@ -218,25 +291,47 @@ def load(prepared: Prepared, run: Path) -> tuple[FifteenNetwork, Config, Calibra
     AnotherRunError
         If it was trained on other recordings, labels or another split.
     """
-    config = Config(**json.loads((run / CONFIG_FILE).read_text()))
+    config = config_of(json.loads((run / CONFIG_FILE).read_text()))
     state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
     if state["prepared"] != prepared.digest:
         raise AnotherRunError(f"{run} was trained on another corpus or split: train it anew.")
     calibration = Calibration.from_json((run / CALIBRATION_FILE).read_text())
-    members = [Member(shape(prepared, config)) for _ in state["members"]]
-    for member, weights in zip(members, state["members"], strict=True):
+    sizes = shape(prepared)
+    perceptrons = [Perceptron(sizes, config.perceptron.hidden) for _ in state["perceptrons"]]
+    convolutionals = [
+        Convolutional(sizes, config.convolutional.width) for _ in state["convolutionals"]
+    ]
+    members = [*perceptrons, *convolutionals]
+    for member, weights in zip(
+        members, state["perceptrons"] + state["convolutionals"], strict=True
+    ):
         member.load_state_dict(weights)
-    n_genres = len(prepared.genres)
-    network = FifteenNetwork(members, n_genres, calibration.temperature, learnt(prepared))
-    return network.eval(), config, calibration
+    network = assembled(
+        prepared, config, perceptrons, convolutionals, temperature=calibration.temperature
+    )
+    return network, config, calibration
 
 
-def shape(prepared: Prepared, config: Config) -> Shape:
-    """Return the size of a network for a prepared folder."""
-    return Shape(config.hidden, len(prepared.genres), len(prepared.classes), len(prepared.origins))
+def assembled(
+    prepared: Prepared,
+    config: Config,
+    perceptrons: list[Perceptron],
+    convolutionals: list[Convolutional],
+    *,
+    temperature: float = 1.0,
+) -> FifteenNetwork:
+    """Put members together; the network in evaluation mode."""
+    network = FifteenNetwork(
+        perceptrons,
+        convolutionals,
+        n_genres=len(prepared.genres),
+        temperature=temperature,
+        groove=config.groove,
+        emotions=prepared.learnt,
+    )
+    return network.eval()
 
 
-def learnt(prepared: Prepared) -> list[int]:
-    """Return the emotions that can be learnt, as places in `EMOTIONS`: their labels differ."""
-    labels = [column[~np.isnan(column)] for column in prepared.emotion.T]
-    return [place for place, known in enumerate(labels) if len(known) and np.ptp(known) > 0]
+def shape(prepared: Prepared) -> Shape:
+    """Return what members answer for a prepared folder."""
+    return Shape(len(prepared.genres), len(prepared.classes), len(prepared.origins))

@@ -16,14 +16,20 @@ from training.export import export
 from training.made import MADE, NOT_MUSIC
 from training.prepare import FRONT_END_FILE, TAKES, TRACKS_FILE, numbers, to_json
 from training.prepared import Prepared
-from training.runs import Config
+from training.runs import Config, ConvolutionalConfig, PerceptronConfig
 from training.train import train
 
 GENRES = ("house", "jazz", "metal")
 SPLITS = ("train",) * 6 + ("valid", "valid", "test", "test")
 BAND = {"house": 0, "jazz": 16, "metal": 32, "folk": 48, "polka": 64, NOT_MUSIC: 96}
 CONFIG = Config(
-    members=2, copies=1, epochs=40, batch_size=16, hidden=32, dropout=0.2, learning_rate=1e-2
+    parts=2,
+    perceptron=PerceptronConfig(
+        copies=1, epochs=40, batch_size=16, hidden=32, dropout=0.2, learning_rate=1e-2
+    ),
+    convolutional=ConvolutionalConfig(
+        epochs=3, steps=12, batch_size=8, width=2, dropout=0.0, learning_rate=2e-2, crop_frames=32
+    ),
 )
 
 

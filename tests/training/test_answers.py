@@ -13,7 +13,7 @@ from training.runs import load, run_folder
 
 @pytest.fixture(scope="module")
 def described(prepared, runs):
-    return Described(prepared, CONFIG.copies, runs)
+    return Described(prepared, CONFIG.perceptron.copies, runs)
 
 
 @pytest.fixture(scope="module")

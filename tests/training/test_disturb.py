@@ -15,27 +15,35 @@ def disturbed(windows, seed=0):
     return disturb.disturbed(windows, np.random.default_rng(seed))
 
 
-def test_it_is_reproducible():
-    np.testing.assert_array_equal(disturbed(MANY), disturbed(MANY))
-    assert not np.array_equal(disturbed(MANY), disturbed(MANY, seed=1))
+def varied(windows, seed=0):
+    return disturb.varied(windows, np.random.default_rng(seed))
 
 
-def test_what_comes_out_is_levelled():
-    out = disturbed(MANY)
+@pytest.mark.parametrize("change", [disturbed, varied])
+def test_it_is_reproducible(change):
+    np.testing.assert_array_equal(change(MANY), change(MANY))
+    assert not np.array_equal(change(MANY), change(MANY, seed=1))
+
+
+@pytest.mark.parametrize("change", [disturbed, varied])
+def test_what_comes_out_is_levelled(change):
+    out = change(MANY)
     assert out.shape == MANY.shape
     assert out.dtype == np.float32
     assert out.min() >= -audio.SPAN_DB
     np.testing.assert_allclose(out.max(axis=(1, 2)), 0, atol=1e-4)
 
 
-def test_it_is_a_copy():
+@pytest.mark.parametrize("change", [disturbed, varied])
+def test_it_is_a_copy(change):
     before = MANY.copy()
-    disturbed(MANY)
+    change(MANY)
     np.testing.assert_array_equal(MANY, before)
 
 
-def test_each_window_has_a_disturbance_of_its_own():
-    out = disturbed(MANY)
+@pytest.mark.parametrize("change", [disturbed, varied])
+def test_each_window_has_a_disturbance_of_its_own(change):
+    out = change(MANY)
     distance = np.abs(out[:, None] - out[None]).mean((2, 3))
     apart = distance[~np.eye(len(out), dtype=bool)]
     assert np.mean(apart > 0.5) > 0.9
@@ -75,3 +83,10 @@ def test_a_room_only_adds_after_the_sound():
     np.testing.assert_allclose(out[:, :, :200], without[:, :, :200], atol=0.01)
     assert (out[:, :, 201:206] > -60).all()
     assert (np.diff(out[0, 0, 200:214]) < 0).all()
+
+
+def test_another_key_and_another_equaliser_leave_the_rhythm_alone():
+    centred = varied(MANY) - varied(MANY).mean(2, keepdims=True)
+    moves = np.maximum(np.diff(centred, axis=2), 0).mean(1)
+    theirs = np.maximum(np.diff(GROOVE[0], axis=1), 0).mean(0)
+    assert min(np.corrcoef(each, theirs)[0, 1] for each in moves) > 0.8

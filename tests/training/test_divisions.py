@@ -7,7 +7,7 @@ from training import divisions
 from training.corpus import CorpusError
 from training.made import NOT_MUSIC
 
-N_MEMBERS = 3
+N_PARTS = 3
 
 
 def all_divisions(prepared):
@@ -49,9 +49,9 @@ def test_synthesised_music_trains_and_never_measures(prepared):
     for division in all_divisions(prepared):
         assert made <= set(division.learn)
         assert not made & set(division.test)
-        for train, valid in divisions.members(prepared, division.learn, N_MEMBERS, 0):
-            assert made <= set(train)
-            assert not made & set(valid)
+        for part in divisions.parts(prepared, division.learn, N_PARTS, 0):
+            assert made <= set(part.train)
+            assert not made & set(part.valid)
 
 
 def test_the_fixed_division_is_that_of_the_corpus(prepared):
@@ -61,15 +61,15 @@ def test_the_fixed_division_is_that_of_the_corpus(prepared):
     assert {prepared.tracks[i].split for i in fixed.learn} == {"train", "valid"}
 
 
-def test_members_validate_on_all_that_is_learnt_from_each_once(prepared):
+def test_parts_validate_on_all_that_is_learnt_from_each_once(prepared):
     for division in all_divisions(prepared):
-        parts = list(divisions.members(prepared, division.learn, N_MEMBERS, 0))
-        assert len(parts) == N_MEMBERS
-        validated = np.concatenate([valid for _, valid in parts])
+        parts = list(divisions.parts(prepared, division.learn, N_PARTS, 0))
+        assert len(parts) == N_PARTS
+        validated = np.concatenate([part.valid for part in parts])
         assert sorted(validated) == sorted(set(division.learn) - synthesised(prepared))
-        for train, valid in parts:
-            assert sorted([*train, *valid]) == sorted(division.learn)
-            assert not set(prepared.groups[train]) & set(prepared.groups[valid])
+        for part in parts:
+            assert sorted([*part.train, *part.valid]) == sorted(division.learn)
+            assert not set(prepared.groups[part.train]) & set(prepared.groups[part.valid])
 
 
 def test_a_left_out_source_takes_its_groups_with_it(prepared):

@@ -9,6 +9,7 @@ from training.corpus import CorpusError
 from training.evaluate import (
     FIGURES_FILE,
     MEASURED_FILE,
+    PERCENTILES_FILE,
     SOURCES_FILE,
     _figure,
     _spearman,
@@ -67,6 +68,15 @@ def test_the_made_up_genres_are_recognised(figures):
 def test_macro_f1_is_the_mean_of_the_table(figures):
     mean = np.mean([row.f1 for row in figures.test.genre.per_genre])
     assert figures.test.genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
+
+
+def test_percentiles_are_those_of_held_out_scores(prepared, runs):
+    scores = json.loads((runs / PERCENTILES_FILE).read_text())
+    assert set(scores) == {"energy", "danceability"}
+    for each in scores.values():
+        assert len(each) == 101
+        assert each == sorted(each)
+        assert 0 <= each[0] < each[-1] <= 1
 
 
 def test_only_figures_on_test_are_of_the_model_in_the_file(figures):

@@ -57,7 +57,7 @@ def test_any_number_of_windows_is_a_batch(exported, prepared):
 
 def test_a_file_that_answers_otherwise_is_refused(exported, prepared, network):
     with torch.no_grad():
-        for member in network.members:
+        for member in network.perceptrons:
             member.class_head.bias[0] -= 100
     with pytest.raises(ExportMismatchError, match="apart"):
         check(network, exported, prepared.spectrograms(np.arange(4)))

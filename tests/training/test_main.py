@@ -11,7 +11,12 @@ from tests.training.conftest import DESCRIPTION
 from training.__main__ import main
 
 TEMPI = {"house": 124, "reggae": 76}
-CONFIG = DESCRIPTION + "[training]\nmembers = 2\ncopies = 1\nepochs = 2\nbatch_size = 8\n"
+CONFIG = (
+    DESCRIPTION
+    + "[training]\nparts = 2\n"
+    + "[training.perceptron]\ncopies = 1\nepochs = 2\nbatch_size = 8\n"
+    + "[training.convolutional]\nepochs = 1\nsteps = 2\nbatch_size = 8\nwidth = 2\n"
+)
 
 
 @pytest.fixture

@@ -32,9 +32,9 @@ def test_the_card_says_what_it_was_trained_on(card):
 
 
 def test_the_card_says_how_it_was_trained(card):
-    assert (card.network.members, card.network.seed) == (CONFIG.members, CONFIG.seed)
-    assert card.network.config["epochs"] == CONFIG.epochs
-    assert card.network.parameters > CONFIG.members * 800 * CONFIG.hidden
+    assert (card.network.members, card.network.seed) == (3, CONFIG.seed)
+    assert card.network.config["perceptron.epochs"] == CONFIG.perceptron.epochs
+    assert card.network.parameters > 2 * 800 * CONFIG.perceptron.hidden
     assert card.emotions == ["energy", "danceability"]
     assert set(card.intervals) == set(card.emotions)
     assert card.front_end == audio.front_end()

@@ -3,15 +3,28 @@ import torch
 
 from service import audio
 from service.card import EMOTIONS
-from training.networks import FARTHEST, FifteenNetwork, Member, Shape, answer, count_descriptors
+from training.convolutional import Convolutional
+from training.member import Shape
+from training.networks import FifteenNetwork, answer
+from training.perceptron import Perceptron, count_descriptors
 
-SHAPE = Shape(hidden=8, n_genres=3, n_classes=5, n_origins=2)
-SHARES = torch.tensor([[0.5, 0.25, 0.0], [0.5, 0.75, 1.0]])
+SHAPE = Shape(n_genres=3, n_classes=5, n_origins=2)
+LOG_MEL = -80 * torch.rand(4, audio.N_MELS, audio.N_FRAMES)
+DESCRIPTORS = torch.randn(4, count_descriptors())
 
 
-def member(seed=0, **noise):
-    torch.manual_seed(seed)
-    return Member(SHAPE, **noise).eval()
+@pytest.fixture
+def members():
+    torch.manual_seed(0)
+    perceptrons = [Perceptron(SHAPE, 8).eval() for _ in range(2)]
+    return perceptrons, [Convolutional(SHAPE, 2).eval()]
+
+
+def fifteen(members, groove=0.0, emotions=(0, 1, 2)):
+    network = FifteenNetwork(
+        *members, n_genres=3, temperature=1.3, groove=groove, emotions=list(emotions)
+    )
+    return network.eval()
 
 
 def said(logits, temperature=1.0):
@@ -52,65 +65,41 @@ def test_a_high_temperature_is_less_sure_of_the_same():
     assert cold.genres.argmax() == hot.genres.argmax()
 
 
-def test_the_network_answers_to_the_contract():
-    model = FifteenNetwork([member(0), member(1)], 3, 1.3, [0, 2]).eval()
-    log_mel = -80 * torch.rand(2, audio.N_MELS, audio.N_FRAMES)
-    genres, emotion, music, known = model(log_mel)
-    assert (genres.shape, emotion.shape) == ((2, 3), (2, 2))
-    assert (music.shape, known.shape) == ((2,), (2,))
-    torch.testing.assert_close(genres.sum(1), torch.ones(2))
+def test_the_network_answers_to_the_contract(members):
+    genres, emotion, music, known = fifteen(members, emotions=[0, 2])(LOG_MEL)
+    assert (genres.shape, emotion.shape) == ((4, 3), (4, 2))
+    assert (music.shape, known.shape) == ((4,), (4,))
+    torch.testing.assert_close(genres.sum(1), torch.ones(4))
 
 
-def test_the_members_logits_are_averaged():
-    members = [member(0), member(1)]
-    model = FifteenNetwork(members, 3, 1.0, [0]).eval()
-    descriptors = torch.randn(4, count_descriptors())
-    (one, one_emotion), (other, other_emotion) = (m.logits(descriptors) for m in members)
-    classes, emotion = model.logits(descriptors)
-    torch.testing.assert_close(classes, (one + other) / 2)
-    torch.testing.assert_close(emotion, (one_emotion + other_emotion) / 2)
+def test_each_kind_of_member_counts_half(members):
+    (one, other), (convolutional,) = members
+    perceptrons = [
+        (a + b) / 2 for a, b in zip(one.logits(DESCRIPTORS), other.logits(DESCRIPTORS), strict=True)
+    ]
+    classes, emotion = fifteen(members).logits(LOG_MEL, DESCRIPTORS)
+    theirs = convolutional(LOG_MEL)
+    torch.testing.assert_close(classes, (perceptrons[0] + theirs[0]) / 2)
+    torch.testing.assert_close(emotion, (perceptrons[1] + theirs[1]) / 2)
 
 
-def test_descriptors_are_standardised_and_never_far_out():
-    network = member()
-    network.mean.fill_(2.0)
-    network.scale.fill_(4.0)
-    descriptors = torch.full((1, count_descriptors()), 10.0)
-    assert (network.standardised(descriptors) == 2).all()
-    assert (network.standardised(1e6 * descriptors) == FARTHEST).all()
+def test_what_makes_dance_makes_glad(members):
+    plain = fifteen(members).logits(LOG_MEL, DESCRIPTORS)[1]
+    glad = fifteen(members, groove=0.2).logits(LOG_MEL, DESCRIPTORS)[1]
+    valence, danceability = EMOTIONS.index("valence"), EMOTIONS.index("danceability")
+    torch.testing.assert_close(glad[:, valence], plain[:, valence] + 0.2 * plain[:, danceability])
+    others = [place for place in range(len(EMOTIONS)) if place != valence]
+    torch.testing.assert_close(glad[:, others], plain[:, others])
 
 
-def test_noise_is_for_training():
-    network, inputs = member(input_noise=1.0), torch.zeros(8, count_descriptors())
-    torch.testing.assert_close(network(inputs)[0], network(inputs)[0])
-    network.train()
-    assert not torch.equal(network(inputs)[0], network(inputs)[0])
-
-
-def test_offsets_average_to_zero_over_the_labels():
-    network = member()
-    network.origin_shares.copy_(SHARES)
-    with torch.no_grad():
-        network.origin_offsets.copy_(torch.tensor([[1.0, 2.0, 3.0], [5.0, -1.0, 7.0]]))
-    every = network.offsets(torch.tensor([[0, 0, 0], [1, 1, 1]])).detach()
-    torch.testing.assert_close((SHARES * every).sum(0), torch.zeros(3))
-    torch.testing.assert_close((every[1] - every[0])[:2], torch.tensor([4.0, -3.0]))
-
-
-def test_an_origin_that_training_never_showed_has_no_offset():
-    network = member()
-    network.origin_shares.copy_(SHARES)
-    with torch.no_grad():
-        network.origin_offsets.copy_(torch.tensor([[1.0, 2.0, 3.0], [5.0, -1.0, 7.0]]))
-    assert network.offsets(torch.zeros(1, len(EMOTIONS), dtype=torch.int64))[0, 2] == 0
-
-
-def test_the_models_offsets_are_its_members():
-    members = [member(0), member(1)]
-    for shift, network in enumerate(members):
-        network.origin_shares.copy_(SHARES)
-        with torch.no_grad():
-            network.origin_offsets[0] = 1.0 + shift
+def test_offsets_are_averaged_as_the_answers_are(members):
     origins = torch.tensor([[0, 1, 0]])
-    mean = (members[0].offsets(origins) + members[1].offsets(origins)) / 2
-    torch.testing.assert_close(FifteenNetwork(members, 3, 1.0, []).offsets(origins), mean)
+    (one, other), (convolutional,) = members
+    for shift, member in enumerate((one, other, convolutional)):
+        member.origin_shares.fill_(0.5)
+        with torch.no_grad():
+            member.origin_offsets[0] = 1.0 + shift
+    mean = (one.offsets(origins) + other.offsets(origins)) / 2
+    torch.testing.assert_close(
+        fifteen(members).offsets(origins), (mean + convolutional.offsets(origins)) / 2
+    )

@@ -86,3 +86,9 @@ def test_it_goes_to_another_process_without_its_spectrograms(prepared):
 def test_a_folder_that_was_not_prepared_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="prepare it"):
         Prepared(tmp_path)
+
+
+def test_an_emotion_whose_labels_are_all_the_same_is_not_learnt(prepared, monkeypatch):
+    assert prepared.learnt == [1, 2]
+    monkeypatch.setattr(prepared, "emotion", np.full_like(prepared.emotion, 0.5))
+    assert prepared.learnt == []

@@ -12,12 +12,9 @@ from training.runs import (
     AnotherRunError,
     Config,
     ConfigError,
-    Epoch,
-    TrainingDivergedError,
-    best_epoch,
+    PerceptronConfig,
     check_alike,
     is_done,
-    learnt,
     load,
     read_config,
     run_folder,
@@ -37,8 +34,10 @@ def config_file(tmp_path, text):
 
 
 def test_what_a_configuration_leaves_out_is_as_it_is(tmp_path):
-    path = config_file(tmp_path, "[training]\nepochs = 3\ndropout = 0\n[card]\nname = 'x'\n")
-    assert read_config(path) == Config(epochs=3, dropout=0)
+    path = config_file(
+        tmp_path, "[training.perceptron]\nepochs = 3\ndropout = 0\n[card]\nname = 'x'\n"
+    )
+    assert read_config(path) == Config(perceptron=PerceptronConfig(epochs=3, dropout=0))
     assert read_config(config_file(tmp_path, "")) == Config()
 
 
@@ -46,15 +45,18 @@ def test_what_a_configuration_leaves_out_is_as_it_is(tmp_path):
     ("text", "says"),
     [
         ("[training", "mine.toml: "),
-        ("training = 3", "must be a table"),
+        ("training = 3", "must be tables"),
         ("[training]\nlayers = 3", "nothing named 'layers'"),
-        ("[training]\nepochs = 'many'", "epochs must be of type int"),
-        ("[training]\nepochs = 1.5", "epochs must be of type int"),
-        ("[training]\nepochs = true", "epochs must be of type int"),
-        ("[training]\nepochs = 0", "epochs must be from 1"),
-        ("[training]\nmembers = 1", "members must be from 2"),
-        ("[training]\ndropout = 2", "dropout must be from 0 to 1"),
-        ("[training]\nlearning_rate = nan", "learning_rate must be from"),
+        ("[training.perceptron]\nepochs = 'many'", "epochs must be of type int"),
+        ("[training.convolutional]\nepochs = 1.5", "epochs must be of type int"),
+        ("[training.perceptron]\nepochs = true", "epochs must be of type int"),
+        ("[training.perceptron]\nepochs = 0", "epochs must be from 1"),
+        ("[training]\nparts = 1", "parts must be from 2"),
+        ("[training]\nperceptron = 1", "must be tables"),
+        ("[training.convolutional]\nmembers = 6", "more members of convolutional than parts"),
+        ("[training.convolutional]\ncrop_frames = 452", "crop_frames must be from 16 to 451"),
+        ("[training.perceptron]\ndropout = 2", "dropout must be from 0 to 1"),
+        ("[training.convolutional]\nlearning_rate = nan", "learning_rate must be from"),
         ("[training]\nmixup_alpha = 0", "mixup_alpha must be from"),
     ],
 )
@@ -71,7 +73,11 @@ def test_the_shipped_configuration_can_be_read(request):
 def test_a_run_holds_what_it_is_reproducible_from(run):
     assert json.loads((run / "config.json").read_text()) == asdict(CONFIG)
     histories = json.loads((run / "history.json").read_text())
-    assert [len(history) for history in histories] == [CONFIG.epochs] * CONFIG.members
+    assert {name: len(history) for name, history in histories.items()} == {
+        "perceptron 0": CONFIG.perceptron.epochs,
+        "convolutional 0": CONFIG.convolutional.epochs,
+        "perceptron 1": CONFIG.perceptron.epochs,
+    }
     assert (run / "history.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -87,7 +93,7 @@ def test_a_run_is_read_back_ready_to_answer(prepared, run):
 
 def test_a_run_is_done_for_its_own_configuration_and_folder(prepared, run, tmp_path, monkeypatch):
     assert is_done(prepared, run, CONFIG)
-    assert not is_done(prepared, run, replace(CONFIG, epochs=99))
+    assert not is_done(prepared, run, replace(CONFIG, balance=0.9))
     assert not is_done(prepared, tmp_path, CONFIG)
     monkeypatch.setattr(prepared, "digest", "of another folder")
     assert not is_done(prepared, run, CONFIG)
@@ -112,24 +118,6 @@ def test_runs_of_different_trainings_are_refused(runs, tmp_path):
     check_alike(runs)
     shutil.copytree(runs / "fixed", tmp_path / "fixed")
     config = tmp_path / "fixed/seed-1/config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"epochs": 99}))
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"balance": 0.9}))
     with pytest.raises(AnotherRunError, match="more than their seed"):
         check_alike(tmp_path)
-
-
-def test_an_emotion_whose_labels_are_all_the_same_is_not_learnt(prepared, monkeypatch):
-    assert learnt(prepared) == [1, 2]
-    monkeypatch.setattr(prepared, "emotion", np.full_like(prepared.emotion, 0.5))
-    assert learnt(prepared) == []
-
-
-def test_an_epoch_without_a_number_is_never_the_best():
-    history = [Epoch(1, 0.9, float("nan")), Epoch(2, 0.5, 0.4)]
-    assert best_epoch(history).epoch == 2
-    with pytest.raises(TrainingDivergedError, match="lower learning_rate"):
-        best_epoch(history[:1])
-
-
-def test_the_best_epoch_is_the_first_of_the_lowest_on_validation():
-    history = [Epoch(1, 0.9, 0.8), Epoch(2, 0.5, 0.4), Epoch(3, 0.1, 0.4)]
-    assert best_epoch(history).epoch == 2

@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from service import audio
+from tests.training.conftest import CONFIG
+from training import divisions
+from training.fit_convolutional import _crops, _masked, fit_convolutional
+
+LONGER = replace(CONFIG, convolutional=replace(CONFIG.convolutional, steps=40, width=4))
+
+
+@pytest.fixture(scope="module")
+def part(prepared):
+    return next(divisions.parts(prepared, divisions.fixed(prepared).learn, 2, 0))
+
+
+def test_it_tells_apart_what_it_learnt(prepared, part):
+    member, history = fit_convolutional(prepared, LONGER, part, 0)
+    assert not member.training
+    assert history[-1].valid_loss < history[0].valid_loss
+    tracks = part.valid[prepared.is_genre[part.valid]]
+    rows = prepared.rows("heard", tracks)
+    with torch.no_grad():
+        classes = member(torch.from_numpy(prepared.spectrograms(rows)))[0].numpy()
+    assert (classes.argmax(1) == prepared.label[prepared.track_of[rows]]).mean() > 0.6
+
+
+def test_it_is_reproducible_from_its_seed(prepared, part):
+    one, other, third = (fit_convolutional(prepared, CONFIG, part, seed)[0] for seed in (0, 0, 1))
+    torch.testing.assert_close(one.class_head.weight, other.class_head.weight)
+    assert not torch.equal(one.class_head.weight, third.class_head.weight)
+
+
+def test_crops_are_moments_of_each_window():
+    windows = np.arange(3 * audio.N_FRAMES, dtype=np.float32).reshape(3, 1, -1)
+    windows = windows.repeat(audio.N_MELS, 1)
+    for _ in range(20):
+        cut = _crops(windows, 32, np.random.default_rng())
+        assert cut.shape == (3, audio.N_MELS, 32)
+        for number, each in enumerate(cut):
+            assert (np.diff(each[0]) == 1).all()
+            assert each[0, 0] // audio.N_FRAMES == each[0, -1] // audio.N_FRAMES == number
+    whole = _crops(windows, audio.N_FRAMES, np.random.default_rng())
+    np.testing.assert_array_equal(whole, windows)
+
+
+def test_masks_cover_whole_bands_and_moments_with_the_mean():
+    rng = np.random.default_rng(0)
+    before = rng.uniform(-80, 0, (200, audio.N_MELS, 100)).astype(np.float32)
+    after = _masked(before.copy(), rng)
+    covered = after != before
+    whole = covered.all(2, keepdims=True) | covered.all(1, keepdims=True)
+    np.testing.assert_array_equal(covered, np.broadcast_to(whole, covered.shape))
+    assert 0.1 < covered.mean() < 0.5
+    assert (after[covered].reshape(-1) < -30).all()
+
+
+@pytest.mark.parametrize("n_frames", [16, 451])
+def test_masks_fit_into_any_crop(n_frames):
+    windows = np.zeros((50, audio.N_MELS, n_frames), np.float32)
+    assert _masked(windows, np.random.default_rng(0)).shape == windows.shape

@@ -1,0 +1,91 @@
+"""Fits a perceptron to the descriptors of some tracks."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.described import Described
+from training.device import device
+from training.divisions import Part
+from training.fitting import Epoch, Schedule, fit
+from training.perceptron import Perceptron
+from training.prepared import Prepared, Rows
+from training.runs import Config, shape
+from training.sampling import Sampler
+from training.targets import Targets, origin_shares
+
+
+def fit_perceptron(
+    prepared: Prepared,
+    described: Described,
+    config: Config,
+    part: Part,
+    seed: int,
+) -> tuple[Perceptron, list[Epoch]]:
+    """Fit a perceptron, chosen by its loss on validation.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    described : Described
+    config : Config
+    part : Part
+        What to learn from, and what to choose the best state on.
+    seed : int
+
+    Returns
+    -------
+    member : Perceptron
+        On the CPU, in evaluation mode.
+    history : list of Epoch
+
+    Raises
+    ------
+    TrainingDivergedError
+        If no epoch has a finite loss.
+    """
+    torch.manual_seed(seed)
+    numbers = config.perceptron
+    entries = described.entries_of(part.train)
+    values = torch.from_numpy(described.values[entries])
+    sampler = Sampler(
+        described.track_of[entries],
+        prepared.label,
+        balance=config.balance,
+        mixup=numbers.mixup,
+        mixup_alpha=config.mixup_alpha,
+        seed=seed,
+    )
+    member = _new(prepared, config, values, sampler.tracks)
+    inputs = member.standardised(values.to(device()))
+    targets = Targets(prepared, sampler.tracks, config.emotion_weight)
+    rows = np.concatenate([prepared.rows(take, part.valid) for take in ("heard", "phone")])
+    heard = member.standardised(torch.from_numpy(described.values[rows]).to(device()))
+
+    def batch_loss() -> Tensor:
+        drawn, tracks = sampler.draw(numbers.batch_size)
+        partners, shares = sampler.partners(numbers.batch_size)
+        each = inputs[torch.from_numpy(drawn)]
+        blended = torch.lerp(each[torch.from_numpy(partners)], each, shares[:, None].to(device()))
+        return targets.loss(member, blended, tracks, tracks[partners], shares)
+
+    @torch.no_grad()
+    def valid_loss() -> float:
+        return float(targets.loss(member, heard, prepared.track_of[rows]))
+
+    steps = max(len(sampler.tracks) // numbers.batch_size, 1)
+    schedule = Schedule(numbers.epochs, steps, numbers.learning_rate, numbers.weight_decay)
+    history = fit(member, batch_loss, valid_loss, schedule)
+    return member.cpu(), history
+
+
+def _new(prepared: Prepared, config: Config, values: Tensor, tracks: Rows) -> Perceptron:
+    """Return a new perceptron that standardises by what trains it."""
+    numbers = config.perceptron
+    member = Perceptron(
+        shape(prepared), numbers.hidden, numbers.dropout, numbers.input_dropout, numbers.input_noise
+    )
+    member.mean.copy_(values.mean(0))
+    member.scale.copy_(values.std(0) + 1e-6)
+    member.origin_shares.copy_(origin_shares(prepared, tracks))
+    return member.to(device())
