@@ -69,6 +69,7 @@ TRAINED = {
         "calibrate", "corpus", "described", "device", "divisions", "fit_convolutional",
         "fit_perceptron", "prepared", "runs",
     },
+    "learning_curve": {"described", "divisions", "fit_perceptron", "prepared", "runs"},
     "answers": {"calibrate", "described", "divisions", "prepare", "prepared", "runs"},
     "evaluate": {
         "answers", "calibrate", "corpus", "described", "divisions", "prepare", "prepared", "runs",
@@ -82,8 +83,9 @@ TRAINED = {
         "runs",
     },
     "__main__": {
-        "augment", "corpus", "danceability_study", "evaluate", "export", "fitting", "model_card",
-        "prepare", "prepared", "report", "runs", "synthesise", "train",
+        "augment", "corpus", "danceability_study", "evaluate", "export", "fitting",
+        "learning_curve", "model_card", "prepare", "prepared", "report", "runs", "synthesise",
+        "train",
     },
 }  # fmt: skip
 """Which modules of the training each of them may import."""

@@ -13,6 +13,7 @@ from training.danceability_study import study
 from training.evaluate import evaluate
 from training.export import ExportMismatchError, export
 from training.fitting import TrainingDivergedError
+from training.learning_curve import learning_curve
 from training.model_card import DescriptionError, markdown_measured
 from training.prepare import PreparedWithAnotherFrontEndError, prepare
 from training.prepared import Prepared
@@ -91,6 +92,14 @@ def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
     command.set_defaults(command=_danceability)
 
+    command = commands.add_parser("learning-curve", help="what more recordings would bring")
+    command.add_argument("config", type=Path, help="TOML: a table `training`")
+    command.add_argument("prepared", type=Path)
+    command.add_argument("runs", type=Path, help="where descriptors are kept")
+    command.add_argument("report", type=Path, help="Markdown, written anew")
+    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
+    command.set_defaults(command=_learning_curve)
+
     command = commands.add_parser("synthesise", help="dance music of nobody's, as M4A")
     command.add_argument("genre", choices=GENRES)
     command.add_argument("file", type=Path)
@@ -139,6 +148,16 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _danceability(arguments: argparse.Namespace) -> None:
     study(arguments.corpus, arguments.report, arguments.jobs)
+
+
+def _learning_curve(arguments: argparse.Namespace) -> None:
+    learning_curve(
+        Prepared(arguments.prepared),
+        read_config(arguments.config),
+        arguments.runs,
+        arguments.report,
+        arguments.jobs,
+    )
 
 
 def _synthesise(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,9 @@ def distance(member):
 
 
 def test_it_learns(member):
-    history = fit(member, lambda: distance(member), lambda: float(distance(member)), SCHEDULE)
+    history = fit(
+        member, lambda: distance(member), lambda: float(distance(member).detach()), SCHEDULE
+    )
     assert [epoch.epoch for epoch in history] == [1, 2, 3, 4]
     assert history[-1].valid_loss < 0.1 * history[0].valid_loss
     assert history[-1].train_loss < history[0].train_loss
