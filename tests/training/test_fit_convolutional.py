@@ -18,14 +18,13 @@ def part(prepared):
 
 
 def test_it_tells_apart_what_it_learnt(prepared, part):
-    member, history = fit_convolutional(prepared, LONGER, part, 0)
+    member, _ = fit_convolutional(prepared, LONGER, part, 0)
     assert not member.training
-    assert history[-1].valid_loss < history[0].valid_loss
     tracks = part.valid[prepared.is_genre[part.valid]]
     rows = prepared.rows("heard", tracks)
     with torch.no_grad():
         classes = member(torch.from_numpy(prepared.spectrograms(rows)))[0].numpy()
-    assert (classes.argmax(1) == prepared.label[prepared.track_of[rows]]).mean() > 0.6
+    assert (classes.argmax(1) == prepared.label[prepared.track_of[rows]]).mean() > 0.8
 
 
 def test_it_is_reproducible_from_its_seed(prepared, part):
