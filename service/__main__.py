@@ -1,28 +1,34 @@
 """``python -m service``: serve until told to stop."""
 
-import argparse
 import asyncio
 import sys
+from functools import partial
 from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import CliApp
+from uvicorn.supervisors import Multiprocess
 
-from service.app import create_app
+from service.app import create_app, load_served
 from service.model import ModelError
-from service.settings import Settings
-
-SHUTDOWN_SECONDS = 10  # what a request in flight has to finish
+from service.settings import ConfigError, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the server; return the process's exit status."""
     try:
-        settings = Settings(**_overrides(arguments))
-        asyncio.run(_serve(settings))
+        settings = CliApp.run(Settings, sys.argv[1:] if arguments is None else arguments)
+        if settings.workers == 1:
+            asyncio.run(_serve(settings))
+        else:
+            _serve_by_many(settings)
     except ValidationError as error:
         for each in error.errors():
             _complain(f"FIFTEEN_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}")
+        return 2
+    except ConfigError as error:
+        _complain(str(error))
         return 2
     except ModelError as error:
         _complain(str(error))
@@ -32,16 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _overrides(arguments: list[str] | None) -> dict[str, Any]:
-    """Return the settings that the command line gives."""
-    parser = argparse.ArgumentParser(
-        prog="python -m service",
-        description="Serve Fifteen over HTTP. Every setting is a FIFTEEN_* environment variable.",
-    )
-    for name in ("host", "port"):
-        parser.add_argument(f"--{name}", help=Settings.model_fields[name].description)
-    given = vars(parser.parse_args(arguments))
-    return {name: value for name, value in given.items() if value is not None}
+def _options(settings: Settings) -> dict[str, Any]:
+    """Return what the server is told, however many processes there are."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "ws": "none",
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
+    }
 
 
 async def _serve(settings: Settings) -> None:
@@ -51,16 +55,22 @@ async def _serve(settings: Settings) -> None:
     a logged traceback.
     """
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    config = uvicorn.Config(app, lifespan="off", **_options(settings))
     async with app.router.lifespan_context(app):
         await uvicorn.Server(config).serve()
+
+
+def _serve_by_many(settings: Settings) -> None:
+    """Serve by several processes, which share one socket; one that dies is replaced."""
+    load_served(settings)  # raises in one line here what would be a traceback in each of them
+    config = uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        lifespan="on",
+        workers=settings.workers,
+        **_options(settings),
+    )
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 def _complain(message: str) -> None:

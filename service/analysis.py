@@ -26,7 +26,7 @@ class ProbeError(RuntimeError):
     """A file that belongs to the service cannot be decoded: the installation is broken."""
 
 
-def analyse(data: bytes, model: Model) -> Analysis:
+def analyse(data: bytes, model: Model, bounds: audio.Bounds = audio.UNBOUNDED) -> Analysis:
     """Say what a model hears in a recording.
 
     Parameters
@@ -34,6 +34,8 @@ def analyse(data: bytes, model: Model) -> Analysis:
     data : bytes
         A whole file in one of `audio.FORMATS`.
     model : Model
+    bounds : audio.Bounds
+        Its check is called between the stages, too.
 
     Returns
     -------
@@ -46,10 +48,12 @@ def analyse(data: bytes, model: Model) -> Analysis:
         If the recording cannot be analysed.
     """
     started = perf_counter()
-    recording = audio.decode(data)
+    recording = audio.decode(data, bounds)
     decoded = perf_counter()
+    bounds.check()
     spectrograms = audio.log_mel(audio.windows(recording.waveform))
     transformed = perf_counter()
+    bounds.check()
     scores = model.score(spectrograms)
     scored = perf_counter()
     peak, rms = audio.levels(recording.waveform)

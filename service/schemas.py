@@ -160,6 +160,18 @@ class Limits(Answer):
     max_sample_rate: int = Field(description="Hz.", examples=[192_000])
     max_channels: int = Field(examples=[8])
     max_upload_bytes: int = Field(description="Largest request body.", examples=[33_554_432])
+    upload_seconds: float = Field(
+        description="Longest that a body may take to arrive.", examples=[60]
+    )
+    decode_seconds: float = Field(description="Longest that decoding may take.", examples=[20])
+    workers: int = Field(description="Processes that answer.", examples=[1])
+    max_uploads: int = Field(
+        description="Bodies that a process holds at the same time.", examples=[32]
+    )
+    concurrency: int = Field(
+        description="Recordings that a process analyses at the same time.", examples=[2]
+    )
+    queue_length: int = Field(description="Recordings that wait in a process.", examples=[16])
 
 
 class Accepted(Answer):

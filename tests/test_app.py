@@ -10,13 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service import app as app_module
-from service import audio, problems, uploads
+from service import audio
 from service.app import create_app
 from service.audio import decode
 from service.model import ModelError, UnreadableModelError
-from service.problems import NAMESPACE
 from service.schemas import Analysis
 from service.settings import Settings
+from service.web import problems, uploads
+from service.web.problems import NAMESPACE
 from tests import signals
 from tests.server import Server
 from tests.test_audio import CONTAINERS, float_wav, video
@@ -151,10 +152,10 @@ class TestAnalyze:
     def test_the_event_loop_stays_free(self, client, clips, monkeypatch):
         decoding, may_go_on = threading.Event(), threading.Event()
 
-        def slow_decode(data):
+        def slow_decode(data, bounds):
             decoding.set()
             assert may_go_on.wait(10)
-            return decode(data)
+            return decode(data, bounds)
 
         monkeypatch.setattr(audio, "decode", slow_decode)
         answers = []
@@ -166,10 +167,10 @@ class TestAnalyze:
         thread.join()
         assert_analysis(answers[0])
 
-    def test_no_more_than_the_workers_work(self, clips, monkeypatch):
+    def test_no_more_work_than_may_at_a_time(self, clips, monkeypatch):
         at_work, most, lock = 0, 0, threading.Lock()
 
-        def counting_decode(data):
+        def counting_decode(data, bounds):
             nonlocal at_work, most
             with lock:
                 at_work += 1
@@ -177,9 +178,9 @@ class TestAnalyze:
             time.sleep(0.05)
             with lock:
                 at_work -= 1
-            return decode(data)
+            return decode(data, bounds)
 
-        with TestClient(create_app(Settings(workers=2))) as client:
+        with TestClient(create_app(Settings(concurrency=2))) as client:
             client.app.state.warming.result()
             monkeypatch.setattr(audio, "decode", counting_decode)
             threads = [threading.Thread(target=post, args=(client, clips["mp3"])) for _ in range(6)]
@@ -275,6 +276,7 @@ class TestDocumentation:
             "/v1/analyze",
             "/v1/models",
             "/v1/models/{name}",
+            "/v1/limits",
             "/healthz",
             "/readyz",
         }

@@ -7,6 +7,7 @@ the media type only chooses between a form and a raw body, `service.audio` looks
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from anyio import fail_after
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -43,6 +44,10 @@ class IncompleteBodyError(UploadError):
     """The sender left before the end of the body: nobody reads this."""
 
 
+class UploadTimeoutError(UploadError):
+    """The body takes longer to arrive than it may."""
+
+
 class MalformedMultipartError(UploadError):
     """The body is not the form that its Content-Type announces, or has too many parts."""
 
@@ -51,7 +56,7 @@ class MissingFileError(UploadError):
     """The form has no file part named `FILE_PART`."""
 
 
-async def read(request: Request, max_bytes: int) -> bytes:
+async def read(request: Request, max_bytes: int, seconds: float) -> bytes:
     """Read the recording that a request brings.
 
     Parameters
@@ -61,6 +66,8 @@ async def read(request: Request, max_bytes: int) -> bytes:
     max_bytes : int
         Limit of the body. A Content-Length above it is refused before the body is read, a
         longer body as soon as it passes the limit.
+    seconds : float
+        Longest that the body may take to arrive.
 
     Raises
     ------
@@ -73,16 +80,23 @@ async def read(request: Request, max_bytes: int) -> bytes:
             f"Label the body with a Content-Type, {FORM} or the recording's own such as audio/mpeg."
         )
     try:
-        async with aclosing(_chunks(request, max_bytes)) as chunks:
-            if media_type == FORM:
-                data = await _file_part(request.headers, chunks)
-            else:
-                data = b"".join([chunk async for chunk in chunks])
+        with fail_after(seconds):
+            data = await _body(request, media_type, max_bytes)
+    except TimeoutError as error:
+        raise UploadTimeoutError(f"The body did not arrive within {seconds:g} s.") from error
     except ClientDisconnect as error:
         raise IncompleteBodyError("The connection ended before the body did.") from error
     if not data:
         raise EmptyBodyError("The recording is empty: no byte of it arrived.")
     return data
+
+
+async def _body(request: Request, media_type: str, max_bytes: int) -> bytes:
+    """Read a form's file part or the whole body."""
+    async with aclosing(_chunks(request, max_bytes)) as chunks:
+        if media_type == FORM:
+            return await _file_part(request.headers, chunks)
+        return b"".join([chunk async for chunk in chunks])
 
 
 def _is_accepted(media_type: str) -> bool:
