@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 from uvicorn.supervisors import Multiprocess
 
-from service.app import create_app, load_served
+from service.app import create_app, load_served, load_taxonomy
 from service.model import ModelError
 from service.settings import ConfigError, Settings
+from service.taxonomy import TaxonomyError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         _complain(str(error))
         return 2
-    except ModelError as error:
+    except (ModelError, TaxonomyError) as error:
         _complain(str(error))
         return 1
     except KeyboardInterrupt:
@@ -62,7 +63,7 @@ async def _serve(settings: Settings) -> None:
 
 def _serve_by_many(settings: Settings) -> None:
     """Serve by several processes, which share one socket; one that dies is replaced."""
-    load_served(settings)  # raises in one line here what would be a traceback in each of them
+    load_taxonomy(settings, load_served(settings))  # in one line, not a traceback of each
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,

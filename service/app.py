@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service.analysis import warm_up
-from service.model import Model, ModelError, load_models
+from service.model import ModelError, Models, UnknownModelError, load_models
 from service.settings import Settings
+from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
 from service.web import analyze, catalogue, health, problems
 from service.web.admission import Queue, Uploads
 from service.web.head import Head
 from service.web.limits import limits_of
+from service.web.results import Results
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +23,19 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Models are loaded when it starts, and proved in the background.
 
-    Its start raises `service.model.ModelError` if a model cannot be served.
+    Its start raises `service.model.ModelError` if a model cannot be served, and
+    `service.taxonomy.TaxonomyError` if the operator's names for genres cannot be used.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.models = load_served(settings)
+        app.state.taxonomy = load_taxonomy(settings, app.state.models)
+        app.state.results = Results(settings.cache_entries)
         app.state.queue = Queue(settings.concurrency, settings.queue_length)
         app.state.uploads = Uploads(settings.max_uploads)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="warm-up") as executor:
-            app.state.warming = executor.submit(warm_up, app.state.models.values())
+            app.state.warming = executor.submit(warm_up, app.state.models)
             app.state.warming.add_done_callback(_log_failure)
             yield
             app.state.queue.close()
@@ -44,22 +49,34 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.limits = limits_of(settings)
     for room in (analyze, catalogue, health):
         app.include_router(room.router)
     app.add_middleware(Head)
-    problems.install(app, limits_of(settings))
+    problems.install(app, app.state.limits)
     return app
 
 
-def load_served(settings: Settings) -> dict[str, Model]:
+def load_served(settings: Settings) -> Models:
     """Load the models, the default among them."""
     models = load_models(settings.models)
-    if settings.model not in models:
+    try:
+        models[settings.model]
+    except UnknownModelError as error:
+        names = ", ".join(f"{model.card.name}:{model.card.version}" for model in models)
         raise ModelError(
-            f"The default model {settings.model} is not in {settings.models}, "
-            f"which has: {', '.join(models)}."
-        )
+            f"The default model {settings.model} is not in {settings.models}, which has: {names}."
+        ) from error
     return models
+
+
+def load_taxonomy(settings: Settings, models: Models) -> Taxonomy:
+    """Read the operator's names for the genres of the models, if there are any."""
+    if settings.taxonomy is None:
+        return MODELS_OWN
+    return read_taxonomy(
+        settings.taxonomy, {genre for model in models for genre in model.card.genres}
+    )
 
 
 def _log_failure(warming: Future[None]) -> None:

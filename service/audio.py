@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from time import monotonic
+from typing import Any
 
 import av
 import librosa
@@ -46,6 +47,7 @@ N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
 N_FRAMES = 1 + N_SAMPLES // HOP  # 451: frames are centred, the first on 0 s, the last on 15 s
 
 SKEW_TOLERANCE = 0.01  # dB between two front-ends that count as one
+FULL_SCALE = 0.999  # a sample of this magnitude is as loud as a recorder can tell
 SILENT_DBFS = -120.0  # the level reported for digital silence
 FULLEST_SAMPLE = 2.0**16  # float files may pass full scale, even hold 16-bit integers; not more
 
@@ -136,6 +138,8 @@ class Recording:
         Of what was decoded, counted in samples: a container's own word is never trusted.
     truncated : bool
         Whether the recording went on after `Bounds.max_seconds`.
+    at_full_scale : float
+        Share of the samples, of any channel, whose magnitude is `FULL_SCALE` or more.
     """
 
     waveform: Waveform
@@ -145,6 +149,7 @@ class Recording:
     channels: int
     duration_seconds: float
     truncated: bool
+    at_full_scale: float
 
 
 def decode(data: bytes, bounds: Bounds = UNBOUNDED) -> Recording:
@@ -198,11 +203,15 @@ def _read(
     pieces: list[Waveform] = []
     first: av.AudioFrame | None = None
     seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
+    loud, samples = 0, 0
     resampler = _Resampler()
     for frame in _frames(container, stream, bounds):
         _check(frame)
         first = first or frame
-        pieces.append(resampler.push(_mono(frame), frame.sample_rate))
+        planes = _planes(frame)
+        loud += _at_full_scale(planes)
+        samples += planes.size
+        pieces.append(resampler.push(_mono(planes), frame.sample_rate))
         seconds += Fraction(frame.samples, frame.sample_rate)
         if seconds > bounds.max_seconds:
             break
@@ -217,6 +226,7 @@ def _read(
         channels=first.layout.nb_channels,
         duration_seconds=min(float(seconds), bounds.max_seconds),
         truncated=seconds > bounds.max_seconds,
+        at_full_scale=loud / max(samples, 1),
     )
 
 
@@ -259,23 +269,41 @@ def _check(frame: av.AudioFrame) -> None:
         raise UnsupportedAudioError("The samples are 64-bit integers; send 32 bits or fewer.")
 
 
-def _mono(frame: av.AudioFrame) -> Waveform:
-    """Average a frame's channels, at its own sample rate.
+def _planes(frame: av.AudioFrame) -> NDArray[Any]:
+    """Return a frame's samples as they are coded [shape=(n_channels, frame.samples)]."""
+    samples = frame.to_ndarray()
+    if frame.format.is_planar:
+        return samples
+    return samples.reshape(-1, frame.layout.nb_channels).T
+
+
+def _scale(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the middle of what integers of a type can say, and half their range."""
+    return 128.0 if dtype == np.uint8 else 0.0, 2.0 ** (8 * dtype.itemsize - 1)
+
+
+def _mono(planes: NDArray[Any]) -> Waveform:
+    """Average channels, at their own sample rate.
 
     Returns
     -------
-    block : float32 [shape=(frame.samples,)]
+    block : float32 [shape=(n_samples,)]
         Finite: what is not a number is silence, and overs end at `FULLEST_SAMPLE`.
     """
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if np.issubdtype(samples.dtype, np.integer):
-        middle = 128.0 if samples.dtype == np.uint8 else 0.0
-        half_range = 2.0 ** (8 * samples.dtype.itemsize - 1)
-        return np.asarray((samples.mean(axis=0) - middle) / half_range, dtype=np.float32)
-    samples = np.nan_to_num(samples, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
-    return np.asarray(samples.mean(axis=0), dtype=np.float32)
+    if np.issubdtype(planes.dtype, np.integer):
+        middle, half_range = _scale(planes.dtype)
+        return np.asarray((planes.mean(axis=0) - middle) / half_range, dtype=np.float32)
+    planes = np.nan_to_num(planes, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
+    return np.asarray(planes.mean(axis=0), dtype=np.float32)
+
+
+def _at_full_scale(planes: NDArray[Any]) -> int:
+    """Count the samples whose magnitude is `FULL_SCALE` or more."""
+    middle, half_range = (
+        _scale(planes.dtype) if np.issubdtype(planes.dtype, np.integer) else (0.0, 1.0)
+    )
+    reach = FULL_SCALE * half_range
+    return int(np.count_nonzero((planes >= middle + reach) | (planes <= middle - reach)))
 
 
 class _Resampler:

@@ -6,12 +6,25 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Emotion = Literal["valence", "energy", "danceability"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _ascending(scores: list[float]) -> list[float]:
+    """Refuse scores that are no percentiles."""
+    if scores != sorted(scores):
+        raise ValueError("percentiles ascend")
+    return scores
+
+
+Percentiles = Annotated[
+    list[Share], Field(min_length=101, max_length=101), AfterValidator(_ascending)
+]
+"""The scores at the percentiles 0, 1 ... 100 of a corpus."""
 
 
 class CardPart(BaseModel):
@@ -200,6 +213,11 @@ class Card(CardPart):
         description="Half the width of each emotion's 80 % interval, by split conformal "
         "prediction on validation.",
         examples=[{"valence": 0.17, "energy": 0.14, "danceability": 0.1}],
+    )
+    percentiles: dict[Emotion, Percentiles] = Field(
+        default={},
+        description="Each emotion's scores at the percentiles 0 to 100 of the reference corpus, so "
+        "that a score can be placed in it.",
     )
     limits: list[str] = Field(description="What the figures do not say, and must be known.")
     front_end: dict[str, float] = Field(

@@ -44,7 +44,15 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, description="Server processes; each loads the models.")
     models: Path = Field(MODELS, description="Folder of the model files, every *.onnx in it.")
     model: str = Field(
-        "fifteen", description="Name of the model that answers unless asked otherwise."
+        "fifteen",
+        description="The model that answers unless asked otherwise: name (the newest version of "
+        "it) or name:version.",
+    )
+    taxonomy: Path | None = Field(
+        None, description="TOML file with other names for genres; those under one name are merged."
+    )
+    cache_entries: int = Field(
+        0, ge=0, description="Answers that a process keeps for when the same is asked again."
     )
     max_upload_bytes: int = Field(
         32 * 2**20, ge=1, description="Largest request body, bytes, multipart framing included."

@@ -256,7 +256,9 @@ class TestStart:
 
     def test_without_the_default_model(self):
         with (
-            pytest.raises(ModelError, match=r"default model other is not in .* which has: fifteen"),
+            pytest.raises(
+                ModelError, match=r"default model other is not in .* which has: fifteen:1"
+            ),
             TestClient(create_app(Settings(model="other"))),
         ):
             pass
@@ -274,6 +276,7 @@ class TestDocumentation:
     def test_every_route_is_there(self, document):
         assert document["paths"].keys() == {
             "/v1/analyze",
+            "/v1/analyze/batch",
             "/v1/models",
             "/v1/models/{name}",
             "/v1/limits",
@@ -304,7 +307,7 @@ class TestDocumentation:
             for operation in path.values():
                 for status, response in operation["responses"].items():
                     media_type = problems.MEDIA_TYPE if status >= "400" else "application/json"
-                    assert response["content"].keys() == {media_type}
+                    assert status == "304" or response["content"].keys() == {media_type}
 
 
 class TestServer:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
     [
         ("FIFTEEN_PORT", "http", "FIFTEEN_PORT: "),
         ("FIFTEEN_MAX_UPLOAD_BYTES", "0", "FIFTEEN_MAX_UPLOAD_BYTES: "),
+        ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is no taxonomy: "),
         ("FIFTEEN_MODEL", "other", "The default model other is not in "),
     ],
 )

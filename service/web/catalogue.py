@@ -6,26 +6,26 @@ from fastapi.exceptions import RequestValidationError
 from service.model import UnknownModelError
 from service.schemas import Limits, ModelCard, ModelList, ModelSummary
 from service.web import problems
-from service.web.dependencies import ModelsDep, NameInPath, SettingsDep, named
-from service.web.limits import limits_of
+from service.web.dependencies import LimitsDep, ModelsDep, NameInPath, SettingsDep, TaxonomyDep
 
 router = APIRouter()
 
 
 @router.get("/v1/models", tags=["models"], responses=problems.responses())
-async def list_models(settings: SettingsDep, models: ModelsDep) -> ModelList:
+async def list_models(settings: SettingsDep, models: ModelsDep, taxonomy: TaxonomyDep) -> ModelList:
     """List the installed models."""
+    default = models[settings.model]
     return ModelList(
         models=[
             ModelSummary(
-                name=name,
+                name=model.card.name,
                 version=model.card.version,
                 digest=model.digest,
                 description=model.card.description,
-                genres=model.card.genres,
-                default=name == settings.model,
+                genres=taxonomy.rename(model.card.genres),
+                default=model is default,
             )
-            for name, model in models.items()
+            for model in models
         ]
     )
 
@@ -37,11 +37,11 @@ async def list_models(settings: SettingsDep, models: ModelsDep) -> ModelList:
 )
 async def show_model(models: ModelsDep, name: NameInPath) -> ModelCard:
     """Show a model's card: what it was trained on, how good it is and what it cannot do."""
-    model = named(models, name)
+    model = models[name]
     return ModelCard(**dict(model.card), digest=model.digest)
 
 
 @router.get("/v1/limits", tags=["limits"], responses=problems.responses())
-async def show_limits(settings: SettingsDep) -> Limits:
+async def show_limits(limits: LimitsDep) -> Limits:
     """Show what is accepted, in numbers."""
-    return limits_of(settings)
+    return limits

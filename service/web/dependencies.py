@@ -6,10 +6,13 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
-from service.model import Model, UnknownModelError
+from service.model import Model, Models
+from service.schemas import Limits
 from service.settings import Settings
+from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import NotReadyError, Queue, Uploads
+from service.web.results import Results
 
 
 async def _settings(request: Request) -> Settings:
@@ -17,9 +20,24 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def _models(request: Request) -> dict[str, Model]:
-    models: dict[str, Model] = request.app.state.models
+async def _models(request: Request) -> Models:
+    models: Models = request.app.state.models
     return models
+
+
+async def _taxonomy(request: Request) -> Taxonomy:
+    taxonomy: Taxonomy = request.app.state.taxonomy
+    return taxonomy
+
+
+async def _limits(request: Request) -> Limits:
+    limits: Limits = request.app.state.limits
+    return limits
+
+
+async def _results(request: Request) -> Results:
+    results: Results = request.app.state.results
+    return results
 
 
 async def _queue(request: Request) -> Queue:
@@ -28,12 +46,24 @@ async def _queue(request: Request) -> Queue:
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
-ModelsDep = Annotated[dict[str, Model], Depends(_models)]
+ModelsDep = Annotated[Models, Depends(_models)]
+TaxonomyDep = Annotated[Taxonomy, Depends(_taxonomy)]
+LimitsDep = Annotated[Limits, Depends(_limits)]
+ResultsDep = Annotated[Results, Depends(_results)]
 QueueDep = Annotated[Queue, Depends(_queue)]
-NameInPath = Annotated[str, Path(description="Name of a model.", max_length=64)]
+NameInPath = Annotated[
+    str,
+    Path(
+        description="A model: `name`, the newest version of it, or `name:version`.", max_length=64
+    ),
+]
 NameInQuery = Annotated[
     str | None,
-    Query(description="Name of the model to ask, the default one unless given.", max_length=64),
+    Query(
+        description="The model to ask: `name`, of which the newest version answers, or "
+        "`name:version`. The default one unless given.",
+        max_length=64,
+    ),
 ]
 
 
@@ -46,26 +76,31 @@ async def require_ready(request: Request) -> None:
         raise NotReadyError(f"The service cannot answer: {error}")
 
 
-def named(models: dict[str, Model], name: str) -> Model:
-    """Look a model up."""
-    if name not in models:
-        raise UnknownModelError(f"There is no model named {name}; see /v1/models.")
-    return models[name]
-
-
 async def _asked_model(
     settings: SettingsDep, models: ModelsDep, model: NameInQuery = None
 ) -> Model:
-    return named(models, model or settings.model)
+    return models[model or settings.model]
 
 
-async def _upload(request: Request, settings: SettingsDep, queue: QueueDep) -> AsyncIterator[bytes]:
-    """Read the recording, and hold its place until it is answered."""
+async def _place(request: Request, queue: QueueDep) -> AsyncIterator[None]:
+    """Hold a place for a body until it is answered."""
     queue.refuse_if_full()  # before the sender has sent all of it
     held: Uploads = request.app.state.uploads
     async with held.place(queue):
-        yield await uploads.read(request, settings.max_upload_bytes, settings.upload_seconds)
+        yield
+
+
+PlaceDep = Annotated[None, Depends(_place)]
+
+
+async def _upload(request: Request, settings: SettingsDep, _: PlaceDep) -> bytes:
+    return await uploads.read(request, settings.max_upload_bytes, settings.upload_seconds)
+
+
+async def _batch(request: Request, settings: SettingsDep, _: PlaceDep) -> list[uploads.Upload]:
+    return await uploads.read_several(request, settings.max_upload_bytes, settings.upload_seconds)
 
 
 AskedModelDep = Annotated[Model, Depends(_asked_model)]
 UploadDep = Annotated[bytes, Depends(_upload)]
+BatchDep = Annotated[list[uploads.Upload], Depends(_batch)]

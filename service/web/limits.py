@@ -3,6 +3,7 @@
 from service import audio
 from service.schemas import Limits
 from service.settings import Settings
+from service.web import uploads
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -20,4 +21,5 @@ def limits_of(settings: Settings) -> Limits:
         max_uploads=settings.max_uploads,
         concurrency=settings.concurrency,
         queue_length=settings.queue_length,
+        max_batch_files=uploads.MAX_BATCH_FILES,
     )

@@ -111,19 +111,10 @@ def install(app: FastAPI, limits: Limits) -> None:
     """
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        kind = kind_of(error)
-        problem = Problem(
-            type=kind.type,
-            title=kind.title,
-            status=kind.status,
-            detail=detail_of(error, request),
-            instance=quote(request.scope["path"]),  # request.url fails on some Host headers
-            limits=limits if kind.limits else None,
-            accepted=ACCEPTED if kind.accepted else None,
-        )
+        problem = problem_of(error, request, limits)
         return JSONResponse(
             problem.model_dump(exclude_none=True),
-            kind.status,
+            problem.status,
             headers=_headers(error),
             media_type=MEDIA_TYPE,
         )
@@ -133,6 +124,20 @@ def install(app: FastAPI, limits: Limits) -> None:
     for failure in (*KINDS, HTTPException):
         app.add_exception_handler(failure, answer)
     _publish(app)
+
+
+def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
+    """Write down what went wrong with a request."""
+    kind = kind_of(error)
+    return Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=detail_of(error, request),
+        instance=quote(request.scope["path"]),  # request.url fails on some Host headers
+        limits=limits if kind.limits else None,
+        accepted=ACCEPTED if kind.accepted else None,
+    )
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -1,5 +1,6 @@
 from service import audio
 from service.settings import Settings
+from service.web import uploads
 from service.web.limits import limits_of
 
 SET = {
@@ -20,6 +21,7 @@ def test_they_are_what_is_set_and_what_the_front_end_accepts():
         "min_sample_rate": audio.MIN_RATE,
         "max_sample_rate": audio.MAX_RATE,
         "max_channels": audio.MAX_CHANNELS,
+        "max_batch_files": uploads.MAX_BATCH_FILES,
     }
 
 
