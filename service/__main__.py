@@ -1,8 +1,11 @@
-"""``python -m service``: serve until told to stop."""
+"""``python -m service``: serve until told to stop; ``python -m service key``: draw a key."""
 
 import asyncio
+import os
+import signal
 import sys
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -11,15 +14,24 @@ from pydantic_settings import CliApp
 from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app, load_served, load_taxonomy
+from service.logs import log_config
 from service.model import ModelError
 from service.settings import ConfigError, Settings
 from service.taxonomy import TaxonomyError
+from service.web.access import new_key
+from service.web.metrics import FOLDER as METRICS_FOLDER
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the server; return the process's exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["key"]:
+        return _draw_key()
     try:
-        settings = CliApp.run(Settings, sys.argv[1:] if arguments is None else arguments)
+        settings = CliApp.run(Settings, arguments)
+        _warn_if_open(settings)
         if settings.workers == 1:
             asyncio.run(_serve(settings))
         else:
@@ -39,12 +51,29 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _draw_key() -> int:
+    """Print a new key, and what the settings want of it."""
+    key, digest = new_key()
+    print(f"key:    {key}\ndigest: {digest}")
+    return 0
+
+
+def _warn_if_open(settings: Settings) -> None:
+    """Say so where anyone who reaches this machine may ask."""
+    if settings.host not in LOOPBACK and not settings.api_keys:
+        _complain(f"{settings.host} is open to all who reach it: FIFTEEN_API_KEYS is not set.")
+
+
 def _options(settings: Settings) -> dict[str, Any]:
     """Return what the server is told, however many processes there are."""
     return {
         "host": settings.host,
         "port": settings.port,
         "ws": "none",
+        "log_config": log_config(settings.log_format),
+        "access_log": False,  # `web.observe` logs each request, once it has been answered
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "server_header": False,
         "timeout_graceful_shutdown": settings.shutdown_seconds,
     }
 
@@ -53,8 +82,10 @@ async def _serve(settings: Settings) -> None:
     """Serve inside the application's lifespan.
 
     The lifespan is entered here rather than by the server, which would turn a `ModelError` into
-    a logged traceback.
+    a logged traceback. The server, once it has stopped, raises again the signal that stopped it,
+    which must not kill the process before the lifespan has ended.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = create_app(settings)
     config = uvicorn.Config(app, lifespan="off", **_options(settings))
     async with app.router.lifespan_context(app):
@@ -71,7 +102,9 @@ def _serve_by_many(settings: Settings) -> None:
         workers=settings.workers,
         **_options(settings),
     )
-    Multiprocess(config, sockets=[config.bind_socket()]).run()
+    with TemporaryDirectory(prefix="fifteen-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 def _complain(message: str) -> None:

@@ -6,16 +6,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from limits import RateLimitItem, parse
+from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
 from service.model import ModelError, Models, UnknownModelError, load_models
 from service.settings import Settings
 from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
-from service.web import analyze, catalogue, health, problems
+from service.web import analyze, catalogue, docs, health, kserve, metrics, problems
+from service.web.access import Gate
 from service.web.admission import Queue, Uploads
 from service.web.head import Head
+from service.web.headers import SecurityHeaders
 from service.web.limits import limits_of
+from service.web.metrics import Metrics
+from service.web.observe import Observe, note_problem
 from service.web.results import Results
+from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +33,13 @@ def create_app(settings: Settings) -> FastAPI:
     Its start raises `service.model.ModelError` if a model cannot be served, and
     `service.taxonomy.TaxonomyError` if the operator's names for genres cannot be used.
     """
+    stop_tracing = start_tracing() if settings.tracing else _nothing
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.models = load_served(settings)
         app.state.taxonomy = load_taxonomy(settings, app.state.models)
+        app.state.metrics.install(app.state.models)
         app.state.results = Results(settings.cache_entries)
         app.state.queue = Queue(settings.concurrency, settings.queue_length)
         app.state.uploads = Uploads(settings.max_uploads)
@@ -39,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.warming.add_done_callback(_log_failure)
             yield
             app.state.queue.close()
+            stop_tracing()
 
     app = FastAPI(
         title="Fifteen",
@@ -46,15 +56,41 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # `web.docs` has the page
         redoc_url=None,
+        telemetry={"tracing": settings.tracing, "metrics": False, "logs": False},
     )
     app.state.settings = settings
+    app.state.metrics = Metrics()
+    app.state.gate = Gate(
+        settings.api_keys, _rate(settings.rate_per_key), _rate(settings.rate_per_address)
+    )
     app.state.limits = limits_of(settings)
-    for room in (analyze, catalogue, health):
+    for room in (analyze, catalogue, health, kserve, metrics, docs):
         app.include_router(room.router)
-    app.add_middleware(Head)
-    problems.install(app, app.state.limits)
+    app.mount("/docs", docs.FILES)
+    app.add_middleware(Head)  # each of these is around those before it
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", problems.REQUEST_ID],
+            expose_headers=["ETag", "Retry-After", problems.REQUEST_ID],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observe, metrics=app.state.metrics)
+    problems.install(app, app.state.limits, note_problem)
     return app
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _rate(text: str | None) -> RateLimitItem | None:
+    """Read a rate as the settings have it."""
+    return None if text is None else parse(text)
 
 
 def load_served(settings: Settings) -> Models:

@@ -283,3 +283,40 @@ class Batch(Answer):
     """The answers to several files, in their order."""
 
     results: list[BatchResult]
+
+
+class ServerLive(Answer):
+    """The process is alive, in KServe's words."""
+
+    live: Literal[True] = True
+
+
+class ServerReady(Answer):
+    """Requests are welcome, in KServe's words."""
+
+    ready: Literal[True] = True
+
+
+class ModelReady(Answer):
+    """A model may be asked, in KServe's words."""
+
+    name: str = Field(examples=["fifteen"])
+    ready: Literal[True] = True
+
+
+class Tensor(Answer):
+    """What goes into a model, or comes out."""
+
+    name: str = Field(examples=["log_mel"])
+    datatype: Literal["FP32"] = "FP32"
+    shape: list[int] = Field(description="-1 for any number of windows.", examples=[[-1, 128, 451]])
+
+
+class ModelMetadata(Answer):
+    """A model and its tensors, in KServe's words."""
+
+    name: str = Field(examples=["fifteen"])
+    versions: list[str] = Field(examples=[["1"]])
+    platform: Literal["onnxruntime_onnx"] = "onnxruntime_onnx"
+    inputs: list[Tensor]
+    outputs: list[Tensor]

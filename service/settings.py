@@ -6,9 +6,10 @@ The first of these that gives a setting wins.
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from limits import parse
+from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -17,8 +18,21 @@ from pydantic_settings import (
 )
 
 from service import audio
+from service.logs import LogFormat
 
 MODELS = Path(__file__).parent / "models"
+
+
+KeyDigest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def _rate(text: str) -> str:
+    """Refuse what is no rate."""
+    parse(text)
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class ConfigError(ValueError):
@@ -76,6 +90,30 @@ class Settings(BaseSettings):
     )
     queue_length: int = Field(
         16, ge=0, description="Recordings that wait in a process; more are refused."
+    )
+    api_keys: dict[str, KeyDigest] = Field(
+        {},
+        description="SHA-256 digest of each key by its owner's name; `python -m service key` draws "
+        "one. Whoever has none is refused, unless there are none.",
+    )
+    rate_per_key: Rate | None = Field(
+        None, description="Most that the owner of a key may ask: 600/minute."
+    )
+    rate_per_address: Rate | None = Field(
+        None, description="Most that an address without a key may ask: 60/minute."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses, separated by commas, whose X-Forwarded-For is believed; * for all.",
+    )
+    cors_origins: list[str] = Field(
+        [], description="Origins whose pages may ask, such as https://example.org; * for all."
+    )
+    log_format: LogFormat = Field("text", description="text, or json: a line an event.")
+    tracing: bool = Field(
+        default=False,
+        description="Send OpenTelemetry traces where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the "
+        "extra otel.",
     )
     shutdown_seconds: int = Field(
         10, ge=1, description="What requests have to finish when the service is told to stop."

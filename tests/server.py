@@ -76,7 +76,7 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(15)
+        status = self.process.wait(60)
         self.reader.join()
         self.process.stderr.close()
         return status

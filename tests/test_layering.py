@@ -15,7 +15,8 @@ DECODERS = {"av", "soundfile", "audioread", "torchaudio", "soxr"}
 
 OURS = {
     "__init__": set(),
-    "settings": {"audio"},
+    "logs": set(),
+    "settings": {"audio", "logs"},
     "audio": set(),
     "card": set(),
     "model": {"audio", "card"},
@@ -28,23 +29,36 @@ OURS = {
     "web.head": set(),
     "web.uploads": set(),
     "web.admission": set(),
+    "web.access": {"web.admission"},
+    "web.headers": set(),
+    "web.docs": set(),
+    "web.traces": {"schemas", "settings"},
+    "web.metrics": {"model", "schemas", "web.access", "web.admission", "web.problems"},
+    "web.observe": {"schemas", "web.metrics", "web.problems"},
+    "web.kserve": {
+        "audio", "model", "schemas", "web.access", "web.admission", "web.dependencies",
+        "web.problems",
+    },
     "web.limits": {"audio", "schemas", "settings", "web.uploads"},
     "web.results": {"model", "schemas", "settings", "taxonomy"},
-    "web.problems": {"audio", "model", "schemas", "web.admission", "web.uploads"},
+    "web.problems": {"audio", "model", "schemas", "web.access", "web.admission", "web.uploads"},
     "web.dependencies": {
-        "model", "schemas", "settings", "taxonomy", "web.admission", "web.results", "web.uploads",
+        "model", "schemas", "settings", "taxonomy", "web.admission", "web.metrics", "web.results",
+        "web.uploads",
     },
     "web.analyze": {
-        "analysis", "audio", "schemas", "web.admission", "web.dependencies", "web.problems",
-        "web.results", "web.uploads",
+        "analysis", "audio", "schemas", "web.access", "web.admission", "web.dependencies",
+        "web.observe", "web.problems", "web.results", "web.traces", "web.uploads",
     },
-    "web.catalogue": {"model", "schemas", "web.dependencies", "web.problems"},
+    "web.catalogue": {"model", "schemas", "web.access", "web.dependencies", "web.problems"},
     "web.health": {"schemas", "web.admission", "web.dependencies", "web.problems"},
     "app": {
-        "analysis", "model", "settings", "taxonomy", "web.admission", "web.analyze",
-        "web.catalogue", "web.head", "web.health", "web.limits", "web.problems", "web.results",
+        "analysis", "model", "settings", "taxonomy", "web.access", "web.admission", "web.analyze",
+        "web.catalogue", "web.docs", "web.head", "web.headers", "web.health", "web.kserve",
+        "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
+        "web.traces",
     },
-    "__main__": {"app", "model", "settings", "taxonomy"},
+    "__main__": {"app", "logs", "model", "settings", "taxonomy", "web.access", "web.metrics"},
 }  # fmt: skip
 """Which modules of the service each of them may import."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from service.__main__ import main
 from service.settings import Settings
+from service.web.access import digest_of
 from tests.server import Server
 
 ROOT = Path(__file__).parent.parent
@@ -58,10 +59,35 @@ def test_help_has_every_setting():
         assert f"--{name.replace('_', '-')}" in done.stdout
 
 
+def test_a_key_is_drawn(capsys):
+    assert main(["key"]) == 0
+    key, digest = (line.split()[1] for line in capsys.readouterr().out.splitlines())
+    assert digest_of(key) == digest
+    assert len(key) > 40
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "open_"),
+    [
+        ("127.0.0.1", "{}", False),
+        ("0.0.0.0", "{}", True),
+        ("0.0.0.0", f'{{"me": "{"0" * 64}"}}', False),
+    ],
+)
+def test_a_service_that_is_open_to_all_says_so(monkeypatch, capsys, tmp_path, host, keys, open_):
+    monkeypatch.setenv("FIFTEEN_API_KEYS", keys)
+    main(["--host", host, "--models", str(tmp_path)])
+    assert ("is open to all" in capsys.readouterr().err) == open_
+
+
 def test_several_processes_answer_at_one_port():
     server = Server("--workers", "2")
     server.wait_until_ready()
     assert httpx.get(f"{server.url}/v1/limits").json()["workers"] == 2
+    for counted in range(20):  # whichever process answers knows what all of them have counted
+        lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+        found = [line for line in lines if 'requests_total{method="GET",route="/metrics"' in line]
+        assert [float(line.split()[-1]) for line in found] == ([counted] if counted else [])
     assert server.stop() == 0
     assert server.log.count("Finished server process") == 2
     assert "Traceback" not in server.log

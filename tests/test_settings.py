@@ -33,6 +33,11 @@ def test_defaults():
         ("max_upload_bytes", "1000", 1_000),
         ("max_seconds", "30", 30),
         ("queue_length", "0", 0),
+        ("api_keys", f'{{"me": "{"0" * 64}"}}', {"me": "0" * 64}),
+        ("rate_per_key", "5/second", "5/second"),
+        ("cors_origins", '["https://a.org"]', ["https://a.org"]),
+        ("log_format", "json", "json"),
+        ("tracing", "true", True),
     ],
 )
 def test_the_environment_sets_each(monkeypatch, name, text, value):
@@ -50,6 +55,9 @@ def test_the_environment_sets_each(monkeypatch, name, text, value):
         ("max_seconds", "2"),
         ("decode_seconds", "0"),
         ("queue_length", "-1"),
+        ("api_keys", '{"me": "open sesame"}'),
+        ("rate_per_address", "often"),
+        ("log_format", "xml"),
     ],
 )
 def test_nonsense_is_refused(monkeypatch, name, text):

@@ -10,11 +10,13 @@ from service import audio
 from service.analysis import analyse
 from service.schemas import Analysis, Batch, BatchResult, Limits
 from service.web import problems, uploads
+from service.web.access import VisitorDep, let_in
 from service.web.admission import RetryLaterError, unless_sender_leaves
 from service.web.dependencies import (
     AskedModelDep,
     BatchDep,
     LimitsDep,
+    MetricsDep,
     QueueDep,
     ResultsDep,
     SettingsDep,
@@ -22,9 +24,11 @@ from service.web.dependencies import (
     UploadDep,
     require_ready,
 )
+from service.web.observe import note_problem
 from service.web.results import sender_has, tag_of
+from service.web.traces import trace_stages
 
-router = APIRouter(tags=["analysis"], dependencies=[Depends(require_ready)])
+router = APIRouter(tags=["analysis"], dependencies=[Depends(let_in), Depends(require_ready)])
 
 _BINARY = {"type": "string", "format": "binary"}
 
@@ -75,6 +79,7 @@ class Analyst:
     taxonomy: TaxonomyDep
     queue: QueueDep
     results: ResultsDep
+    metrics: MetricsDep
     timeline: Annotated[bool, Query(description="Tell each window of 15 s, too.")] = False
 
     def tag(self, upload: bytes) -> str:
@@ -84,6 +89,7 @@ class Analyst:
     async def answer(self, upload: bytes, tag: str) -> Analysis:
         """Return an answer that was kept, or work it out."""
         if kept := self.results.get(tag):
+            self.metrics.answered(kept)
             return kept
         bounds = audio.Bounds(
             self.settings.max_seconds, self.settings.decode_seconds, self.queue.check
@@ -93,6 +99,9 @@ class Analyst:
         timings = analysis.timings.model_copy(update={"queue_ms": round(1_000 * waited, 2)})
         analysis = analysis.model_copy(update={"timings": timings})
         self.results.keep(tag, analysis)
+        self.metrics.worked(timings)
+        self.metrics.answered(analysis)
+        trace_stages(timings)
         return analysis
 
 
@@ -120,20 +129,23 @@ async def analyze(
     if sender_has(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
     response.headers["ETag"] = tag
-    return await unless_sender_leaves(request, partial(analyst.answer, upload, tag))
+    analysis = await unless_sender_leaves(request, partial(analyst.answer, upload, tag))
+    request.state.seen["verdict"] = analysis.verdict
+    return analysis
 
 
 @router.post(
     "/v1/analyze/batch", openapi_extra=_SEVERAL, responses=problems.responses(*problems.KINDS)
 )
 async def analyze_batch(
-    request: Request, analyst: AnalystDep, batch: BatchDep, limits: LimitsDep
+    request: Request, visitor: VisitorDep, analyst: AnalystDep, batch: BatchDep, limits: LimitsDep
 ) -> Batch:
     """Say what a model hears in several recordings, each answered by itself.
 
     Send the files as a form's parts `files`. One that cannot be analysed has its problem in its
     place, and the others their analyses. They take their turns one after the other.
     """
+    await visitor.count(len(batch) - 1)  # one was counted when the request came
 
     async def answer() -> Batch:
         return Batch(results=[await _answer_one(each, analyst, request, limits) for each in batch])
@@ -150,5 +162,6 @@ async def _answer_one(
         analysis = await analyst.answer(data, analyst.tag(data))
     except (audio.AudioError, uploads.UploadError, RetryLaterError) as error:
         problem = problems.problem_of(error, request, limits)
+        note_problem(request, problem)
         return BatchResult(filename=upload.filename, status=problem.status, problem=problem)
     return BatchResult(filename=upload.filename, status=200, analysis=analysis)

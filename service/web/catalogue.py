@@ -1,17 +1,20 @@
 """What is installed and what is accepted, over HTTP: models, their cards, the limits."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
 
 from service.model import UnknownModelError
 from service.schemas import Limits, ModelCard, ModelList, ModelSummary
 from service.web import problems
+from service.web.access import RateLimitedError, UnauthorizedError, let_in
 from service.web.dependencies import LimitsDep, ModelsDep, NameInPath, SettingsDep, TaxonomyDep
 
-router = APIRouter()
+_ANY = (UnauthorizedError, RateLimitedError)
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(let_in)])
 
 
-@router.get("/v1/models", tags=["models"], responses=problems.responses())
+@router.get("/models", tags=["models"], responses=problems.responses(*_ANY))
 async def list_models(settings: SettingsDep, models: ModelsDep, taxonomy: TaxonomyDep) -> ModelList:
     """List the installed models."""
     default = models[settings.model]
@@ -31,9 +34,9 @@ async def list_models(settings: SettingsDep, models: ModelsDep, taxonomy: Taxono
 
 
 @router.get(
-    "/v1/models/{name}",
+    "/models/{name}",
     tags=["models"],
-    responses=problems.responses(UnknownModelError, RequestValidationError),
+    responses=problems.responses(*_ANY, UnknownModelError, RequestValidationError),
 )
 async def show_model(models: ModelsDep, name: NameInPath) -> ModelCard:
     """Show a model's card: what it was trained on, how good it is and what it cannot do."""
@@ -41,7 +44,7 @@ async def show_model(models: ModelsDep, name: NameInPath) -> ModelCard:
     return ModelCard(**dict(model.card), digest=model.digest)
 
 
-@router.get("/v1/limits", tags=["limits"], responses=problems.responses())
+@router.get("/limits", tags=["limits"], responses=problems.responses(*_ANY))
 async def show_limits(limits: LimitsDep) -> Limits:
     """Show what is accepted, in numbers."""
     return limits

@@ -12,6 +12,7 @@ from service.settings import Settings
 from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import NotReadyError, Queue, Uploads
+from service.web.metrics import Metrics
 from service.web.results import Results
 
 
@@ -40,6 +41,11 @@ async def _results(request: Request) -> Results:
     return results
 
 
+async def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
 async def _queue(request: Request) -> Queue:
     queue: Queue = request.app.state.queue
     return queue
@@ -50,6 +56,7 @@ ModelsDep = Annotated[Models, Depends(_models)]
 TaxonomyDep = Annotated[Taxonomy, Depends(_taxonomy)]
 LimitsDep = Annotated[Limits, Depends(_limits)]
 ResultsDep = Annotated[Results, Depends(_results)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
 QueueDep = Annotated[Queue, Depends(_queue)]
 NameInPath = Annotated[
     str,

@@ -11,10 +11,12 @@ Every failure is answered as a problem (RFC 9457), ``application/problem+json``:
     RetryLaterError                       MalformedMultipartError    400
       NotReadyError          503          MissingFileError           400
       OverloadedError        503        UnknownModelError            404
-    SenderLeftError          499        RequestValidationError       422
-    Exception                500        HTTPException                404, 405
+      RateLimitedError       429        RequestValidationError       422
+    UnauthorizedError        401        HTTPException                404, 405
+    SenderLeftError          499        Exception                    500
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +32,7 @@ from service import audio
 from service.model import UnknownModelError
 from service.schemas import Accepted, Limits, Problem
 from service.web import uploads
+from service.web.access import RateLimitedError, UnauthorizedError
 from service.web.admission import (
     NotReadyError,
     OverloadedError,
@@ -37,6 +40,7 @@ from service.web.admission import (
     SenderLeftError,
 )
 
+REQUEST_ID = "X-Request-ID"
 MEDIA_TYPE = "application/problem+json"
 NAMESPACE = "urn:problem-type:fifteen:"
 ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(uploads.MEDIA_TYPES))
@@ -87,6 +91,8 @@ KINDS: dict[type[Exception], Kind] = {
     UnknownModelError: Kind("unknown-model", 404, "Unknown model"),
     NotReadyError: Kind("not-ready", 503, "Not ready"),
     OverloadedError: Kind("overloaded", 503, "Overloaded", limits=True),
+    RateLimitedError: Kind("rate-limited", 429, "Rate limited"),
+    UnauthorizedError: Kind("unauthorized", 401, "Unauthorized"),
     SenderLeftError: Kind("sender-left", 499, "Sender left"),
     RequestValidationError: Kind("invalid-request", 422, "Invalid request"),
     Exception: Kind("internal-error", 500, "Internal error"),
@@ -100,7 +106,7 @@ HTTP_KINDS = {
 """What Starlette's router raises as `HTTPException`, by status."""
 
 
-def install(app: FastAPI, limits: Limits) -> None:
+def install(app: FastAPI, limits: Limits, note: Callable[[Request, Problem], None]) -> None:
     """Have an application answer every failure as a problem, and say so in its OpenAPI document.
 
     Parameters
@@ -108,14 +114,17 @@ def install(app: FastAPI, limits: Limits) -> None:
     app : FastAPI
     limits : Limits
         Published in the problems that they help with.
+    note : callable
+        Told each problem before it is sent.
     """
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         problem = problem_of(error, request, limits)
+        note(request, problem)
         return JSONResponse(
             problem.model_dump(exclude_none=True),
             problem.status,
-            headers=_headers(error),
+            headers=_headers(error, request),
             media_type=MEDIA_TYPE,
         )
 
@@ -140,8 +149,12 @@ def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
     )
 
 
-def _headers(error: Exception) -> dict[str, str]:
+def _headers(error: Exception, request: Request) -> dict[str, str]:
     """Return a problem's headers: the router's own, such as Allow, and when to ask again."""
+    if kind_of(error) is KINDS[Exception]:  # answered outside of `web.observe`, which adds it else
+        return {REQUEST_ID: request.state.seen["request_id"]}
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, RetryLaterError):
         return {"Retry-After": str(error.retry_after)}
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}

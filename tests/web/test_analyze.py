@@ -1,6 +1,7 @@
 """What can be asked of an analysis: its timeline, its model, several at once, the same again."""
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,12 +17,12 @@ from tests.test_app import assert_analysis, assert_problem, post
 HALF_MINUTE = signals.wav(signals.groove(30, audio.SAMPLE_RATE), audio.SAMPLE_RATE)
 
 
-def serving(**settings):
+@contextmanager
+def serving(settings):
     """A client of an application of its own, which is ready."""
-    client = TestClient(create_app(Settings(**settings)))
-    client.__enter__()
-    client.app.state.warming.result()
-    return client
+    with TestClient(create_app(settings)) as client:
+        client.app.state.warming.result()
+        yield client
 
 
 @pytest.fixture
@@ -106,9 +107,8 @@ def two(tmp_path_factory):
     content = (MODELS / "fifteen.onnx").read_bytes()
     assert b'"version":"1"' in content
     (folder / "two.onnx").write_bytes(content.replace(b'"version":"1"', b'"version":"2"'))
-    client = serving(models=folder, model="fifteen:1")
-    yield client
-    client.__exit__(None, None, None)
+    with serving(Settings(models=folder, model="fifteen:1")) as client:
+        yield client
 
 
 class TestVersions:
@@ -136,12 +136,11 @@ class TestVersions:
 def test_an_operators_genres(tmp_path, clips):
     taxonomy = tmp_path / "genres.toml"
     taxonomy.write_text('house = "Electronic"\ndubstep = "Electronic"\n')
-    client = serving(taxonomy=taxonomy)
-    genres = {each["genre"] for each in post(client, clips["mp3"]).json()["genres"]}
-    assert genres == set(client.get("/v1/models").json()["models"][0]["genres"])
+    with serving(Settings(taxonomy=taxonomy)) as client:
+        genres = {each["genre"] for each in post(client, clips["mp3"]).json()["genres"]}
+        assert genres == set(client.get("/v1/models").json()["models"][0]["genres"])
     assert len(genres) == 8
     assert "Electronic" in genres
-    client.__exit__(None, None, None)
 
 
 class TestTheSameAgain:
@@ -162,14 +161,13 @@ class TestTheSameAgain:
         assert other.headers["etag"] != tag
 
     def test_an_answer_is_kept_where_the_operator_wants_it(self, clips, decodings):
-        client = serving(cache_entries=2)
-        decodings.clear()
-        first, second = (post(client, clips["mp3"]) for _ in range(2))
-        assert first.json() == second.json()
-        assert len(decodings) == 1
-        post(client, clips["webm"])
-        assert len(decodings) == 2
-        client.__exit__(None, None, None)
+        with serving(Settings(cache_entries=2)) as client:
+            decodings.clear()
+            first, second = (post(client, clips["mp3"]) for _ in range(2))
+            assert first.json() == second.json()
+            assert len(decodings) == 1
+            post(client, clips["webm"])
+            assert len(decodings) == 2
 
     def test_none_is_kept_by_default(self, client, clips, decodings):
         for _ in range(2):

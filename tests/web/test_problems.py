@@ -14,6 +14,7 @@ from service import audio
 from service.model import UnknownModelError
 from service.settings import Settings
 from service.web import problems, uploads
+from service.web.access import RateLimitedError, UnauthorizedError
 from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
 from service.web.limits import limits_of
 from service.web.problems import KINDS, NAMESPACE
@@ -34,11 +35,20 @@ EXPECTED = {
     uploads.UploadTimeoutError: (408, "upload-timeout"),
     UnknownModelError: (404, "unknown-model"),
     OverloadedError: (503, "overloaded"),
+    RateLimitedError: (429, "rate-limited"),
+    UnauthorizedError: (401, "unauthorized"),
     SenderLeftError: (499, "sender-left"),
     NotReadyError: (503, "not-ready"),
     RequestValidationError: (422, "invalid-request"),
     Exception: (500, "internal-error"),
 }
+
+
+def note(request, problem):
+    """Stands for what logs and counts."""
+    request.state.seen = {"request_id": "abc", "problem": problem.type}
+
+
 SECRET = "the password is 1234"
 OURS = [kind for kind in EXPECTED if kind not in (RequestValidationError, Exception)]
 
@@ -51,7 +61,7 @@ def failing_app(error):
     async def fail(number: int = 0):
         raise error
 
-    problems.install(app, LIMITS)
+    problems.install(app, LIMITS, note)
     return app
 
 
@@ -130,6 +140,10 @@ def test_what_may_pass_says_when_to_ask_again(failure, seconds):
     assert answer_to(failure).headers["retry-after"] == seconds
 
 
+def test_who_is_unknown_is_told_how_to_say_who_they_are():
+    assert answer_to(UnauthorizedError("Who?")).headers["www-authenticate"] == "Bearer"
+
+
 def test_an_unknown_address():
     response = answer_to(None, "/nowhere%20at/all")
     assert response.status_code == 404
@@ -164,6 +178,7 @@ def test_the_unexpected_tells_nothing():
     assert response.status_code == 500
     assert response.json()["type"] == NAMESPACE + "internal-error"
     assert SECRET not in response.text
+    assert response.headers["x-request-id"] == "abc"
 
 
 def test_the_unexpected_is_logged_by_the_server(caplog):
@@ -190,7 +205,7 @@ def test_the_openapi_document_has_the_problems():
     async def route() -> int:
         return 1
 
-    problems.install(app, LIMITS)
+    problems.install(app, LIMITS, note)
     document = TestClient(app).get("/openapi.json").json()
     answers = document["paths"]["/"]["get"]["responses"]
     assert answers.keys() == {"200", "422", "500", "503"}
