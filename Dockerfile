@@ -27,7 +27,8 @@ COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    FIFTEEN_HOST=0.0.0.0
+    FIFTEEN_HOST=0.0.0.0 \
+    FIFTEEN_LOG_FORMAT=json
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

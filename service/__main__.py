@@ -1,30 +1,49 @@
-"""``python -m service``: serve until told to stop."""
+"""``python -m service``: serve until told to stop; ``python -m service key``: draw a key."""
 
-import argparse
 import asyncio
+import os
+import signal
 import sys
+from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import CliApp
+from uvicorn.supervisors import Multiprocess
 
-from service.app import create_app
+from service.app import create_app, load_served, load_taxonomy
+from service.logs import log_config
 from service.model import ModelError
-from service.settings import Settings
+from service.settings import ConfigError, Settings
+from service.taxonomy import TaxonomyError
+from service.web.access import new_key
+from service.web.metrics import FOLDER as METRICS_FOLDER
 
-SHUTDOWN_SECONDS = 10  # what a request in flight has to finish
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the server; return the process's exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["key"]:
+        return _draw_key()
     try:
-        settings = Settings(**_overrides(arguments))
-        asyncio.run(_serve(settings))
+        settings = CliApp.run(Settings, arguments)
+        _warn_if_open(settings)
+        if settings.workers == 1:
+            asyncio.run(_serve(settings))
+        else:
+            _serve_by_many(settings)
     except ValidationError as error:
         for each in error.errors():
             _complain(f"FIFTEEN_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}")
         return 2
-    except ModelError as error:
+    except ConfigError as error:
+        _complain(str(error))
+        return 2
+    except (ModelError, TaxonomyError) as error:
         _complain(str(error))
         return 1
     except KeyboardInterrupt:
@@ -32,35 +51,60 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _overrides(arguments: list[str] | None) -> dict[str, Any]:
-    """Return the settings that the command line gives."""
-    parser = argparse.ArgumentParser(
-        prog="python -m service",
-        description="Serve Fifteen over HTTP. Every setting is a FIFTEEN_* environment variable.",
-    )
-    for name in ("host", "port"):
-        parser.add_argument(f"--{name}", help=Settings.model_fields[name].description)
-    given = vars(parser.parse_args(arguments))
-    return {name: value for name, value in given.items() if value is not None}
+def _draw_key() -> int:
+    """Print a new key, and what the settings want of it."""
+    key, digest = new_key()
+    print(f"key:    {key}\ndigest: {digest}")
+    return 0
+
+
+def _warn_if_open(settings: Settings) -> None:
+    """Say so where anyone who reaches this machine may ask."""
+    if settings.host not in LOOPBACK and not settings.api_keys:
+        _complain(f"{settings.host} is open to all who reach it: FIFTEEN_API_KEYS is not set.")
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """Return what the server is told, however many processes there are."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "ws": "none",
+        "log_config": log_config(settings.log_format),
+        "access_log": False,  # `web.observe` logs each request, once it has been answered
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "server_header": False,
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
+    }
 
 
 async def _serve(settings: Settings) -> None:
     """Serve inside the application's lifespan.
 
     The lifespan is entered here rather than by the server, which would turn a `ModelError` into
-    a logged traceback.
+    a logged traceback. The server, once it has stopped, raises again the signal that stopped it,
+    which must not kill the process before the lifespan has ended.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    config = uvicorn.Config(app, lifespan="off", **_options(settings))
     async with app.router.lifespan_context(app):
         await uvicorn.Server(config).serve()
+
+
+def _serve_by_many(settings: Settings) -> None:
+    """Serve by several processes, which share one socket; one that dies is replaced."""
+    load_taxonomy(settings, load_served(settings))  # in one line, not a traceback of each
+    config = uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        lifespan="on",
+        workers=settings.workers,
+        **_options(settings),
+    )
+    with TemporaryDirectory(prefix="fifteen-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 def _complain(message: str) -> None:

@@ -1,16 +1,28 @@
 """The domain: an encoded recording -> what a model hears in it. No HTTP here."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service import audio
-from service.card import Emotion
+from service.card import Card, Emotion
 from service.model import Model, Scores
-from service.schemas import Analysis, AudioFacts, GenreProbability, ModelName, Timings
+from service.quality import warnings_of
+from service.schemas import (
+    Analysis,
+    AudioFacts,
+    EmotionRange,
+    GenreProbability,
+    HeardWindow,
+    ModelName,
+    Timings,
+)
+from service.taxonomy import MODELS_OWN, Taxonomy
 from service.verdict import decide, reason
 
 PROBES = Path(__file__).parent / "probes"
@@ -18,15 +30,31 @@ PROBES = Path(__file__).parent / "probes"
 PROBABILITY_DIGITS = 7  # nine rounded probabilities still sum to 1 within 1e-6
 SCORE_DIGITS = 4
 LEVEL_DIGITS = 1  # dB
+PERCENTILE_DIGITS = 1
 SECONDS_DIGITS = 3
 MILLISECONDS_DIGITS = 2
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of the columns of scores."""
+
+    genres: list[str]
+    emotions: list[Emotion]
 
 
 class ProbeError(RuntimeError):
     """A file that belongs to the service cannot be decoded: the installation is broken."""
 
 
-def analyse(data: bytes, model: Model) -> Analysis:
+def analyse(
+    data: bytes,
+    model: Model,
+    bounds: audio.Bounds = audio.UNBOUNDED,
+    taxonomy: Taxonomy = MODELS_OWN,
+    *,
+    timeline: bool = False,
+) -> Analysis:
     """Say what a model hears in a recording.
 
     Parameters
@@ -34,6 +62,12 @@ def analyse(data: bytes, model: Model) -> Analysis:
     data : bytes
         A whole file in one of `audio.FORMATS`.
     model : Model
+    bounds : audio.Bounds
+        Its check is called between the stages, too.
+    taxonomy : Taxonomy
+        The verdict is about its genres.
+    timeline : bool
+        Whether each window is to be told, too.
 
     Returns
     -------
@@ -46,38 +80,67 @@ def analyse(data: bytes, model: Model) -> Analysis:
         If the recording cannot be analysed.
     """
     started = perf_counter()
-    recording = audio.decode(data)
+    recording = audio.decode(data, bounds)
     decoded = perf_counter()
+    bounds.check()
     spectrograms = audio.log_mel(audio.windows(recording.waveform))
     transformed = perf_counter()
+    bounds.check()
     scores = model.score(spectrograms)
     scored = perf_counter()
-    peak, rms = audio.levels(recording.waveform)
-    genres = _ranked(model.card.genres, scores)
-    music, known = (float(each.mean(dtype=np.float64)) for each in (scores.music, scores.known))
-    probabilities = [genre.probability for genre in genres]
-    verdict = decide(peak, music, known, probabilities, model.card.thresholds)
+    scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
+    names = Names(taxonomy.rename(model.card.genres), model.card.emotions)
+    timings = Timings(
+        decode_ms=_milliseconds(started, decoded),
+        spectrogram_ms=_milliseconds(decoded, transformed),
+        inference_ms=_milliseconds(transformed, scored),
+    )
     return Analysis(
-        verdict=verdict,
-        reason=reason(verdict, [genre.genre for genre in genres]),
-        genre=genres[0].genre,
-        genres=genres,
-        music=round(music, SCORE_DIGITS),
-        known=round(known, SCORE_DIGITS),
-        **_emotions(model.card.emotions, scores),
-        audio=_facts(recording, peak, rms),
+        **_judged(recording, scores, names, model.card),
+        warnings=warnings_of(recording, spectrograms),
+        timeline=_timeline(recording, scores, names) if timeline else None,
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
-        timings=Timings(
-            decode_ms=_milliseconds(started, decoded),
-            spectrogram_ms=_milliseconds(decoded, transformed),
-            inference_ms=_milliseconds(transformed, scored),
-        ),
+        timings=timings,
     )
 
 
-def _ranked(names: list[str], scores: Scores) -> list[GenreProbability]:
+def _judged(recording: audio.Recording, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+    """Return the members of an answer that are about the whole recording."""
+    peak, rms = audio.levels(recording.waveform)
+    genres = _ranked(names.genres, scores.genres)
+    music, known = _mean(scores.music), _mean(scores.known)
+    probabilities = [genre.probability for genre in genres]
+    verdict = decide(peak, music, known, probabilities, card.thresholds)
+    return {
+        "verdict": verdict,
+        "reason": reason(verdict, [genre.genre for genre in genres]),
+        **_heard(scores, names),
+        "emotion": _ranges(scores, card),
+        "audio": _facts(recording, peak, rms),
+    }
+
+
+def _heard(scores: Scores, names: Names) -> dict[str, Any]:
+    """Average scores over their windows, and give them their names."""
+    genres = _ranked(names.genres, scores.genres)
+    emotions = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS)
+    return {
+        "genre": genres[0].genre,
+        "genres": genres,
+        "music": round(_mean(scores.music), SCORE_DIGITS),
+        "known": round(_mean(scores.known), SCORE_DIGITS),
+        **dict(zip(names.emotions, emotions.tolist(), strict=True)),
+    }
+
+
+def _mean(values: NDArray[np.float32]) -> float:
+    """Average over windows."""
+    return float(values.mean(dtype=np.float64))
+
+
+def _ranked(names: list[str], scores: NDArray[np.floating]) -> list[GenreProbability]:
     """Average genres over the windows, the most probable first."""
-    mean: NDArray[np.float64] = scores.genres.mean(axis=0, dtype=np.float64)
+    mean: NDArray[np.float64] = scores.mean(axis=0, dtype=np.float64)
     probabilities = (mean / mean.sum()).round(PROBABILITY_DIGITS).tolist()
     genres = [
         GenreProbability(genre=name, probability=probability)
@@ -86,10 +149,52 @@ def _ranked(names: list[str], scores: Scores) -> list[GenreProbability]:
     return sorted(genres, key=lambda genre: -genre.probability)
 
 
-def _emotions(names: list[Emotion], scores: Scores) -> dict[Emotion, float]:
-    """Average the emotions that a model has learnt over the windows, by name."""
-    mean = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS)
-    return dict(zip(names, mean.tolist(), strict=True))
+def _ranges(scores: Scores, card: Card) -> dict[Emotion, EmotionRange]:
+    """Return the interval of each emotion, and its place in the reference corpus."""
+    means = scores.emotion.mean(axis=0, dtype=np.float64).tolist()
+    return {
+        emotion: EmotionRange(
+            low=round(max(0.0, mean - card.intervals[emotion]), SCORE_DIGITS),
+            high=round(min(1.0, mean + card.intervals[emotion]), SCORE_DIGITS),
+            percentile=percentile(mean, card.percentiles.get(emotion)),
+        )
+        for emotion, mean in zip(card.emotions, means, strict=True)
+    }
+
+
+def percentile(score: float, corpus: list[float] | None) -> float | None:
+    """Return where a score stands in a corpus, in percent.
+
+    Parameters
+    ----------
+    score : float
+    corpus : list of float [shape=(101,)] or None
+        The scores at its percentiles.
+
+    Returns
+    -------
+    percentile : float or None
+        Between two of them by linear interpolation; the middle of those that equal the score.
+    """
+    if corpus is None:
+        return None
+    equal = np.flatnonzero(np.asarray(corpus) == score)
+    place = equal.mean() if len(equal) else np.interp(score, corpus, np.arange(len(corpus)))
+    return round(float(place), PERCENTILE_DIGITS)
+
+
+def _timeline(recording: audio.Recording, scores: Scores, names: Names) -> list[HeardWindow]:
+    """Say what is heard in each window."""
+    starts = audio.window_starts(len(recording.waveform))
+    ends = [min(start + audio.N_SAMPLES, len(recording.waveform)) for start in starts]
+    return [
+        HeardWindow(
+            start_seconds=round(start / audio.SAMPLE_RATE, SECONDS_DIGITS),
+            end_seconds=round(end / audio.SAMPLE_RATE, SECONDS_DIGITS),
+            **_heard(scores.window(place), names),
+        )
+        for place, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
 
 
 def _facts(recording: audio.Recording, peak: float, rms: float) -> AudioFacts:

@@ -13,11 +13,14 @@ Conventions
 """
 
 import io
+import math
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from time import monotonic
+from typing import Any
 
 import av
 import librosa
@@ -28,7 +31,7 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 22_050  # Hz
 WINDOW_SECONDS = 15
 MIN_SECONDS = 3  # a shorter recording is refused, a shorter remainder is left out
-MAX_SECONDS = 600  # decoding stops here: 21 MiB of Opus can hold ten hours
+MAX_SECONDS = 600  # decoding stops here unless told otherwise: 21 MiB of Opus can hold ten hours
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
 MAX_CHANNELS = 8
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
@@ -44,6 +47,7 @@ N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
 N_FRAMES = 1 + N_SAMPLES // HOP  # 451: frames are centred, the first on 0 s, the last on 15 s
 
 SKEW_TOLERANCE = 0.01  # dB between two front-ends that count as one
+FULL_SCALE = 0.999  # a sample of this magnitude is as loud as a recorder can tell
 SILENT_DBFS = -120.0  # the level reported for digital silence
 FULLEST_SAMPLE = 2.0**16  # float files may pass full scale, even hold 16-bit integers; not more
 
@@ -88,6 +92,33 @@ class ClipTooShortError(AudioError):
     """The recording lasts less than `MIN_SECONDS`."""
 
 
+class DecodeTimeoutError(AudioError):
+    """Decoding takes longer than it may."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What decoding may take.
+
+    Attributes
+    ----------
+    max_seconds : float
+        Of sound: what follows is left out.
+    decode_seconds : float
+        Of time: a recording that takes longer is refused.
+    check : callable
+        Called between the packets of a recording. What it raises ends decoding.
+    """
+
+    max_seconds: float = MAX_SECONDS
+    decode_seconds: float = math.inf
+    check: Callable[[], None] = lambda: None
+
+
+UNBOUNDED = Bounds()
+"""Any time, and `MAX_SECONDS` of sound."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """A decoded upload.
@@ -106,7 +137,9 @@ class Recording:
     duration_seconds : float
         Of what was decoded, counted in samples: a container's own word is never trusted.
     truncated : bool
-        Whether the recording went on after `MAX_SECONDS`.
+        Whether the recording went on after `Bounds.max_seconds`.
+    at_full_scale : float
+        Share of the samples, of any channel, whose magnitude is `FULL_SCALE` or more.
     """
 
     waveform: Waveform
@@ -116,9 +149,10 @@ class Recording:
     channels: int
     duration_seconds: float
     truncated: bool
+    at_full_scale: float
 
 
-def decode(data: bytes) -> Recording:
+def decode(data: bytes, bounds: Bounds = UNBOUNDED) -> Recording:
     """Decode an encoded file, down-mixed to mono and resampled.
 
     Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Damaged
@@ -128,11 +162,12 @@ def decode(data: bytes) -> Recording:
     ----------
     data : bytes
         A whole file in one of `FORMATS`.
+    bounds : Bounds
 
     Returns
     -------
     recording : Recording
-        At most `MAX_SECONDS` long.
+        At most `Bounds.max_seconds` long.
 
     Raises
     ------
@@ -143,6 +178,8 @@ def decode(data: bytes) -> Recording:
     UnsupportedAudioError
         If there are more than `MAX_CHANNELS` channels, the sample rate is not within
         `MIN_RATE` and `MAX_RATE`, or the samples are 64-bit integers.
+    DecodeTimeoutError
+        If it takes longer than `Bounds.decode_seconds`.
     """
     try:
         with av.open(
@@ -154,45 +191,58 @@ def decode(data: bytes) -> Recording:
             stream = container.streams.best("audio")
             if not isinstance(stream, av.AudioStream):
                 raise NoAudioStreamError("This file holds no sound, only other streams.")
-            return _read(container, stream)
+            return _read(container, stream, bounds)
     except av.FFmpegError as error:
         raise NotAudioError("This is not audio we can read.") from error
 
 
-def _read(container: av.container.InputContainer, stream: av.AudioStream) -> Recording:
-    """Decode a stream up to `MAX_SECONDS`."""
+def _read(
+    container: av.container.InputContainer, stream: av.AudioStream, bounds: Bounds
+) -> Recording:
+    """Decode a stream up to `Bounds.max_seconds`."""
     pieces: list[Waveform] = []
     first: av.AudioFrame | None = None
-    seconds = Fraction(0)  # exact: a recording of MAX_SECONDS is not cut short
+    seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
+    loud, samples = 0, 0
     resampler = _Resampler()
-    for frame in _frames(container, stream):
+    for frame in _frames(container, stream, bounds):
         _check(frame)
         first = first or frame
-        pieces.append(resampler.push(_mono(frame), frame.sample_rate))
+        planes = _planes(frame)
+        loud += _at_full_scale(planes)
+        samples += planes.size
+        pieces.append(resampler.push(_mono(planes), frame.sample_rate))
         seconds += Fraction(frame.samples, frame.sample_rate)
-        if seconds > MAX_SECONDS:
+        if seconds > bounds.max_seconds:
             break
     if first is None:
         raise NotAudioError("Nothing in this file can be decoded as audio.")
     pieces.append(resampler.flush())
     return Recording(
-        waveform=np.concatenate(pieces)[: MAX_SECONDS * SAMPLE_RATE],
+        waveform=np.concatenate(pieces)[: round(bounds.max_seconds * SAMPLE_RATE)],
         container=FORMATS[container.format.name],
         codec=stream.codec_context.codec.canonical_name,
         sample_rate=first.sample_rate,
         channels=first.layout.nb_channels,
-        duration_seconds=min(float(seconds), MAX_SECONDS),
-        truncated=seconds > MAX_SECONDS,
+        duration_seconds=min(float(seconds), bounds.max_seconds),
+        truncated=seconds > bounds.max_seconds,
+        at_full_scale=loud / max(samples, 1),
     )
 
 
 def _frames(
-    container: av.container.InputContainer, stream: av.AudioStream
+    container: av.container.InputContainer, stream: av.AudioStream, bounds: Bounds
 ) -> Iterator[av.AudioFrame]:
     """Yield what can be decoded, in order, up to `MAX_DAMAGED` packets that cannot."""
     packets = container.demux(stream)
+    deadline = monotonic() + bounds.decode_seconds
     damaged = 0
     while damaged < MAX_DAMAGED:
+        bounds.check()
+        if monotonic() > deadline:
+            raise DecodeTimeoutError(
+                f"Decoding this takes longer than {bounds.decode_seconds:g} s; send less of it."
+            )
         try:
             packet = next(packets)
         except (StopIteration, av.FFmpegError):
@@ -219,23 +269,41 @@ def _check(frame: av.AudioFrame) -> None:
         raise UnsupportedAudioError("The samples are 64-bit integers; send 32 bits or fewer.")
 
 
-def _mono(frame: av.AudioFrame) -> Waveform:
-    """Average a frame's channels, at its own sample rate.
+def _planes(frame: av.AudioFrame) -> NDArray[Any]:
+    """Return a frame's samples as they are coded [shape=(n_channels, frame.samples)]."""
+    samples = frame.to_ndarray()
+    if frame.format.is_planar:
+        return samples
+    return samples.reshape(-1, frame.layout.nb_channels).T
+
+
+def _scale(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the middle of what integers of a type can say, and half their range."""
+    return 128.0 if dtype == np.uint8 else 0.0, 2.0 ** (8 * dtype.itemsize - 1)
+
+
+def _mono(planes: NDArray[Any]) -> Waveform:
+    """Average channels, at their own sample rate.
 
     Returns
     -------
-    block : float32 [shape=(frame.samples,)]
+    block : float32 [shape=(n_samples,)]
         Finite: what is not a number is silence, and overs end at `FULLEST_SAMPLE`.
     """
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if np.issubdtype(samples.dtype, np.integer):
-        middle = 128.0 if samples.dtype == np.uint8 else 0.0
-        half_range = 2.0 ** (8 * samples.dtype.itemsize - 1)
-        return np.asarray((samples.mean(axis=0) - middle) / half_range, dtype=np.float32)
-    samples = np.nan_to_num(samples, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
-    return np.asarray(samples.mean(axis=0), dtype=np.float32)
+    if np.issubdtype(planes.dtype, np.integer):
+        middle, half_range = _scale(planes.dtype)
+        return np.asarray((planes.mean(axis=0) - middle) / half_range, dtype=np.float32)
+    planes = np.nan_to_num(planes, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
+    return np.asarray(planes.mean(axis=0), dtype=np.float32)
+
+
+def _at_full_scale(planes: NDArray[Any]) -> int:
+    """Count the samples whose magnitude is `FULL_SCALE` or more."""
+    middle, half_range = (
+        _scale(planes.dtype) if np.issubdtype(planes.dtype, np.integer) else (0.0, 1.0)
+    )
+    reach = FULL_SCALE * half_range
+    return int(np.count_nonzero((planes >= middle + reach) | (planes <= middle - reach)))
 
 
 class _Resampler:

@@ -11,6 +11,8 @@ The contract of a model file, which `training.export` writes:
 """
 
 import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +55,7 @@ class ModelMismatchError(ModelError):
 
 
 class UnknownModelError(LookupError):
-    """No model of that name is installed."""
+    """No model of that name and version is installed."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Scores:
     emotion: NDArray[np.float32]
     music: NDArray[np.float32]
     known: NDArray[np.float32]
+
+    def window(self, place: int) -> "Scores":
+        """Return the scores of one window, as a batch of its own."""
+        one = slice(place, place + 1)
+        return Scores(self.genres[one], self.emotion[one], self.music[one], self.known[one])
 
 
 class Model:
@@ -147,25 +154,55 @@ class Model:
             )
 
 
-def load_models(folder: Path) -> dict[str, Model]:
-    """Load every ``*.onnx`` in a folder.
+class Models:
+    """The installed models, which may be of several names and versions.
 
-    Returns
-    -------
-    models : dict of str to Model
-        By name.
+    Parameters
+    ----------
+    models : sequence of Model
+        No two of one name and version.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self._models = sorted(models, key=lambda each: (each.card.name, _order(each.card.version)))
+
+    def __iter__(self) -> Iterator[Model]:
+        """Go through them by name, the oldest version of each first."""
+        return iter(self._models)
+
+    def __getitem__(self, asked: str) -> Model:
+        """Return the model ``name:version``, or the newest that has a ``name``.
+
+        Raises
+        ------
+        UnknownModelError
+            If there is none.
+        """
+        name, _, version = asked.partition(":")
+        for model in reversed(self._models):
+            if model.card.name == name and version in ("", model.card.version):
+                return model
+        raise UnknownModelError(f"There is no model {asked}; see /v1/models.")
+
+
+def _order(version: str) -> list[tuple[bool, int | str]]:
+    """Return what a version sorts by: its numbers as numbers, so that 10 comes after 9."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", version)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]
+
+
+def load_models(folder: Path) -> Models:
+    """Load every ``*.onnx`` in a folder.
 
     Raises
     ------
     ModelError
-        If one of them cannot be served, two have the same name, or there is none.
+        If one of them cannot be served, two have the same name and version, or there is none.
     """
-    models: dict[str, Model] = {}
-    for path in sorted(folder.glob("*.onnx")):
-        model = Model(path)
-        if model.card.name in models:
-            raise UnreadableModelError(f"Two files in {folder} are named {model.card.name}.")
-        models[model.card.name] = model
+    models = [Model(path) for path in sorted(folder.glob("*.onnx"))]
     if not models:
         raise UnreadableModelError(f"There is no model in {folder}.")
-    return models
+    names = [f"{model.card.name}:{model.card.version}" for model in models]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UnreadableModelError(f"Two files in {folder} are {min(twice)}.")
+    return Models(models)

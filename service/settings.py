@@ -1,33 +1,154 @@
-"""What an operator can set, from ``FIFTEEN_*`` environment variables."""
+"""What an operator can set: by the command line, ``FIFTEEN_*`` variables or a TOML file.
+
+The first of these that gives a setting wins.
+"""
 
 import os
+import tomllib
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from limits import parse
+from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from service import audio
+from service.logs import LogFormat
 
 MODELS = Path(__file__).parent / "models"
 
 
+KeyDigest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def _rate(text: str) -> str:
+    """Refuse what is no rate."""
+    parse(text)
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+
+
+class ConfigError(ValueError):
+    """The settings file cannot be read. The message is for the operator, in one line."""
+
+
 class Settings(BaseSettings):
-    """The service's settings. `service.__main__` reads them once, nothing does at import."""
+    """Serve Fifteen. Every option is a FIFTEEN_* variable, too, and a key of the settings file."""
 
-    model_config = SettingsConfigDict(env_prefix="FIFTEEN_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FIFTEEN_",
+        frozen=True,
+        extra="forbid",
+        cli_prog_name="python -m service",
+        cli_kebab_case=True,
+    )
 
+    config: Path | None = Field(None, description="TOML file with any of the other settings.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
         8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one."
     )
+    workers: int = Field(1, ge=1, description="Server processes; each loads the models.")
     models: Path = Field(MODELS, description="Folder of the model files, every *.onnx in it.")
     model: str = Field(
-        "fifteen", description="Name of the model that answers unless asked otherwise."
+        "fifteen",
+        description="The model that answers unless asked otherwise: name (the newest version of "
+        "it) or name:version.",
+    )
+    taxonomy: Path | None = Field(
+        None, description="TOML file with other names for genres; those under one name are merged."
+    )
+    cache_entries: int = Field(
+        0, ge=0, description="Answers that a process keeps for when the same is asked again."
     )
     max_upload_bytes: int = Field(
         32 * 2**20, ge=1, description="Largest request body, bytes, multipart framing included."
     )
-    workers: int = Field(
+    upload_seconds: float = Field(60, gt=0, description="Longest that a body may take to arrive.")
+    max_uploads: int = Field(
+        32, ge=1, description="Bodies that a process holds at the same time, arriving or arrived."
+    )
+    max_seconds: float = Field(
+        audio.MAX_SECONDS,
+        ge=audio.MIN_SECONDS,
+        le=3_600,
+        description="Sound that is heard of a recording, seconds; what follows is left out.",
+    )
+    decode_seconds: float = Field(20, gt=0, description="Longest that decoding may take.")
+    concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
-        description="Recordings analysed at the same time; each may need 0.5 GB of memory. "
-        "As many as there are processors unless set.",
+        description="Recordings that a process analyses at the same time; each may need 0.5 GB "
+        "of memory. As many as there are processors unless set.",
     )
+    queue_length: int = Field(
+        16, ge=0, description="Recordings that wait in a process; more are refused."
+    )
+    api_keys: dict[str, KeyDigest] = Field(
+        {},
+        description="SHA-256 digest of each key by its owner's name; `python -m service key` draws "
+        "one. Whoever has none is refused, unless there are none.",
+    )
+    rate_per_key: Rate | None = Field(
+        None, description="Most that the owner of a key may ask: 600/minute."
+    )
+    rate_per_address: Rate | None = Field(
+        None, description="Most that an address without a key may ask: 60/minute."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses, separated by commas, whose X-Forwarded-For is believed; * for all.",
+    )
+    cors_origins: list[str] = Field(
+        [], description="Origins whose pages may ask, such as https://example.org; * for all."
+    )
+    log_format: LogFormat = Field("text", description="text, or json: a line an event.")
+    tracing: bool = Field(
+        default=False,
+        description="Send OpenTelemetry traces where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the "
+        "extra otel.",
+    )
+    shutdown_seconds: int = Field(
+        10, ge=1, description="What requests have to finish when the service is told to stop."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the command line first, then the environment, then the file."""
+        return init_settings, env_settings, _TomlSource(settings_cls)
+
+
+class _TomlSource(PydanticBaseSettingsSource):
+    """The file that `Settings.config` names, whichever source before this one says so."""
+
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Take no part: the file is read as a whole."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Read the file, if one is named."""
+        path = self.current_state.get("config")
+        if path is None:
+            return {}
+        try:
+            return tomllib.loads(Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error

@@ -13,15 +13,16 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README_BLOCK = re.compile(r"```json\n.*?```", re.DOTALL)
-GENRE = re.compile(r'\{\s+("genre": [^\n]+)\s+("probability": [^\n]+)\s+\}')
+SMALL = re.compile(r'\{\s+("(?:genre|low)": [^{}]*?)\s+\}')
 
 
 def main() -> None:
-    """Ask the shipped model, and write what it answers, each genre on one line."""
+    """Ask the shipped model, and write what it answers, each genre and range on one line."""
     models = load_models(Settings().models)
-    warm_up(models.values())
+    warm_up(models)
     answer = analyse((ROOT / "tests/clip.m4a").read_bytes(), models[Settings().model])
-    text = GENRE.sub(r"{\1 \2}", answer.model_dump_json(indent=2))
+    text = answer.model_dump_json(indent=2)
+    text = SMALL.sub(lambda found: f"{{{' '.join(found[1].split())}}}", text)
     (ROOT / "service/example.json").write_text(f"{text}\n")
     readme = (ROOT / "README.md").read_text()
     block = f"```json\n{text}\n```"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+import uvicorn
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,9 +20,9 @@ ROOT = Path(__file__).parent.parent
 class Server:
     """``python -m service`` as a process of its own, on a free port."""
 
-    def __init__(self, **environment):
+    def __init__(self, *arguments, **environment):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service", "--port", "0"],
+            [sys.executable, "-m", "service", "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,
@@ -37,7 +38,7 @@ class Server:
                 break
         assert self.port, self.log
         self.url = f"http://127.0.0.1:{self.port}"
-        self.reader = threading.Thread(target=self._read)
+        self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
@@ -45,9 +46,12 @@ class Server:
             self.log += line
 
     def wait_until_ready(self):
-        for _ in range(200):
-            if httpx.get(f"{self.url}/readyz").status_code == 200:
-                return
+        for _ in range(400):
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return
+            except httpx.ConnectError:  # the first of several processes still starts
+                assert self.process.poll() is None, self.log
             time.sleep(0.05)
         raise AssertionError(self.log)
 
@@ -72,7 +76,33 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(15)
+        status = self.process.wait(60)
         self.reader.join()
         self.process.stderr.close()
         return status
+
+
+class Threaded:
+    """An application in this process, behind a real socket; what it calls can be replaced."""
+
+    def __init__(self, app):
+        self.app = app
+        config = uvicorn.Config(
+            app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=1
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            assert self.thread.is_alive()
+            time.sleep(0.01)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def stop(self):
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert not self.thread.is_alive()

@@ -8,6 +8,7 @@ from service.analysis import ProbeError, analyse, warm_up
 from service.card import Thresholds
 from service.model import Model, ModelMismatchError, Scores
 from service.settings import MODELS
+from service.taxonomy import MODELS_OWN, Taxonomy
 from service.verdict import reason
 from tests import signals
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
@@ -94,7 +95,12 @@ class TestAnalyse:
         clock = itertools.accumulate([0, 0.04, 0.01, 0.002])
         monkeypatch.setattr(analysis, "perf_counter", lambda: next(clock))
         timings = analyse(clips["mp3"], model).timings
-        assert timings.model_dump() == {"decode_ms": 40, "spectrogram_ms": 10, "inference_ms": 2}
+        assert timings.model_dump() == {
+            "queue_ms": 0,
+            "decode_ms": 40,
+            "spectrogram_ms": 10,
+            "inference_ms": 2,
+        }
 
     @pytest.mark.parametrize(
         ("data", "error"),
@@ -109,6 +115,74 @@ class TestAnalyse:
             analyse(data, model)
 
 
+class TestEmotion:
+    def test_the_interval_is_the_cards(self, clips, model):
+        answer = analyse(clips["wav"], model)
+        assert answer.emotion.keys() == set(model.card.emotions)
+        for name, found in answer.emotion.items():
+            score, half = getattr(answer, name), model.card.intervals[name]
+            assert found.low == pytest.approx(max(0, score - half), abs=2e-4)
+            assert found.high == pytest.approx(min(1, score + half), abs=2e-4)
+
+    def test_the_percentile_is_within_the_cards_corpus(self, clips, model, monkeypatch):
+        corpus = {"energy": [number / 200 for number in range(101)]}
+        card = model.card.model_copy(update={"percentiles": corpus})
+        monkeypatch.setattr(model, "card", card)
+        answer = analyse(clips["wav"], model)
+        expected = min(100, 200 * answer.energy)
+        assert answer.emotion["energy"].percentile == pytest.approx(expected, abs=0.1)
+        assert answer.emotion["valence"].percentile is None
+
+    @pytest.mark.parametrize(
+        ("score", "place"),
+        [(0.0, 0), (0.2, 0), (0.25, 10), (0.3, 40), (0.65, 75.0), (0.7, 80), (0.9, 100), (1, 100)],
+    )
+    def test_a_score_has_one_place(self, score, place):
+        corpus = [*np.linspace(0.2, 0.3, 21)[:-1], *[0.3] * 41, *np.linspace(0.5, 0.9, 41)[1:]]
+        assert len(corpus) == 101
+        assert analysis.percentile(score, corpus) == pytest.approx(place, abs=0.1)
+
+
+class TestTimeline:
+    def test_there_is_none_unless_asked_for(self, clips, model):
+        assert analyse(clips["wav"], model).timeline is None
+
+    def test_each_window_has_its_entry(self, model):
+        answer = analyse(long_wav(35), model, timeline=True)
+        spans = [(each.start_seconds, each.end_seconds) for each in answer.timeline]
+        assert spans == [(0, 15), (15, 30), (20, 35)]
+        energies = [each.energy for each in answer.timeline]
+        assert len(set(energies)) == 3
+        assert answer.energy == pytest.approx(np.mean(energies), abs=1e-4)
+        for each in answer.timeline:
+            assert sum(genre.probability for genre in each.genres) == pytest.approx(1, abs=1e-6)
+            assert each.genre == each.genres[0].genre
+
+    def test_a_short_clip_has_one_that_ends_with_it(self, model):
+        data = signals.wav(signals.groove(5, CLIP_RATE), CLIP_RATE)
+        (only,) = analyse(data, model, timeline=True).timeline
+        assert (only.start_seconds, only.end_seconds) == (0, 5)
+
+
+def test_an_operator_may_name_and_merge_genres(clips, model):
+    names = {"house": "Electronic", "dubstep": "Electronic", "rap": "Hip-hop"}
+    own = {each.genre: each.probability for each in analyse(clips["wav"], model).genres}
+    answer = analyse(clips["wav"], model, taxonomy=Taxonomy(names), timeline=True)
+    for genres in (answer.genres, answer.timeline[0].genres):
+        told = {each.genre: each.probability for each in genres}
+        assert len(told) == 8
+        assert told["Electronic"] == pytest.approx(own["house"] + own["dubstep"], abs=1e-6)
+        assert told["Hip-hop"] == pytest.approx(own["rap"], abs=1e-6)
+        assert told["jazz"] == pytest.approx(own["jazz"], abs=1e-6)
+
+
+def test_genres_too_close_to_call_are_not_mixed_under_one_name(told, model):
+    names = dict.fromkeys([model.card.genres[4], model.card.genres[2]], "Either")
+    assert told(first=(0.5, 0.5)).verdict == "mixed"
+    answer = told(first=(0.5, 0.5), taxonomy=Taxonomy(names))
+    assert (answer.verdict, answer.reason) == ("confident", "This sounds like Either.")
+
+
 @pytest.fixture
 def told(model, monkeypatch):
     """What is said of half a minute where a model's scores are given: one of each window."""
@@ -116,13 +190,14 @@ def told(model, monkeypatch):
     card = model.card.model_copy(update={"thresholds": Thresholds(**limits)})
     monkeypatch.setattr(model, "card", card)
 
-    def tell(gain=1, first=(0.8, 0.8), music=(1, 1), known=(1, 1)):
+    def tell(gain=1, first=(0.8, 0.8), music=(1, 1), known=(1, 1), taxonomy=MODELS_OWN):
         genres = np.zeros((2, len(card.genres)), np.float32)
         genres[:, 4], genres[:, 2] = first, 1 - np.array(first)
         emotion = np.zeros((2, len(card.emotions)), np.float32)
         scores = Scores(genres, emotion, np.float32(music), np.float32(known))
         monkeypatch.setattr(model, "score", lambda _: scores)
-        return analyse(signals.wav(gain * signals.sine(30), audio.SAMPLE_RATE), model)
+        data = signals.wav(gain * signals.sine(30), audio.SAMPLE_RATE)
+        return analyse(data, model, taxonomy=taxonomy)
 
     return tell
 

@@ -142,16 +142,16 @@ class TestDecode:
             recording.duration_seconds * audio.SAMPLE_RATE, abs=4
         )
 
-    def test_stops_at_the_longest_duration(self, monkeypatch):
-        monkeypatch.setattr(audio, "MAX_SECONDS", 5)
-        recording = audio.decode(signals.wav(signals.sine(7), audio.SAMPLE_RATE))
+    def test_stops_at_the_longest_duration(self):
+        data = signals.wav(signals.sine(7), audio.SAMPLE_RATE)
+        recording = audio.decode(data, audio.Bounds(max_seconds=5))
         assert recording.truncated
         assert recording.duration_seconds == 5
         assert len(recording.waveform) == 5 * audio.SAMPLE_RATE
 
-    def test_exactly_the_longest_duration_is_whole(self, monkeypatch):
-        monkeypatch.setattr(audio, "MAX_SECONDS", 5)
-        recording = audio.decode(signals.wav(signals.sine(5), audio.SAMPLE_RATE))
+    def test_exactly_the_longest_duration_is_whole(self):
+        data = signals.wav(signals.sine(5), audio.SAMPLE_RATE)
+        recording = audio.decode(data, audio.Bounds(max_seconds=5))
         assert not recording.truncated
         assert recording.duration_seconds == 5
 
@@ -167,6 +167,24 @@ class TestDecode:
         assert recording.truncated
         assert len(recording.waveform) == audio.MAX_SECONDS * audio.SAMPLE_RATE
         assert peak < 3 * recording.waveform.nbytes  # four hours would be 24 times as much
+
+
+class TestBounds:
+    def test_decoding_that_takes_too_long_is_refused(self, clips):
+        with pytest.raises(audio.DecodeTimeoutError, match="longer than 1e-09 s"):
+            audio.decode(clips["mp3"], audio.Bounds(decode_seconds=1e-9))
+
+    def test_whoever_wants_it_no_more_can_end_it(self, clips):
+        calls = 0
+
+        def leave():
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            audio.decode(clips["mp3"], audio.Bounds(check=leave))
 
 
 class TestDamage:

@@ -2,9 +2,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 
 from service.__main__ import main
+from service.settings import Settings
+from service.web.access import digest_of
+from tests.server import Server
 
 ROOT = Path(__file__).parent.parent
 
@@ -14,6 +18,7 @@ ROOT = Path(__file__).parent.parent
     [
         ("FIFTEEN_PORT", "http", "FIFTEEN_PORT: "),
         ("FIFTEEN_MAX_UPLOAD_BYTES", "0", "FIFTEEN_MAX_UPLOAD_BYTES: "),
+        ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is no taxonomy: "),
         ("FIFTEEN_MODEL", "other", "The default model other is not in "),
     ],
 )
@@ -24,12 +29,19 @@ def test_a_bad_setting_is_one_line(monkeypatch, capsys, variable, value, says):
     assert line.startswith(f"fifteen: {says}")
 
 
+def test_a_settings_file_that_is_missing_is_one_line(capsys):
+    assert main(["--config", "/nowhere.toml"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("fifteen: /nowhere.toml cannot be read")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--workers", "2"]])
 @pytest.mark.parametrize(("content", "says"), [(None, "no model"), (b"x", "bad.onnx is not")])
-def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says):
+def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says, arguments):
     if content:
         (tmp_path / "bad.onnx").write_bytes(content)
     monkeypatch.setenv("FIFTEEN_MODELS", str(tmp_path))
-    assert main([]) == 1
+    assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
 
@@ -40,8 +52,42 @@ def test_the_command_line_overrides_the_environment(monkeypatch, capsys):
     assert "FIFTEEN_PORT" in capsys.readouterr().err
 
 
-def test_help():
+def test_help_has_every_setting():
     command = [sys.executable, "-m", "service", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "--host" in done.stdout
-    assert "--port" in done.stdout
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in done.stdout
+
+
+def test_a_key_is_drawn(capsys):
+    assert main(["key"]) == 0
+    key, digest = (line.split()[1] for line in capsys.readouterr().out.splitlines())
+    assert digest_of(key) == digest
+    assert len(key) > 40
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "open_"),
+    [
+        ("127.0.0.1", "{}", False),
+        ("0.0.0.0", "{}", True),
+        ("0.0.0.0", f'{{"me": "{"0" * 64}"}}', False),
+    ],
+)
+def test_a_service_that_is_open_to_all_says_so(monkeypatch, capsys, tmp_path, host, keys, open_):
+    monkeypatch.setenv("FIFTEEN_API_KEYS", keys)
+    main(["--host", host, "--models", str(tmp_path)])
+    assert ("is open to all" in capsys.readouterr().err) == open_
+
+
+def test_several_processes_answer_at_one_port():
+    server = Server("--workers", "2")
+    server.wait_until_ready()
+    assert httpx.get(f"{server.url}/v1/limits").json()["workers"] == 2
+    for counted in range(20):  # whichever process answers knows what all of them have counted
+        lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+        found = [line for line in lines if 'requests_total{method="GET",route="/metrics"' in line]
+        assert [float(line.split()[-1]) for line in found] == ([counted] if counted else [])
+    assert server.stop() == 0
+    assert server.log.count("Finished server process") == 2
+    assert "Traceback" not in server.log

@@ -1,4 +1,5 @@
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ from service import audio
 from service.model import (
     Model,
     ModelMismatchError,
+    Models,
+    UnknownModelError,
     UnreadableModelError,
     load_models,
 )
@@ -150,9 +153,30 @@ class TestLoading:
         assert other.digest != model.digest
 
 
+def named(name, version):
+    """What stands for a model where only its name matters."""
+    return SimpleNamespace(card=SimpleNamespace(name=name, version=version))
+
+
 class TestFolder:
-    def test_models_are_found_by_name(self):
-        assert "fifteen" in load_models(MODELS)
+    def test_models_are_found_by_name_and_version(self):
+        models = Models([named("b", "9"), named("b", "10"), named("a", "1"), named("b", "9.2")])
+        order = [(each.card.name, each.card.version) for each in models]
+        assert order == [("a", "1"), ("b", "9"), ("b", "9.2"), ("b", "10")]
+        assert models["b"].card.version == "10"
+        assert models["b:9"].card.version == "9"
+        assert models["a"].card.name == "a"
+
+    @pytest.mark.parametrize("asked", ["c", "b:1", "b:9:2", "", ":9", "B"])
+    def test_another_is_not_there(self, asked):
+        with pytest.raises(UnknownModelError, match=f"no model {asked}; "):
+            Models([named("b", "9")])[asked]
+
+    def test_two_versions_may_be_installed(self, changed, tmp_path):
+        changed(b'"version":"1"', b'"version":"2"')
+        shutil.copy(SHIPPED, tmp_path)
+        models = load_models(tmp_path)
+        assert [model.card.version for model in models] == ["1", "2"]
 
     def test_an_empty_folder_is_refused(self, tmp_path):
         with pytest.raises(UnreadableModelError, match="no model"):
@@ -161,7 +185,7 @@ class TestFolder:
     def test_two_models_of_one_name_are_refused(self, tmp_path):
         for name in ("a.onnx", "b.onnx"):
             shutil.copy(SHIPPED, tmp_path / name)
-        with pytest.raises(UnreadableModelError, match="Two files"):
+        with pytest.raises(UnreadableModelError, match=r"Two files in .* are fifteen:1"):
             load_models(tmp_path)
 
     def test_one_bad_model_refuses_the_folder(self, tmp_path):

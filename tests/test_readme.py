@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from service import problems
 from service.schemas import ANALYSIS
 from service.settings import Settings
 from service.verdict import VERDICTS
+from service.web import problems
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -10,11 +10,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
-from service import audio, problems, uploads
+from service import audio
 from service.model import UnknownModelError
-from service.problems import KINDS, NAMESPACE, NotReadyError
+from service.settings import Settings
+from service.web import problems, uploads
+from service.web.access import RateLimitedError, UnauthorizedError
+from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
+from service.web.limits import limits_of
+from service.web.problems import KINDS, NAMESPACE
 
-MAX_BYTES = 12_345
+LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
     audio.NotAudioError: (422, "not-audio"),
     audio.NoAudioStreamError: (422, "no-audio-stream"),
@@ -26,11 +31,24 @@ EXPECTED = {
     uploads.IncompleteBodyError: (400, "incomplete-body"),
     uploads.MissingFileError: (400, "missing-file"),
     uploads.MalformedMultipartError: (400, "malformed-multipart"),
+    audio.DecodeTimeoutError: (422, "decode-timeout"),
+    uploads.UploadTimeoutError: (408, "upload-timeout"),
     UnknownModelError: (404, "unknown-model"),
+    OverloadedError: (503, "overloaded"),
+    RateLimitedError: (429, "rate-limited"),
+    UnauthorizedError: (401, "unauthorized"),
+    SenderLeftError: (499, "sender-left"),
     NotReadyError: (503, "not-ready"),
     RequestValidationError: (422, "invalid-request"),
     Exception: (500, "internal-error"),
 }
+
+
+def note(request, problem):
+    """Stands for what logs and counts."""
+    request.state.seen = {"request_id": "abc", "problem": problem.type}
+
+
 SECRET = "the password is 1234"
 OURS = [kind for kind in EXPECTED if kind not in (RequestValidationError, Exception)]
 
@@ -43,7 +61,7 @@ def failing_app(error):
     async def fail(number: int = 0):
         raise error
 
-    problems.install(app, MAX_BYTES)
+    problems.install(app, LIMITS, note)
     return app
 
 
@@ -97,14 +115,9 @@ def test_extension_members_are_there_where_they_help(failure, members):
 
 
 def test_limits_are_those_of_the_service():
-    assert answer_to(audio.ClipTooShortError("No.")).json()["limits"] == {
-        "min_seconds": audio.MIN_SECONDS,
-        "max_seconds": audio.MAX_SECONDS,
-        "min_sample_rate": audio.MIN_RATE,
-        "max_sample_rate": audio.MAX_RATE,
-        "max_channels": audio.MAX_CHANNELS,
-        "max_upload_bytes": MAX_BYTES,
-    }
+    problem = answer_to(audio.ClipTooShortError("No.")).json()
+    assert problem["limits"] == LIMITS.model_dump()
+    assert problem["limits"]["max_upload_bytes"] == 12_345
 
 
 def test_accepted_formats_are_those_of_the_service():
@@ -120,8 +133,15 @@ def test_a_subclass_is_answered_as_its_ancestor():
     assert answer_to(OddError("Odd.")).json()["type"] == NAMESPACE + "not-audio"
 
 
-def test_not_ready_says_when_to_ask_again():
-    assert answer_to(NotReadyError("Starting.")).headers["retry-after"] == "1"
+@pytest.mark.parametrize(
+    ("failure", "seconds"), [(NotReadyError("Starting."), "1"), (OverloadedError("Full.", 7), "7")]
+)
+def test_what_may_pass_says_when_to_ask_again(failure, seconds):
+    assert answer_to(failure).headers["retry-after"] == seconds
+
+
+def test_who_is_unknown_is_told_how_to_say_who_they_are():
+    assert answer_to(UnauthorizedError("Who?")).headers["www-authenticate"] == "Bearer"
 
 
 def test_an_unknown_address():
@@ -134,7 +154,7 @@ def test_an_unknown_address():
 def test_another_method():
     response = answer_to(None, method="DELETE")
     assert response.status_code == 405
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, HEAD"
     assert response.json()["type"] == NAMESPACE + "method-not-allowed"
     assert "DELETE" in response.json()["detail"]
 
@@ -158,6 +178,7 @@ def test_the_unexpected_tells_nothing():
     assert response.status_code == 500
     assert response.json()["type"] == NAMESPACE + "internal-error"
     assert SECRET not in response.text
+    assert response.headers["x-request-id"] == "abc"
 
 
 def test_the_unexpected_is_logged_by_the_server(caplog):
@@ -184,7 +205,7 @@ def test_the_openapi_document_has_the_problems():
     async def route() -> int:
         return 1
 
-    problems.install(app, MAX_BYTES)
+    problems.install(app, LIMITS, note)
     document = TestClient(app).get("/openapi.json").json()
     answers = document["paths"]["/"]["get"]["responses"]
     assert answers.keys() == {"200", "422", "500", "503"}

@@ -4,10 +4,11 @@ import tempfile
 import pytest
 from starlette.requests import Request
 
-from service import uploads
+from service.web import uploads
 
 RECORDING = bytes(range(256)) * 4
 LIMIT = 100_000
+SECONDS = 60
 FORM = "multipart/form-data; boundary=B"
 FILE = 'Content-Disposition: form-data; name="file"; filename="a.webm"'
 FIELD = 'Content-Disposition: form-data; name="{}"'
@@ -34,7 +35,7 @@ def read(content_type, body, chunk=1_000, headers=(), limit=LIMIT, ends=True):
 
     labels = [(b"content-type", content_type.encode("latin-1"))] if content_type else []
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [*labels, *headers]}
-    data = asyncio.run(uploads.read(Request(scope, receive), limit))
+    data = asyncio.run(uploads.read(Request(scope, receive), limit, SECONDS))
     assert not list(taken)
     return data
 
@@ -103,7 +104,7 @@ class TestLimit:
         ]
         scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
         with pytest.raises(uploads.BodyTooLargeError):
-            asyncio.run(uploads.read(Request(scope, receive), LIMIT))
+            asyncio.run(uploads.read(Request(scope, receive), LIMIT, SECONDS))
 
     @pytest.mark.parametrize("content_type", ["audio/mpeg", FORM])
     def test_no_more_than_a_chunk_above_the_limit_is_read(self, content_type):
@@ -122,8 +123,20 @@ class TestLimit:
             "headers": [(b"content-type", content_type.encode())],
         }
         with pytest.raises(uploads.BodyTooLargeError):
-            asyncio.run(uploads.read(Request(scope, receive), LIMIT))
+            asyncio.run(uploads.read(Request(scope, receive), LIMIT, SECONDS))
         assert received <= LIMIT + 1_000
+
+
+@pytest.mark.parametrize("content_type", ["audio/mpeg", FORM])
+def test_a_body_that_takes_too_long_is_refused(content_type):
+    async def receive():
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    headers = [(b"content-type", content_type.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    with pytest.raises(uploads.UploadTimeoutError, match=r"within 0\.05 s"):
+        asyncio.run(uploads.read(Request(scope, receive), LIMIT, 0.05))
 
 
 class TestForm:

@@ -7,12 +7,16 @@ Every failure is answered as a problem (RFC 9457), ``application/problem+json``:
       NoAudioStreamError     422          BodyTooLargeError          413
       UnsupportedAudioError  422          EmptyBodyError             400
       ClipTooShortError      422          IncompleteBodyError        400
-    UnknownModelError        404          MalformedMultipartError    400
-    NotReadyError            503          MissingFileError           400
-    RequestValidationError   422        HTTPException                404, 405
-    Exception                500
+      DecodeTimeoutError     422          UploadTimeoutError         408
+    RetryLaterError                       MalformedMultipartError    400
+      NotReadyError          503          MissingFileError           400
+      OverloadedError        503        UnknownModelError            404
+      RateLimitedError       429        RequestValidationError       422
+    UnauthorizedError        401        HTTPException                404, 405
+    SenderLeftError          499        Exception                    500
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -24,17 +28,22 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from service import audio, uploads
+from service import audio
 from service.model import UnknownModelError
 from service.schemas import Accepted, Limits, Problem
+from service.web import uploads
+from service.web.access import RateLimitedError, UnauthorizedError
+from service.web.admission import (
+    NotReadyError,
+    OverloadedError,
+    RetryLaterError,
+    SenderLeftError,
+)
 
+REQUEST_ID = "X-Request-ID"
 MEDIA_TYPE = "application/problem+json"
 NAMESPACE = "urn:problem-type:fifteen:"
 ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(uploads.MEDIA_TYPES))
-
-
-class NotReadyError(RuntimeError):
-    """The service has not proved yet, or has disproved, that it works."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,6 @@ class Kind:
     title : str
     limits, accepted : bool
         Which extension members help to do better.
-    retry_after : int or None
-        Seconds after which the same request may succeed.
     """
 
     slug: str | None
@@ -59,7 +66,6 @@ class Kind:
     title: str
     limits: bool = False
     accepted: bool = False
-    retry_after: int | None = None
 
     @property
     def type(self) -> str:
@@ -72,16 +78,22 @@ KINDS: dict[type[Exception], Kind] = {
     audio.NoAudioStreamError: Kind("no-audio-stream", 422, "No audio stream", accepted=True),
     audio.UnsupportedAudioError: Kind("unsupported-audio", 422, "Unsupported audio", limits=True),
     audio.ClipTooShortError: Kind("clip-too-short", 422, "Clip too short", limits=True),
+    audio.DecodeTimeoutError: Kind("decode-timeout", 422, "Decode timeout", limits=True),
     uploads.BodyTooLargeError: Kind("body-too-large", 413, "Body too large", limits=True),
     uploads.UnsupportedMediaTypeError: Kind(
         "unsupported-media-type", 415, "Unsupported media type", accepted=True
     ),
     uploads.EmptyBodyError: Kind("empty-body", 400, "Empty body"),
     uploads.IncompleteBodyError: Kind("incomplete-body", 400, "Incomplete body"),
+    uploads.UploadTimeoutError: Kind("upload-timeout", 408, "Upload timeout", limits=True),
     uploads.MissingFileError: Kind("missing-file", 400, "Missing file"),
     uploads.MalformedMultipartError: Kind("malformed-multipart", 400, "Malformed multipart"),
     UnknownModelError: Kind("unknown-model", 404, "Unknown model"),
-    NotReadyError: Kind("not-ready", 503, "Not ready", retry_after=1),
+    NotReadyError: Kind("not-ready", 503, "Not ready"),
+    OverloadedError: Kind("overloaded", 503, "Overloaded", limits=True),
+    RateLimitedError: Kind("rate-limited", 429, "Rate limited"),
+    UnauthorizedError: Kind("unauthorized", 401, "Unauthorized"),
+    SenderLeftError: Kind("sender-left", 499, "Sender left"),
     RequestValidationError: Kind("invalid-request", 422, "Invalid request"),
     Exception: Kind("internal-error", 500, "Internal error"),
 }
@@ -94,39 +106,25 @@ HTTP_KINDS = {
 """What Starlette's router raises as `HTTPException`, by status."""
 
 
-def install(app: FastAPI, max_upload_bytes: int) -> None:
+def install(app: FastAPI, limits: Limits, note: Callable[[Request, Problem], None]) -> None:
     """Have an application answer every failure as a problem, and say so in its OpenAPI document.
 
     Parameters
     ----------
     app : FastAPI
-    max_upload_bytes : int
-        Published with the limits.
+    limits : Limits
+        Published in the problems that they help with.
+    note : callable
+        Told each problem before it is sent.
     """
-    limits = Limits(
-        min_seconds=audio.MIN_SECONDS,
-        max_seconds=audio.MAX_SECONDS,
-        min_sample_rate=audio.MIN_RATE,
-        max_sample_rate=audio.MAX_RATE,
-        max_channels=audio.MAX_CHANNELS,
-        max_upload_bytes=max_upload_bytes,
-    )
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        kind = kind_of(error)
-        problem = Problem(
-            type=kind.type,
-            title=kind.title,
-            status=kind.status,
-            detail=detail_of(error, request),
-            instance=quote(request.scope["path"]),  # request.url fails on some Host headers
-            limits=limits if kind.limits else None,
-            accepted=ACCEPTED if kind.accepted else None,
-        )
+        problem = problem_of(error, request, limits)
+        note(request, problem)
         return JSONResponse(
             problem.model_dump(exclude_none=True),
-            kind.status,
-            headers=_headers(kind, error),
+            problem.status,
+            headers=_headers(error, request),
             media_type=MEDIA_TYPE,
         )
 
@@ -137,11 +135,31 @@ def install(app: FastAPI, max_upload_bytes: int) -> None:
     _publish(app)
 
 
-def _headers(kind: Kind, error: Exception) -> dict[str, str]:
+def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
+    """Write down what went wrong with a request."""
+    kind = kind_of(error)
+    return Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=detail_of(error, request),
+        instance=quote(request.scope["path"]),  # request.url fails on some Host headers
+        limits=limits if kind.limits else None,
+        accepted=ACCEPTED if kind.accepted else None,
+    )
+
+
+def _headers(error: Exception, request: Request) -> dict[str, str]:
     """Return a problem's headers: the router's own, such as Allow, and when to ask again."""
+    if kind_of(error) is KINDS[Exception]:  # answered outside of `web.observe`, which adds it else
+        return {REQUEST_ID: request.state.seen["request_id"]}
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RetryLaterError):
+        return {"Retry-After": str(error.retry_after)}
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if kind.retry_after is not None:
-        headers["Retry-After"] = str(kind.retry_after)
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # which is answered before the router, by `web.head`
     return headers
 
 

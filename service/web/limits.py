@@ -1,0 +1,25 @@
+"""The limits as they are published: at ``/v1/limits`` and in the problems that name one."""
+
+from service import audio
+from service.schemas import Limits
+from service.settings import Settings
+from service.web import uploads
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Gather what the front-end accepts and what the operator has set."""
+    return Limits(
+        min_seconds=audio.MIN_SECONDS,
+        max_seconds=settings.max_seconds,
+        min_sample_rate=audio.MIN_RATE,
+        max_sample_rate=audio.MAX_RATE,
+        max_channels=audio.MAX_CHANNELS,
+        max_upload_bytes=settings.max_upload_bytes,
+        upload_seconds=settings.upload_seconds,
+        decode_seconds=settings.decode_seconds,
+        workers=settings.workers,
+        max_uploads=settings.max_uploads,
+        concurrency=settings.concurrency,
+        queue_length=settings.queue_length,
+        max_batch_files=uploads.MAX_BATCH_FILES,
+    )
