@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
 
-.PHONY: serve test check train example clean
+.PHONY: serve test check train example client clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -44,6 +44,10 @@ $(TRAINING_VENV)/.all: pyproject.toml constraints.txt
 # The answer that the README and the OpenAPI document show, after a change of the model.
 example: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m tests.example
+
+# What the client's files say of each other, after a change of one of them.
+client: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tests.client_files
 
 clean:
 	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

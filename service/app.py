@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 
-from service import problems, uploads
+from service import client, problems, uploads
 from service.analysis import analyse, warm_up
 from service.model import Model, ModelError, UnknownModelError, load_models
 from service.problems import NotReadyError
@@ -72,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.include_router(router)
+    client.install(app)
     problems.install(app, settings.max_upload_bytes)
     return app
 

@@ -23,8 +23,9 @@ OURS = {
     "schemas": {"card", "verdict"},
     "analysis": {"audio", "card", "model", "schemas", "verdict"},
     "uploads": set(),
+    "client": set(),
     "problems": {"audio", "model", "schemas", "uploads"},
-    "app": {"analysis", "model", "problems", "schemas", "settings", "uploads"},
+    "app": {"analysis", "client", "model", "problems", "schemas", "settings", "uploads"},
     "__main__": {"app", "model", "settings"},
 }
 """Which modules of the service each of them may import."""
