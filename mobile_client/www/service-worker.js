@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "c34a4078dcb5";
+const VERSION = "61a7832da15e";
 const FILES = [
   "icons/192.png",
   "icons/512.png",

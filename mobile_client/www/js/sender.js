@@ -3,6 +3,8 @@
 import { BusyError, RefusedError, UnreachableError, analyze } from "./service.js";
 import * as store from "./store.js";
 
+const UNREACHABLE_SECONDS = 30; // until the next try, unless the browser tells of a network before
+
 let sending = false;
 let timer = null;
 
@@ -13,7 +15,10 @@ export async function drain() {
   clearTimeout(timer);
   try {
     for (let clip = next(); clip; clip = next()) {
-      if (!(await send(clip))) break;
+      const seconds = clip.retryAt > Date.now() ? (clip.retryAt - Date.now()) / 1000 : await send(clip);
+      if (!seconds) continue;
+      timer = setTimeout(drain, seconds * 1000);
+      break;
     }
   } finally {
     sending = false;
@@ -28,7 +33,7 @@ export async function retry(id) {
 
 const next = () => store.all().findLast((clip) => clip.state === "waiting");
 
-/** Send one clip; returns whether the service can take another. */
+/** Send one clip; returns the seconds until the service can be asked again, 0 for at once. */
 async function send(clip) {
   await store.change(clip.id, { state: "sending", why: null, retryAt: null });
   try {
@@ -38,15 +43,14 @@ async function send(clip) {
     if (error instanceof BusyError) {
       const retryAt = Date.now() + error.seconds * 1000;
       await store.change(clip.id, { state: "waiting", why: "busy", retryAt });
-      timer = setTimeout(drain, error.seconds * 1000);
-      return false;
+      return error.seconds;
     }
     if (error instanceof UnreachableError) {
       await store.change(clip.id, { state: "waiting", why: "offline" });
-      return false;
+      return UNREACHABLE_SECONDS;
     }
     if (!(error instanceof RefusedError)) throw error;
     await store.change(clip.id, { state: "refused", problem: error.problem });
   }
-  return true;
+  return 0;
 }
