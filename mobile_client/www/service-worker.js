@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "61a7832da15e";
+const VERSION = "2de79aea2996";
 const FILES = [
   "icons/192.png",
   "icons/512.png",
@@ -29,7 +29,11 @@ const FILES = [
   "js/store.js",
   "js/toast.js",
   "manifest.webmanifest",
+  "messages/el.js",
   "messages/en.js",
+  "messages/es.js",
+  "messages/it.js",
+  "messages/ru.js",
   "style.css",
 ];
 

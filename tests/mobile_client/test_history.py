@@ -12,13 +12,20 @@ from tests.mobile_client.conftest import expect_answer, ready, record
 
 
 @pytest.fixture
-def kept(page):
-    """The page, once the service worker has it, and serves it."""
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
-    page.reload()
-    ready(page)
-    assert page.evaluate("navigator.serviceWorker.controller !== null")
-    return page
+def installed(visit):
+    """The page, once its service worker is there."""
+    with visit(service_workers="allow") as page:
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
+        yield page
+
+
+@pytest.fixture
+def kept(installed):
+    """The page as the service worker serves it."""
+    installed.reload()
+    ready(installed)
+    assert installed.evaluate("navigator.serviceWorker.controller !== null")
+    return installed
 
 
 def send(page, path):
@@ -108,8 +115,8 @@ class TestOffline:
         assert f"{server}/js/main.js" in addresses
         assert not [address for address in addresses if "/v1/" in address]
 
-    def test_a_new_version_forgets_the_old_one(self, page):
-        names = page.evaluate(
+    def test_a_new_version_forgets_the_old_one(self, installed):
+        names = installed.evaluate(
             """async () => {
               await (await navigator.serviceWorker.ready).unregister();
               await caches.open("shell-before");

@@ -9,10 +9,11 @@ const EMOTIONS = ["valence", "energy", "danceability"];
 
 /**
  * @typedef {{name: string, value: number, low: ?number, high: ?number, percentile: ?number}} Emotion
+ *   A percentile is in 0..100, all else in 0..1.
  * @typedef {{genre: string, probability: number}} Genre
  * @typedef {{start: number, end: number, genre: string, mood: ?string, energy: ?number}} Window
  * @typedef {{verdict: string, reason: string, genre: string, heard: boolean, genres: Genre[],
- *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: string[]}} Reading
+ *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[]}} Reading
  */
 
 /**
@@ -33,7 +34,7 @@ export function read(answer) {
     windows: (answer.timeline ?? []).map((window) => ({
       start: window.start_seconds,
       end: window.end_seconds,
-      genre: window.genres[0].genre,
+      genre: window.genre,
       mood: moodOf(window),
       energy: window.energy ?? null,
     })),
@@ -45,9 +46,9 @@ function emotionsOf(answer) {
   return EMOTIONS.filter((name) => answer[name] != null).map((name) => ({
     name,
     value: answer[name],
-    low: answer.intervals?.[name]?.low ?? null,
-    high: answer.intervals?.[name]?.high ?? null,
-    percentile: answer.percentiles?.[name] ?? null,
+    low: answer.emotion?.[name]?.low ?? null,
+    high: answer.emotion?.[name]?.high ?? null,
+    percentile: answer.emotion?.[name]?.percentile ?? null,
   }));
 }
 

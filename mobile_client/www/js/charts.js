@@ -34,7 +34,7 @@ function gauge({ name, value, low, high, percentile }) {
   marks.append(placed("dot", value));
   const figures = [
     low === null ? null : text("interval", { low: percent(low), high: percent(high) }),
-    percentile === null ? null : text("percentile", { share: percent(percentile) }),
+    percentile === null ? null : text("percentile", { share: percent(percentile / 100) }),
   ].filter((figure) => figure);
   return element(
     "div",

@@ -72,7 +72,9 @@ function answered(clip, player) {
     element(
       "div",
       { class: "keeping" },
-      ...reading.warnings.map((warning) => element("p", { class: "note" }, warningText(warning))),
+      ...reading.warnings.map(({ type, detail }) =>
+        element("p", { class: "warning" }, textOr(`warning.${type}`, detail)),
+      ),
       player,
       origin(clip),
       element("div", { class: "actions" }, removal(clip)),
@@ -84,12 +86,10 @@ function answered(clip, player) {
 function verdictOf({ verdict, reason, genres }) {
   if (verdict === "confident") return null;
   const names = genres.slice(0, 2).map(({ genre }) => genreName(genre));
-  const known = textOr(`verdict.${verdict}.reason`, reason);
-  const sentence = known.replace("{both}", either(names)).replace("{first}", names[0]);
+  const values = { both: either(names), first: names[0] };
+  const sentence = textOr(`verdict.${verdict}.reason`, reason, values);
   return element("p", { class: "verdict" }, sentence);
 }
-
-const warningText = (warning) => textOr(`warning.${warning.type ?? warning}`, warning.detail ?? warning);
 
 function unanswered(clip, player) {
   const { problem } = clip;

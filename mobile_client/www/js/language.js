@@ -2,15 +2,15 @@
 
 const LANGUAGES = ["en", "it", "el", "ru", "es"];
 
-let language = "en";
+let locale = LANGUAGES[0]; // with the person's region, for numbers and dates
 let messages = {};
 
 /** Take the first of the browser's languages that there is, and put its texts into the page. */
 export async function load() {
-  const wanted = navigator.languages.map((tag) => tag.split("-")[0]);
-  language = wanted.find((each) => LANGUAGES.includes(each)) ?? LANGUAGES[0];
-  messages = (await import(`../messages/${language}.js`)).default;
-  document.documentElement.lang = language;
+  const language = (tag) => tag.split("-")[0];
+  locale = navigator.languages.find((tag) => LANGUAGES.includes(language(tag))) ?? locale;
+  messages = (await import(`../messages/${language(locale)}.js`)).default;
+  document.documentElement.lang = locale;
   for (const node of document.querySelectorAll("[data-text]")) {
     node.textContent = text(node.dataset.text);
   }
@@ -29,13 +29,14 @@ export function text(key, values = {}) {
 }
 
 /** A text if there is one of that key, else another: for names that a service may add to. */
-export function textOr(key, other) {
-  return key in messages ? text(key) : other;
+export function textOr(key, other, values = {}) {
+  return key in messages ? text(key, values) : other;
 }
 
 /** A share of 1 in per cent. */
 export function percent(share) {
-  return new Intl.NumberFormat(language, { style: "percent" }).format(share);
+  const format = new Intl.NumberFormat(locale, { style: "percent" });
+  return share > 0 && share < 0.005 ? `<${format.format(0.01)}` : format.format(share);
 }
 
 /** Seconds as a clock shows them. */
@@ -46,11 +47,11 @@ export function clock(seconds) {
 
 /** A moment, short. */
 export function moment(iso) {
-  const format = { dateStyle: "medium", timeStyle: "short" };
-  return new Intl.DateTimeFormat(language, format).format(new Date(iso));
+  const format = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
+  return new Intl.DateTimeFormat(locale, format).format(new Date(iso));
 }
 
 /** Names as a list: one, two or three. */
 export function either(names) {
-  return new Intl.ListFormat(language, { type: "disjunction" }).format(names);
+  return new Intl.ListFormat(locale, { type: "disjunction" }).format(names);
 }

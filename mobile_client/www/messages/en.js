@@ -44,6 +44,10 @@ export default {
   "verdict.silence.reason": "There is next to nothing to hear. Go closer, or play it louder.",
   anyway: "What was heard all the same",
 
+  "warning.clipped": "It was too loud for the microphone: record farther away, or at a lower level.",
+  "warning.very_quiet": "It was very quiet: go closer, or play it louder.",
+  "warning.narrow_band": "High tones are missing, as over a telephone: turn off the recorder’s noise suppression or voice mode.",
+
   feel: "How it feels",
   moods: "Where it lies",
   genres: "Genres",
