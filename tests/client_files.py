@@ -1,16 +1,21 @@
 """``python -m tests.client_files``: write what the client's files say of each other anew.
 
 The client has no build step, so that what is derived is committed: the hash of the inline style in
-the policy of the page, and the service worker's list of files and its version.
+the policy of the page, the service worker's list of files and its version, and the declarations
+that the client and other programs are written against.
 """
 
 import base64
 import hashlib
 import re
 
+from service.app import create_app
 from service.client import FOLDER, PAGE
+from service.settings import Settings
+from tests.declarations import declarations
 
 WORKER = "service-worker.js"
+DECLARATIONS = FOLDER.parent / "fifteen.d.ts"
 
 
 def page(text: str) -> str:
@@ -33,13 +38,14 @@ def worker(text: str) -> str:
 
 
 DERIVED = {FOLDER / PAGE: page, FOLDER / WORKER: worker}
-"""What is written, in this order: the page is in the list."""
+"""What is written into files, in this order: the page is in the worker's list."""
 
 
 def main() -> None:
     """Write all of it."""
     for path, derive in DERIVED.items():
         path.write_text(derive(path.read_text()))
+    DECLARATIONS.write_text(declarations(create_app(Settings()).openapi()))
 
 
 if __name__ == "__main__":

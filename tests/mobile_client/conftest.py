@@ -17,6 +17,7 @@ GRANTED = "--use-fake-ui-for-media-stream"
 PERSON = {
     "locale": "en-GB",
     "viewport": {"width": 360, "height": 780},
+    "reduced_motion": "reduce",
     "service_workers": "block",  # most tests need none, and each would load all files twice
 }
 SPY = """

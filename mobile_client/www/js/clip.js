@@ -18,7 +18,7 @@ let ticking = null;
 export function show(id) {
   const clip = store.get(id);
   const { state, why, retryAt, levels } = clip;
-  const now = [id, state, why, retryAt, levels !== null].join(" ");
+  const now = [id, state, why, retryAt, levels?.reduce((sum, level) => sum + level)].join(" ");
   if (now === shown) return;
   const again = shown?.startsWith(`${id} `);
   if (!again) leave();
@@ -65,16 +65,21 @@ function answered(clip, player) {
   ].filter((figure) => figure);
   const folded = element("summary", {}, text("anyway"));
   return [
-    element("div", { class: "glance" }, medallion(headline(clip), mood), verdictOf(reading)),
+    element(
+      "div",
+      { class: "glance" },
+      medallion(headline(clip), mood),
+      verdictOf(reading),
+      ...reading.warnings.map(({ type, detail }) =>
+        element("p", { class: "warning" }, textOr(`warning.${type}`, detail)),
+      ),
+    ),
     reading.heard
       ? element("div", { class: "figures" }, ...figures)
       : element("details", { class: "figures" }, folded, ...figures),
     element(
       "div",
       { class: "keeping" },
-      ...reading.warnings.map(({ type, detail }) =>
-        element("p", { class: "warning" }, textOr(`warning.${type}`, detail)),
-      ),
       player,
       origin(clip),
       element("div", { class: "actions" }, removal(clip)),

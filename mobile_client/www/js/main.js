@@ -68,7 +68,15 @@ function tell(clip) {
 async function heard({ blob, levels }) {
   const clip = await store.add({ audio: blob, name: null, levels });
   location.hash = `#/clip/${clip.id}`;
-  await drain();
+  const sent = drain();
+  await picture(clip); // of every frame, where the screen may have missed some
+  await sent;
+}
+
+/** Draw a clip as the browser decodes it, where it can. */
+async function picture(clip) {
+  const levels = await ofFile(clip.audio);
+  if (levels) await store.change(clip.id, { levels });
 }
 
 /** Take files, show the only one or all of them, and send them. */
@@ -80,7 +88,7 @@ async function take(files) {
   if (!clips.length) return;
   location.hash = clips.length === 1 ? `#/clip/${clips[0].id}` : "#/history";
   const sent = drain();
-  for (const clip of clips) await store.change(clip.id, { levels: await ofFile(clip.audio) });
+  for (const clip of clips) await picture(clip);
   await sent;
 }
 
