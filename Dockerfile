@@ -7,6 +7,7 @@ RUN python -m venv --without-pip /opt/venv
 # First the dependencies, with a stub of the package: this layer changes only with them.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service/__init__.py service/
+RUN mkdir mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt .
 # librosa declares packages for functions that are never called here. scikit-learn can just go.
 # numba decorates functions while librosa is imported: on a read-only root that fails, for want of
@@ -20,6 +21,7 @@ RUN pip --python /opt/venv/bin/python uninstall --yes scikit-learn numba llvmlit
       'jit = vectorize = guvectorize = stencil = _plain' \
       > "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/numba.py"
 COPY service service
+COPY mobile_client mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --force-reinstall .
 
 FROM ${BASE_IMAGE}

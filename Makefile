@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
 
-.PHONY: serve test check train example openapi clean
+.PHONY: serve test check train example openapi client clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -48,6 +48,10 @@ example: $(FIFTEEN_VENV)/.serve
 # The OpenAPI document, after a change of the interface.
 openapi: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m tests.openapi
+
+# What the client's files say of each other, after a change of one of them.
+client: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tests.client_files
 
 clean:
 	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -13,7 +13,7 @@ from service.analysis import warm_up
 from service.model import ModelError, Models, UnknownModelError, load_models
 from service.settings import Settings
 from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
-from service.web import analyze, catalogue, docs, health, kserve, metrics, problems
+from service.web import analyze, catalogue, client, docs, health, kserve, metrics, problems
 from service.web.access import Gate
 from service.web.admission import Queue, Uploads
 from service.web.head import Head
@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     for room in (analyze, catalogue, health, kserve, metrics, docs):
         app.include_router(room.router)
     app.mount("/docs", docs.FILES)
+    client.install(app)
     app.add_middleware(Head)  # each of these is around those before it
     if settings.cors_origins:
         app.add_middleware(

@@ -31,6 +31,7 @@ OURS = {
     "web.admission": set(),
     "web.access": {"web.admission"},
     "web.headers": set(),
+    "web.client": set(),
     "web.docs": set(),
     "web.traces": {"schemas", "settings"},
     "web.metrics": {"model", "schemas", "web.access", "web.admission", "web.problems"},
@@ -54,8 +55,8 @@ OURS = {
     "web.health": {"schemas", "web.admission", "web.dependencies", "web.problems"},
     "app": {
         "analysis", "model", "settings", "taxonomy", "web.access", "web.admission", "web.analyze",
-        "web.catalogue", "web.docs", "web.head", "web.headers", "web.health", "web.kserve",
-        "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
+        "web.catalogue", "web.client", "web.docs", "web.head", "web.headers", "web.health",
+        "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
         "web.traces",
     },
     "__main__": {"app", "logs", "model", "settings", "taxonomy", "web.access", "web.metrics"},

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_the_example_answers_as_printed(server):
     for ours, theirs in zip(answer["genres"], printed["genres"], strict=True):
         assert ours["genre"] == theirs["genre"]
         assert ours["probability"] == pytest.approx(theirs["probability"], abs=1e-3)
+
+
+def test_the_python_example_runs(server):
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    assert "http://127.0.0.1:8000" in code
+    command = [sys.executable, "-c", code.replace("http://127.0.0.1:8000", server)]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert output == f"{ANALYSIS['reason']}\n"
 
 
 def test_every_problem_type_is_in_the_table():

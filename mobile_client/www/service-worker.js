@@ -1,0 +1,83 @@
+/**
+ * Keeps the client's own files, so that it opens without a network, and takes what other apps share.
+ *
+ * Answers of the service are never kept: whatever is not in the list goes to the network untouched.
+ * The list and its version are written by `make client`.
+ */
+
+const VERSION = "437223c02256";
+const FILES = [
+  "icons/192.png",
+  "icons/512.png",
+  "icons/icon.svg",
+  "icons/maskable-512.png",
+  "./",
+  "js/answer.js",
+  "js/charts.js",
+  "js/clip.js",
+  "js/dom.js",
+  "js/export.js",
+  "js/history.js",
+  "js/home.js",
+  "js/language.js",
+  "js/main.js",
+  "js/recorder.js",
+  "js/sender.js",
+  "js/service.js",
+  "js/share.js",
+  "js/spectrogram.js",
+  "js/store.js",
+  "js/toast.js",
+  "manifest.webmanifest",
+  "messages/el.js",
+  "messages/en.js",
+  "messages/es.js",
+  "messages/it.js",
+  "messages/ru.js",
+  "style.css",
+];
+
+const CACHE = `shell-${VERSION}`;
+const SHARED = "shared";
+const SHELL = new Set(FILES.map((file) => new URL(file, location.href).href));
+
+addEventListener("install", (event) => {
+  const requests = FILES.map((file) => new Request(file, { cache: "reload" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
+});
+
+addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
+
+addEventListener("fetch", (event) => {
+  const { request } = event;
+  const address = new URL(request.url);
+  if (request.method === "POST" && address.href === new URL("share", location.href).href) {
+    event.respondWith(share(request));
+    return;
+  }
+  address.hash = "";
+  if (request.mode === "navigate") address.search = "";
+  if (request.method === "GET" && SHELL.has(address.href)) {
+    event.respondWith(kept(address.href, request));
+  }
+});
+
+async function kept(address, request) {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(address)) ?? fetch(request);
+}
+
+async function forgetOthers() {
+  const stale = (await caches.keys()).filter((name) => name !== CACHE && name !== SHARED);
+  await Promise.all(stale.map((name) => caches.delete(name)));
+}
+
+/** Leave the files where the page looks for them, and open it. */
+async function share(request) {
+  const cache = await caches.open(SHARED);
+  for (const [place, file] of (await request.formData()).getAll("file").entries()) {
+    const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
+    await cache.put(`shared/${Date.now()}-${place}`, new Response(file, { headers }));
+  }
+  return Response.redirect("./", 303);
+}

@@ -1,0 +1,141 @@
+"""The client in a real browser: Debian's Chromium, headless; its microphone plays a clip."""
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from service import audio
+from tests import signals
+
+CLIP = Path(__file__).parent.parent / "clip.m4a"
+HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+FAKE_DEVICE = "--use-fake-device-for-media-stream"
+GRANTED = "--use-fake-ui-for-media-stream"
+PERSON = {
+    "locale": "en-GB",
+    "viewport": {"width": 360, "height": 780},
+    "reduced_motion": "reduce",
+    "service_workers": "block",  # most tests need none, and each would load all files twice
+}
+SPY = """
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+globalThis.asked = [];
+navigator.mediaDevices.getUserMedia = async (constraints) => {
+  const stream = await ask(constraints);
+  asked.push({ constraints, tracks: stream.getTracks() });
+  return stream;
+};
+"""
+"""Keeps what the page asked the microphone for, and its tracks."""
+
+expect.set_options(timeout=20_000)  # the machine may be busy
+
+
+@pytest.fixture(scope="package")
+def sounds(tmp_path_factory):
+    """Recordings in files, by name."""
+    folder = tmp_path_factory.mktemp("sounds")
+    clip = audio.decode(CLIP.read_bytes()).waveform
+    rate = audio.SAMPLE_RATE
+    made = {
+        "clip": clip,
+        "long": signals.groove(50, rate),
+        "short": signals.sine(1),
+        "silence": 0 * signals.sine(4),
+    }
+    paths = {"m4a": CLIP}
+    for name, waveform in made.items():
+        paths[name] = folder / f"{name}.wav"
+        paths[name].write_bytes(signals.wav(waveform, rate))
+    paths["text"] = folder / "text.mp3"
+    paths["text"].write_text("This is no sound.")
+    return paths
+
+
+@pytest.fixture(scope="package")
+def launch():
+    """Start a browser with some flags; whatever was started ends with the package."""
+    path = shutil.which("chromium")
+    if not path:
+        pytest.skip("chromium is not installed: the client was not tried in a browser")
+    with sync_playwright() as playwright:
+        started = []
+
+        def start(*flags):
+            started.append(
+                playwright.chromium.launch(executable_path=path, args=[*HEADLESS, *flags])
+            )
+            return started[-1]
+
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture(scope="package")
+def browser(launch, sounds):
+    """A browser whose microphone hears the clip."""
+    return launch(FAKE_DEVICE, GRANTED, f"--use-file-for-fake-audio-capture={sounds['clip']}")
+
+
+@pytest.fixture
+def visit(server, browser):
+    """Open the client as someone new; its page, ready. No page may complain of itself."""
+
+    @contextmanager
+    def visiting(browser=browser, **person):
+        person = PERSON | person
+        context = browser.new_context(base_url=server, **person)
+        context.add_init_script(SPY)
+        page = context.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: _note(message, errors))
+        open_client(page)
+        yield page
+        context.close()
+        assert errors == []
+
+    return visiting
+
+
+@pytest.fixture
+def page(visit):
+    """The client's page on a phone."""
+    with visit() as page:
+        yield page
+
+
+def _note(message, errors):
+    """Keep an error of the page; Chromium itself tells of every refusal and lost network."""
+    expected = ("Failed to load resource", "Service Worker registration blocked by Playwright")
+    if message.type in ("error", "warning") and not message.text.startswith(expected):
+        errors.append(message.text)
+
+
+def open_client(page):
+    """Load the page and wait until it works."""
+    page.goto("/")
+    ready(page)
+
+
+def ready(page):
+    """Wait until the page works."""
+    page.wait_for_selector("html[data-ready]", state="attached")
+
+
+def record(page, seconds=3):
+    """Press the button, and stop after some seconds; with 15 it stops by itself."""
+    page.click("#listen")
+    caption = page.locator("#listen-caption")
+    expect(caption).to_have_text("Stop")
+    if seconds < 15:
+        page.click("#listen")
+
+
+def expect_answer(page, name="house"):
+    """Wait for the answer to the clip."""
+    expect(page.locator("#clip h1")).to_have_text(name)

@@ -1,0 +1,103 @@
+"""How answers are shown: each verdict, and what only some services say."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from service.schemas import ANALYSIS
+from tests.mobile_client.conftest import expect_answer
+
+
+@pytest.fixture
+def answered(page, sounds):
+    """Have the page show an answer that differs from the documented one."""
+
+    def show(title, **members):
+        answer = ANALYSIS | members
+        page.route("**/v1/analyze*", lambda route: route.fulfill(json=answer), times=1)
+        page.set_input_files("#files", sounds["short"])
+        expect_answer(page, title)
+        return page
+
+    return show
+
+
+def window(place, genre, energy):
+    """One window of a timeline."""
+    genres = [{"genre": genre, "probability": 0.9}]
+    times = {"start_seconds": 15.0 * place, "end_seconds": 15.0 * (place + 1)}
+    return {**times, "genre": genre, "genres": genres, "valence": 0.3, "energy": energy}
+
+
+class TestVerdicts:
+    def test_two_genres(self, answered):
+        page = answered("house", verdict="mixed")
+        expect(page.locator(".verdict")).to_have_text("Too close to call: house or jazz.")
+
+    def test_another_genre(self, answered):
+        page = answered("Another genre", verdict="unknown_genre")
+        expect(page.locator(".verdict")).to_contain_text("house is the closest")
+        expect(page.locator(".mood")).to_have_text("joyful")
+
+    def test_no_music_has_no_mood(self, answered):
+        page = answered("No music", verdict="not_music")
+        expect(page.locator(".mood")).to_have_count(0)
+        expect(page.locator("details")).not_to_have_attribute("open", "")
+
+    def test_one_that_is_not_known_yet_is_told_in_the_services_words(self, answered):
+        page = answered("house", verdict="new", reason="This is new.")
+        expect(page.locator(".verdict")).to_have_text("This is new.")
+
+
+class TestMembers:
+    def test_intervals_and_percentiles(self, answered):
+        ranges = {"valence": {"low": 0.48, "high": 0.8, "percentile": 71.5}}
+        page = answered("house", emotion=ranges)
+        valence = page.locator(".gauges > div").first
+        expect(valence).to_contain_text("likely 48% to 80%")
+        expect(valence).to_contain_text("above 72% of the reference")
+        track, band = (valence.locator(each).bounding_box() for each in (".track", ".band"))
+        assert band["x"] - track["x"] == pytest.approx(0.48 * track["width"], abs=1)
+        assert band["width"] == pytest.approx(0.32 * track["width"], abs=1)
+        assert float(page.locator(".plane .range").get_attribute("width")) > 0
+
+    def test_none_of_them(self, answered):
+        page = answered("house")
+        expect(page.locator(".gauges .note")).to_have_count(0)
+        expect(page.locator(".band, .timeline, .warning")).to_have_count(0)
+
+    def test_an_emotion_that_was_not_learnt(self, answered):
+        page = answered("house", valence=None)
+        expect(page.locator(".gauges > div")).to_have_count(2)
+        expect(page.locator(".plane, .mood")).to_have_count(0)
+
+    def test_warnings(self, answered):
+        warnings = [
+            {"type": "very_quiet", "detail": "The loudest sample is at -45 dBFS."},
+            {"type": "new", "detail": "This is new."},
+        ]
+        page = answered("house", warnings=warnings)
+        expect(page.locator(".warning").first).to_contain_text("It was very quiet")
+        expect(page.locator(".warning").last).to_have_text("This is new.")
+
+    def test_the_timeline_of_a_long_recording(self, answered):
+        genres = ["house", "house", "jazz", "house"]
+        windows = [window(place, genre, place / 4) for place, genre in enumerate(genres)]
+        page = answered("house", timeline=windows)
+        parts = page.locator(".timeline li")
+        expect(parts).to_have_text(
+            [re.compile("house0:00.*0:30"), re.compile("jazz0:30"), re.compile("house0:45.*1:00")]
+        )
+        bars = page.locator(".windows i")
+        heights = [bar.bounding_box()["height"] for bar in bars.all()]
+        assert heights == sorted(set(heights))
+
+    def test_a_timeline_of_one_window_says_nothing(self, answered):
+        page = answered("house", timeline=[window(0, "house", 0.5)])
+        expect(page.locator(".timeline")).to_have_count(0)
+
+    def test_an_operators_own_genres(self, answered):
+        genres = [{"genre": "Κλαμπ", "probability": 0.7}, {"genre": "<b>&", "probability": 0.3}]
+        page = answered("Κλαμπ", genre="Κλαμπ", genres=genres)
+        expect(page.locator(".bars li").last).to_contain_text("<b>&")

@@ -1,0 +1,77 @@
+"""The client's files: small, of this origin, and what is derived from them is current."""
+
+import json
+import re
+
+import pytest
+
+from service.web.client import FOLDER, PAGE
+from tests import client_files
+
+FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
+TEXTS = [path for path in FILES if path.suffix != ".png"]
+MESSAGES = sorted((FOLDER / "messages").glob("*.js"))
+ENTRY = re.compile(r'^  "?([\w.-]+)"?: "(.*)",$')
+
+
+def messages(path):
+    """The texts of one language, by key."""
+    lines = path.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("export default {", "};")
+    return dict(ENTRY.match(line).groups() for line in lines[1:-1] if line)
+
+
+def test_small():
+    assert sum(path.stat().st_size for path in FILES) < 150_000
+    assert (FOLDER / PAGE).stat().st_size < 14_600  # ten segments of TCP: one round trip
+
+
+@pytest.mark.parametrize("path", client_files.DERIVED, ids=lambda path: path.name)
+def test_what_is_derived_is_current(path):
+    derive = client_files.DERIVED[path]
+    assert path.read_text() == derive(path.read_text()), "run `make client`"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_nothing_comes_from_elsewhere(path):
+    addresses = set(re.findall(r"https?://[^\s\"'`]+", path.read_text()))
+    assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, not an address
+
+
+def test_every_module_is_asked_for_with_the_page():
+    page = (FOLDER / PAGE).read_text()
+    modules = {f"js/{path.name}" for path in (FOLDER / "js").iterdir()}
+    assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', page)) == modules - {"js/main.js"}
+
+
+def test_the_policy_is_strict():
+    page = (FOLDER / PAGE).read_text()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
+    assert policy.startswith("default-src 'none'; script-src 'self'; ")
+    assert "unsafe" not in policy
+
+
+def test_the_manifest_can_be_installed():
+    manifest = json.loads((FOLDER / "manifest.webmanifest").read_text())
+    assert manifest.keys() >= {"name", "short_name", "start_url", "display", "icons"}
+    assert {"192x192", "512x512"} <= {icon["sizes"] for icon in manifest["icons"]}
+    assert "maskable" in {icon.get("purpose") for icon in manifest["icons"]}
+    assert all((FOLDER / icon["src"]).is_file() for icon in manifest["icons"])
+
+
+def test_every_language_has_every_text():
+    english = messages(FOLDER / "messages" / "en.js")
+    for path in MESSAGES:
+        texts = messages(path)
+        assert list(texts) == list(english), path.name
+        for key, text in texts.items():
+            places = set(re.findall(r"\{\w+\}", english[key]))
+            assert set(re.findall(r"\{\w+\}", text)) == places, (path.name, key)
+
+
+def test_every_text_that_is_asked_for_is_there():
+    english = messages(FOLDER / "messages" / "en.js")
+    source = "".join(path.read_text() for path in TEXTS if path.parent.name != "messages")
+    asked = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
+    assert asked
+    assert asked <= english.keys()

@@ -1,0 +1,153 @@
+"""Record or choose, send, and see the answer or why there is none."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.mobile_client.conftest import FAKE_DEVICE, GRANTED, expect_answer, record
+
+UNPROCESSED = {"echoCancellation", "noiseSuppression", "autoGainControl"}
+
+
+def problem(page):
+    return page.locator("#clip .verdict")
+
+
+class TestMicrophone:
+    def test_fifteen_seconds_by_themselves(self, page):
+        with page.expect_response("**/v1/analyze*", timeout=40_000) as sent:
+            record(page, 15)
+        expect_answer(page)
+        expect(page.locator("#clip .mood")).to_be_visible()
+        heard = sent.value.json()["audio"]
+        assert (heard["container"], heard["codec"]) == ("webm", "opus")
+        assert heard["analysed_seconds"] == 15
+        (asked,) = page.evaluate("asked.map(({ constraints }) => constraints.audio)")
+        assert {name for name in UNPROCESSED if asked[name] is False} == UNPROCESSED
+        assert asked["channelCount"] == 1
+        assert page.evaluate("asked[0].tracks.map((track) => track.readyState)") == ["ended"]
+
+    def test_stopped_early_but_not_too_early(self, page):
+        page.evaluate(
+            "() => { const send = fetch; globalThis.fetch = (address, request) => "
+            "{ globalThis.sent = request.body.get('file').type; return send(address, request); } }"
+        )
+        page.click("#listen")
+        expect(page.locator("#listen-count")).to_have_text("14")
+        page.click("#listen")  # too early: nothing
+        expect(page.locator("#listen-caption")).to_have_text("Stop")
+        assert int(page.inner_text("#listen-count")) <= 12
+        page.click("#listen")
+        expect_answer(page)
+        assert page.evaluate("sent") == "audio/webm;codecs=opus"  # what the recorder says it is
+
+    def test_cancelled_is_forgotten(self, page):
+        page.click("#listen")
+        expect(page.locator("#listen-count")).to_have_text("14")
+        assert page.evaluate("document.getElementById('level').value") > 0.2
+        assert page.evaluate(
+            "document.getElementById('live').getContext('2d')"
+            ".getImageData(0, 0, 999, 999).data.some((value) => value > 0)"
+        )
+        page.keyboard.press("Escape")
+        expect(page.locator("#listen-caption")).to_have_text("Listen")
+        assert page.evaluate("asked[0].tracks.map((track) => track.readyState)") == ["ended"]
+        page.click("nav a")
+        expect(page.locator("#history")).to_contain_text("What you record")
+
+    @pytest.mark.parametrize(
+        ("flags", "says"),
+        [
+            ([FAKE_DEVICE, "--deny-permission-prompts"], "not allowed"),
+            ([GRANTED], "no microphone"),
+        ],
+    )
+    def test_no_microphone(self, launch, visit, sounds, flags, says):
+        with visit(launch(*flags)) as page:
+            page.click("#listen")
+            expect(page.get_by_role("alert")).to_contain_text(says)
+            page.set_input_files("#files", sounds["m4a"])
+            expect_answer(page)
+
+    def test_a_microphone_that_another_app_has(self, page):
+        page.evaluate(
+            "() => { navigator.mediaDevices.getUserMedia = async () => "
+            "{ throw new DOMException('in use', 'NotReadableError'); } }"
+        )
+        page.click("#listen")
+        expect(page.get_by_role("alert")).to_contain_text("another app may have it")
+
+
+class TestFiles:
+    def test_an_m4a(self, page, sounds):
+        page.set_input_files("#files", sounds["m4a"])
+        expect_answer(page)
+        expect(page.locator(".bars li")).to_have_count(9)
+        expect(page.locator(".gauges > div")).to_have_count(3)
+        assert page.get_by_role("img", name=re.compile("Valence .*, energy")).is_visible()
+        expect(page.locator(".keeping")).to_contain_text("clip.m4a")
+
+    def test_several(self, page, sounds):
+        page.set_input_files("#files", [sounds["m4a"], sounds["short"], sounds["silence"]])
+        rows = page.locator(".clips li")
+        expect(rows.filter(has_text="house")).to_have_count(1)
+        expect(rows.filter(has_text="No answer")).to_have_count(1)
+        expect(rows.filter(has_text="Silence")).to_have_count(1)
+
+    def test_dropped(self, page, sounds):
+        data = list(sounds["m4a"].read_bytes())
+        page.evaluate(
+            """(data) => {
+              const dataTransfer = new DataTransfer();
+              dataTransfer.items.add(new File([new Uint8Array(data)], "dropped.m4a"));
+              dispatchEvent(new DragEvent("dragover", { dataTransfer }));
+              dispatchEvent(new DragEvent("drop", { dataTransfer }));
+            }""",
+            data,
+        )
+        expect_answer(page)
+        expect(page.locator("#dropping")).to_be_hidden()
+
+    def test_silence_is_no_genre(self, page, sounds):
+        page.set_input_files("#files", sounds["silence"])
+        expect_answer(page, "Silence")
+        expect(problem(page)).to_contain_text("next to nothing")
+        expect(page.locator(".bars")).to_be_hidden()
+        page.click("summary")
+        expect(page.locator(".bars")).to_be_visible()
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "says", "advises"),
+        [
+            ("short", "at least 3 s of audio; this is 1.0 s.", "fifteen are best"),
+            ("text", "This is not audio", "Choose a sound file"),
+        ],
+    )
+    def test_the_services_own_words_and_what_to_do(self, page, sounds, name, says, advises):
+        page.set_input_files("#files", sounds[name])
+        expect(problem(page)).to_contain_text(says)
+        expect(page.locator(".glance")).to_contain_text(advises)
+
+    def test_retry_keeps_the_recording(self, page, sounds):
+        page.route("**/v1/analyze*", lambda route: route.fulfill(status=413), times=1)
+        page.set_input_files("#files", sounds["m4a"])
+        expect(problem(page)).to_have_text("HTTP 413")
+        page.get_by_role("button", name="Try again").click()
+        expect_answer(page)
+
+    def test_a_busy_service_is_asked_again_when_it_says(self, page, sounds):
+        def busy(route):
+            route.fulfill(
+                status=503,
+                headers={"Retry-After": "2"},
+                json={"type": "urn:problem-type:fifteen:not-ready", "detail": "Starting."},
+            )
+
+        page.route("**/v1/analyze*", busy, times=1)
+        page.set_input_files("#files", sounds["m4a"])
+        expect(problem(page)).to_contain_text("busy")
+        expect(problem(page)).to_contain_text("again in 2 s")
+        expect_answer(page)
