@@ -34,7 +34,7 @@ class TestMicrophone:
             "{ globalThis.sent = request.body.get('file').type; return send(address, request); } }"
         )
         page.click("#listen")
-        expect(page.locator("#listen-count")).to_have_text("14")
+        expect(page.locator("#cancel")).to_be_visible()
         page.click("#listen")  # too early: nothing
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         assert int(page.inner_text("#listen-count")) <= 12
@@ -44,7 +44,7 @@ class TestMicrophone:
 
     def test_cancelled_is_forgotten(self, page):
         page.click("#listen")
-        expect(page.locator("#listen-count")).to_have_text("14")
+        expect(page.locator("#listen-count")).to_have_text(re.compile("^(1[0-4]|[1-9])$"))
         assert page.evaluate("document.getElementById('level').value") > 0.2
         assert page.evaluate(
             "document.getElementById('live').getContext('2d')"
