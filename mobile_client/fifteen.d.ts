@@ -38,6 +38,15 @@ export interface Analysis {
   energy?: number | null;
   /** How well one can dance to it. */
   danceability?: number | null;
+  /**
+   * Of each emotion that the model has learnt, how far its score can be trusted and where it
+   * stands.
+   */
+  emotion: Partial<Record<"valence" | "energy" | "danceability", EmotionRange>>;
+  /** What is wrong with the recording and may spoil the answer. */
+  warnings: Warned[];
+  /** What is heard in each window, where it was asked for. */
+  timeline?: HeardWindow[] | null;
   audio: AudioFacts;
   model: ModelName;
   timings: Timings;
@@ -63,6 +72,23 @@ export interface AudioFacts {
   peak_dbfs: number;
   /** Level of the whole recording, dBFS; -120 for silence. */
   rms_dbfs: number;
+}
+
+/** The answers to several files, in their order. */
+export interface Batch {
+  results: BatchResult[];
+}
+
+/** The answer to one file of several: an analysis or a problem. */
+export interface BatchResult {
+  /** As the form names it. */
+  filename: string;
+  /** HTTP status that the file would have been answered with by itself. */
+  status: number;
+  /** Where the status is 200. */
+  analysis?: Analysis | null;
+  /** Where it is not. */
+  problem?: Problem | null;
 }
 
 /** What it was trained on. */
@@ -102,6 +128,19 @@ export interface EmotionFigures {
   coverage: Figure | null;
 }
 
+/** How far an emotion's score can be trusted, and where it stands. */
+export interface EmotionRange {
+  /** Lower end of the score's 80 % interval. */
+  low: number;
+  /** Upper end of the score's 80 % interval. */
+  high: number;
+  /**
+   * Share of the reference corpus that scores less, in percent: to move a threshold over from
+   * another scale. Null where the model's card has no percentiles.
+   */
+  percentile?: number | null;
+}
+
 /** One measurement, of the same training from several seeds. */
 export interface Figure {
   /** Of the model in this file; null where it was not the one measured. */
@@ -138,8 +177,10 @@ export interface GenreFigures {
   clip_macro_f1: Figure;
   /** Share of whole recordings that are right as a simulated phone records them. */
   phone_accuracy: Figure;
-  /** Expected calibration error of the top genre's probability, 15 bins. */
+  /** Expected calibration error of the top genre's probability, 15 bins, by 15 s window. */
   calibration_error: Figure;
+  /** The same by whole recording, whose probabilities are means over its windows. */
+  clip_calibration_error: Figure;
   /**
    * Area under the ROC curve of `known`, the genres against other music; null where there is no
    * other music.
@@ -175,6 +216,26 @@ export interface Health {
   status?: "ok";
 }
 
+/** What a model hears in one window. */
+export interface HeardWindow {
+  start_seconds: number;
+  end_seconds: number;
+  /** The most probable genre. */
+  genre: string;
+  /** Every genre, the most probable first; the probabilities sum to 1. */
+  genres: GenreProbability[];
+  /** Probability that this is music at all. */
+  music: number;
+  /** Probability that, being music, it is of one of the genres. */
+  known: number;
+  /** From sad or angry, 0, to cheerful, 1. */
+  valence?: number | null;
+  /** From calm, 0, to intense, 1. */
+  energy?: number | null;
+  /** How well one can dance to it. */
+  danceability?: number | null;
+}
+
 /** What is accepted, in numbers. */
 export interface Limits {
   /** Shortest recording. */
@@ -188,6 +249,20 @@ export interface Limits {
   max_channels: number;
   /** Largest request body. */
   max_upload_bytes: number;
+  /** Longest that a body may take to arrive. */
+  upload_seconds: number;
+  /** Longest that decoding may take. */
+  decode_seconds: number;
+  /** Processes that answer. */
+  workers: number;
+  /** Bodies that a process holds at the same time. */
+  max_uploads: number;
+  /** Recordings that a process analyses at the same time. */
+  concurrency: number;
+  /** Recordings that wait in a process. */
+  queue_length: number;
+  /** Files of one batch. */
+  max_batch_files: number;
 }
 
 /** Everything that was measured on one choice of held-out recordings. */
@@ -217,6 +292,11 @@ export interface ModelCard {
   thresholds: Thresholds;
   /** Half the width of each emotion's 80 % interval, by split conformal prediction on validation. */
   intervals: Partial<Record<"valence" | "energy" | "danceability", number>>;
+  /**
+   * Each emotion's scores at the percentiles 0 to 100 of the reference corpus, so that a score can
+   * be placed in it.
+   */
+  percentiles?: Partial<Record<"valence" | "energy" | "danceability", number[]>>;
   /** What the figures do not say, and must be known. */
   limits: string[];
   /** The numbers of the front-end that the model was trained with. */
@@ -234,12 +314,27 @@ export interface ModelList {
   models: ModelSummary[];
 }
 
+/** A model and its tensors, in KServe's words. */
+export interface ModelMetadata {
+  name: string;
+  versions: string[];
+  platform?: "onnxruntime_onnx";
+  inputs: Tensor[];
+  outputs: Tensor[];
+}
+
 /** Which model answered. */
 export interface ModelName {
   name: string;
   version: string;
   /** SHA-256 of the model file: what it answers changes only if this does. */
   digest: string;
+}
+
+/** A model may be asked, in KServe's words. */
+export interface ModelReady {
+  name: string;
+  ready?: true;
 }
 
 /** A model in a list. */
@@ -302,6 +397,24 @@ export interface Ready {
   status?: "ready";
 }
 
+/** The process is alive, in KServe's words. */
+export interface ServerLive {
+  live?: true;
+}
+
+/** Requests are welcome, in KServe's words. */
+export interface ServerReady {
+  ready?: true;
+}
+
+/** What goes into a model, or comes out. */
+export interface Tensor {
+  name: string;
+  datatype?: "FP32";
+  /** -1 for any number of windows. */
+  shape: number[];
+}
+
 /** Where one verdict ends and the next begins; chosen on validation. */
 export interface Thresholds {
   /** Peak level at or under which a recording is silence, dBFS. */
@@ -316,6 +429,8 @@ export interface Thresholds {
 
 /** Where the time went, in milliseconds. */
 export interface Timings {
+  /** Waiting for a turn. */
+  queue_ms?: number;
   /** Decoding, down-mix and resampling. */
   decode_ms: number;
   /** Windows and spectrograms. */
@@ -333,4 +448,12 @@ export interface VerdictRow {
   verdicts: Record<string, number>;
   /** Share of the confident answers that are right; null where there is no genre. */
   confident_accuracy: number | null;
+}
+
+/** What is wrong with the recording, though it was analysed. */
+export interface Warned {
+  /** For programs. */
+  type: "clipped" | "very_quiet" | "narrow_band";
+  /** For people, with what to do about it. */
+  detail: string;
 }

@@ -256,7 +256,7 @@ class TestStart:
     def test_without_the_default_model(self):
         with (
             pytest.raises(
-                ModelError, match=r"default model other is not in .* which has: fifteen:1"
+                ModelError, match=r"default model other is not in .* which has: fifteen:"
             ),
             TestClient(create_app(Settings(model="other"))),
         ):

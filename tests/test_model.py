@@ -17,6 +17,8 @@ from service.settings import MODELS
 from tests import signals
 
 SHIPPED = MODELS / "fifteen.onnx"
+VERSION = int(Model(SHIPPED).card.version)
+VERSIONS = [f'"version":"{version}"'.encode() for version in (VERSION, VERSION + 1)]
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ class TestLoading:
             Model(SHIPPED)
 
     def test_the_digest_is_of_the_file(self, model, changed):
-        other = Model(changed(b'"version":"1"', b'"version":"2"'))
+        other = Model(changed(*VERSIONS))
         assert model.digest.startswith("sha256:")
         assert len(model.digest) == len("sha256:") + 64
         assert other.digest != model.digest
@@ -173,10 +175,10 @@ class TestFolder:
             Models([named("b", "9")])[asked]
 
     def test_two_versions_may_be_installed(self, changed, tmp_path):
-        changed(b'"version":"1"', b'"version":"2"')
+        changed(*VERSIONS)
         shutil.copy(SHIPPED, tmp_path)
         models = load_models(tmp_path)
-        assert [model.card.version for model in models] == ["1", "2"]
+        assert len({model.card.version for model in models}) == 2
 
     def test_an_empty_folder_is_refused(self, tmp_path):
         with pytest.raises(UnreadableModelError, match="no model"):
@@ -185,7 +187,7 @@ class TestFolder:
     def test_two_models_of_one_name_are_refused(self, tmp_path):
         for name in ("a.onnx", "b.onnx"):
             shutil.copy(SHIPPED, tmp_path / name)
-        with pytest.raises(UnreadableModelError, match=r"Two files in .* are fifteen:1"):
+        with pytest.raises(UnreadableModelError, match=r"Two files in .* are fifteen:"):
             load_models(tmp_path)
 
     def test_one_bad_model_refuses_the_folder(self, tmp_path):

@@ -9,11 +9,14 @@ from fastapi.testclient import TestClient
 from service import audio
 from service.app import create_app
 from service.audio import decode
+from service.model import Model
 from service.settings import MODELS, Settings
 from service.web import uploads
 from tests import signals
 from tests.test_app import assert_analysis, assert_problem, post
 
+SHIPPED = Model(MODELS / "fifteen.onnx").card.version
+NEWER = str(int(SHIPPED) + 1)
 HALF_MINUTE = signals.wav(signals.groove(30, audio.SAMPLE_RATE), audio.SAMPLE_RATE)
 
 
@@ -80,7 +83,9 @@ class TestBatch:
         assert results[3]["analysis"] == alone
 
     def test_the_query_is_for_all(self, client, clips):
-        response = self.ask(client, ("a", clips["mp3"]), query="?timeline=1&model=fifteen:1")
+        response = self.ask(
+            client, ("a", clips["mp3"]), query=f"?timeline=1&model=fifteen:{SHIPPED}"
+        )
         assert len(response.json()["results"][0]["analysis"]["timeline"]) == 1
 
     def test_sixteen_and_no_more(self, client):
@@ -105,32 +110,34 @@ def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(MODELS / "fifteen.onnx", folder / "one.onnx")
     content = (MODELS / "fifteen.onnx").read_bytes()
-    assert b'"version":"1"' in content
-    (folder / "two.onnx").write_bytes(content.replace(b'"version":"1"', b'"version":"2"'))
-    with serving(Settings(models=folder, model="fifteen:1")) as client:
+    shipped, newer = (f'"version":"{version}"'.encode() for version in (SHIPPED, NEWER))
+    assert shipped in content
+    (folder / "two.onnx").write_bytes(content.replace(shipped, newer))
+    with serving(Settings(models=folder, model=f"fifteen:{SHIPPED}")) as client:
         yield client
 
 
 class TestVersions:
     @pytest.mark.parametrize(
-        ("asked", "version"), [("", "1"), ("?model=fifteen", "2"), ("?model=fifteen:1", "1")]
+        ("asked", "version"),
+        [("", SHIPPED), ("?model=fifteen", NEWER), (f"?model=fifteen:{SHIPPED}", SHIPPED)],
     )
     def test_each_can_be_asked(self, two, clips, asked, version):
         response = two.post(f"/v1/analyze{asked}", files={"file": clips["mp3"]})
         assert assert_analysis(response).model.version == version
 
     def test_another_version_is_not_there(self, two, clips):
-        response = two.post("/v1/analyze?model=fifteen:3", files={"file": clips["mp3"]})
-        assert "fifteen:3" in assert_problem(response, 404, "unknown-model")["detail"]
+        response = two.post("/v1/analyze?model=fifteen:0", files={"file": clips["mp3"]})
+        assert "fifteen:0" in assert_problem(response, 404, "unknown-model")["detail"]
 
     def test_both_are_listed_and_shown(self, two):
         listed = two.get("/v1/models").json()["models"]
         assert [(each["version"], each["default"]) for each in listed] == [
-            ("1", True),
-            ("2", False),
+            (SHIPPED, True),
+            (NEWER, False),
         ]
-        assert two.get("/v1/models/fifteen:1").json()["version"] == "1"
-        assert two.get("/v1/models/fifteen").json()["version"] == "2"
+        assert two.get(f"/v1/models/fifteen:{SHIPPED}").json()["version"] == SHIPPED
+        assert two.get("/v1/models/fifteen").json()["version"] == NEWER
 
 
 def test_an_operators_genres(tmp_path, clips):
