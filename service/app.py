@@ -70,7 +70,14 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(room.router)
     app.mount("/docs", docs.FILES)
     client.install(app)
-    app.add_middleware(Head)  # each of these is around those before it
+    _surround(app, settings)
+    problems.install(app, app.state.limits, note_problem)
+    return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """Add what every request passes; each is around those before it."""
+    app.add_middleware(Head)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -81,8 +88,6 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=app.state.metrics)
-    problems.install(app, app.state.limits, note_problem)
-    return app
 
 
 def _nothing() -> None:

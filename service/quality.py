@@ -43,7 +43,7 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
                 "or nearer.",
             )
         )
-    if peak > audio.SILENT_DBFS and _is_narrow(spectrograms):
+    if peak > audio.SILENT_DBFS and beyond_telephone(spectrograms) < NARROW_DB:
         wrong.append(
             Warned(
                 type="narrow_band",
@@ -54,8 +54,13 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
     return wrong
 
 
-def _is_narrow(spectrograms: audio.Spectrograms) -> bool:
-    """Tell whether there is nothing beyond a telephone's band."""
+def beyond_telephone(spectrograms: audio.Spectrograms) -> float:
+    """Return how loud it gets beyond a telephone's band in one frame of 20, dB.
+
+    Parameters
+    ----------
+    spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
+    """
     centres = librosa.mel_frequencies(audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX)[1:-1]
     loudest = spectrograms[:, centres > TELEPHONE_HZ].max(axis=1)
-    return bool(np.percentile(loudest, _MOST) < NARROW_DB)
+    return float(np.percentile(loudest, _MOST))

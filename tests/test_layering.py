@@ -82,7 +82,7 @@ TRAINED = {
     "perceptron": {"descriptors", "member"},
     "convolutional": {"member"},
     "networks": {"convolutional", "descriptors", "member", "perceptron"},
-    "described": {"descriptors", "device", "disturb", "perceptron", "prepare", "prepared"},
+    "described": {"descriptors", "device", "disturb", "perceptron", "prepared"},
     "fitting": {"member"},
     "sampling": {"prepared"},
     "targets": {"device", "member", "prepared"},
@@ -96,7 +96,7 @@ TRAINED = {
         "targets",
     },
     "fit_convolutional": {
-        "convolutional", "device", "disturb", "divisions", "fitting", "prepare", "prepared", "runs",
+        "convolutional", "device", "disturb", "divisions", "fitting", "prepared", "runs",
         "sampling", "targets",
     },
     "train": {

@@ -16,7 +16,6 @@ from training.descriptors import Descriptors
 from training.device import device
 from training.disturb import disturbed
 from training.perceptron import count_descriptors
-from training.prepare import TAKES
 from training.prepared import Prepared, Rows
 
 DESCRIBED_FILE = "described.npy"
@@ -47,7 +46,7 @@ class Described:
     def __init__(self, prepared: Prepared, copies: int, folder: Path) -> None:
         self._arguments = (prepared, copies, folder)
         n_rows = len(prepared.track_of)
-        trains = np.flatnonzero(prepared.take_of != TAKES.index("heard"))
+        trains = prepared.training_rows(np.arange(len(prepared.tracks)))
         self.row_of = np.concatenate([np.arange(n_rows), *[trains] * copies])
         self.track_of = prepared.track_of[self.row_of]
         self.trains = np.isin(self.row_of, trains)

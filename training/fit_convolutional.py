@@ -10,10 +10,9 @@ from training.device import device
 from training.disturb import varied
 from training.divisions import Part
 from training.fitting import Epoch, Schedule, fit
-from training.prepare import TAKES
 from training.prepared import Prepared, Rows
 from training.runs import Config, shape
-from training.sampling import Sampler
+from training.sampling import Sampler, blend
 from training.targets import Targets, origin_shares
 
 MASKS, MASK_SHARE = 2, 0.5  # masks of each kind in a window, and how often each is there
@@ -48,9 +47,7 @@ def fit_convolutional(
     """
     torch.manual_seed(seed)
     numbers = config.convolutional
-    rows = np.flatnonzero(
-        (prepared.take_of != TAKES.index("heard")) & np.isin(prepared.track_of, part.train)
-    )
+    rows = prepared.training_rows(part.train)
     sampler = Sampler(
         prepared.track_of[rows],
         prepared.label,
@@ -66,10 +63,8 @@ def fit_convolutional(
         drawn, tracks = sampler.draw(numbers.batch_size)
         partners, shares = sampler.partners(numbers.batch_size)
         cut = _crops(prepared.spectrograms(rows[drawn]), numbers.crop_frames, sampler.rng)
-        each = torch.from_numpy(_masked(varied(cut, sampler.rng), sampler.rng)).to(device())
-        blended = torch.lerp(
-            each[torch.from_numpy(partners)], each, shares[:, None, None].to(device())
-        )
+        inputs = torch.from_numpy(_masked(varied(cut, sampler.rng), sampler.rng))
+        blended = blend(inputs.to(device()), partners, shares)
         with torch.autocast(device().type, torch.bfloat16):
             return targets.loss(member, blended, tracks, tracks[partners], shares)
 

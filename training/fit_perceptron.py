@@ -11,7 +11,7 @@ from training.fitting import Epoch, Schedule, fit
 from training.perceptron import Perceptron
 from training.prepared import Prepared, Rows
 from training.runs import Config, shape
-from training.sampling import Sampler
+from training.sampling import Sampler, blend
 from training.targets import Targets, origin_shares
 
 
@@ -65,8 +65,7 @@ def fit_perceptron(
     def batch_loss() -> Tensor:
         drawn, tracks = sampler.draw(numbers.batch_size)
         partners, shares = sampler.partners(numbers.batch_size)
-        each = inputs[torch.from_numpy(drawn)]
-        blended = torch.lerp(each[torch.from_numpy(partners)], each, shares[:, None].to(device()))
+        blended = blend(inputs[torch.from_numpy(drawn)], partners, shares)
         return targets.loss(member, blended, tracks, tracks[partners], shares)
 
     @torch.no_grad()

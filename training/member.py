@@ -14,13 +14,12 @@ class Shape:
 
     Attributes
     ----------
-    n_genres, n_classes : int
-        The classes are the genres, then kinds of other music, then what is no music.
+    n_classes : int
+        Genres, then kinds of other music, then what is no music.
     n_origins : int
         Of emotion labels.
     """
 
-    n_genres: int
     n_classes: int
     n_origins: int
 

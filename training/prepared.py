@@ -155,6 +155,11 @@ class Prepared:
             chosen &= np.isin(self.track_of, tracks)
         return np.flatnonzero(chosen)
 
+    def training_rows(self, tracks: Rows) -> Rows:
+        """Return the rows of some tracks that networks learn from: all but those as heard."""
+        trains = self.take_of != TAKES.index("heard")
+        return np.flatnonzero(trains & np.isin(self.track_of, tracks))
+
     def spectrograms(self, rows: Rows) -> audio.Spectrograms:
         """Return rows as the models take them.
 

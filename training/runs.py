@@ -334,4 +334,4 @@ def assembled(
 
 def shape(prepared: Prepared) -> Shape:
     """Return what members answer for a prepared folder."""
-    return Shape(len(prepared.genres), len(prepared.classes), len(prepared.origins))
+    return Shape(len(prepared.classes), len(prepared.origins))

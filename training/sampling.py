@@ -56,8 +56,6 @@ class Sampler:
     def partners(self, n: int) -> tuple[Rows, Tensor]:
         """Return with whom each of a batch is blended, and how much of itself is left.
 
-        Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
-
         Returns
         -------
         partners : int64 [shape=(n,)]
@@ -70,6 +68,22 @@ class Sampler:
         drawn = self.rng.beta(self._mixup_alpha, self._mixup_alpha, n)
         larger = np.maximum(drawn, 1 - drawn).astype(np.float32)
         return self.rng.permutation(n), torch.from_numpy(larger)
+
+
+def blend(inputs: Tensor, partners: Rows, shares: Tensor) -> Tensor:
+    """Blend a batch in pairs.
+
+    Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
+
+    Parameters
+    ----------
+    inputs : float32 [shape=(n, ...)]
+    partners : int64 [shape=(n,)]
+    shares : float32 [shape=(n,)]
+        As `Sampler.partners` returns them.
+    """
+    weights = shares.to(inputs.device).reshape(-1, *[1] * (inputs.dim() - 1))
+    return torch.lerp(inputs[torch.from_numpy(partners)], inputs, weights)
 
 
 def draw_shares(label: Rows, balance: float) -> NDArray[np.float64]:

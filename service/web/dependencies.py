@@ -1,8 +1,8 @@
 """What the routes share: the parts of the running application, as FastAPI's dependencies."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
@@ -16,48 +16,22 @@ from service.web.metrics import Metrics
 from service.web.results import Results
 
 
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
+def _part(name: str) -> Callable[[Request], Awaitable[Any]]:
+    """Return a dependency: what the application's state has under a name."""
+
+    async def part(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return part
 
 
-async def _models(request: Request) -> Models:
-    models: Models = request.app.state.models
-    return models
-
-
-async def _taxonomy(request: Request) -> Taxonomy:
-    taxonomy: Taxonomy = request.app.state.taxonomy
-    return taxonomy
-
-
-async def _limits(request: Request) -> Limits:
-    limits: Limits = request.app.state.limits
-    return limits
-
-
-async def _results(request: Request) -> Results:
-    results: Results = request.app.state.results
-    return results
-
-
-async def _metrics(request: Request) -> Metrics:
-    metrics: Metrics = request.app.state.metrics
-    return metrics
-
-
-async def _queue(request: Request) -> Queue:
-    queue: Queue = request.app.state.queue
-    return queue
-
-
-SettingsDep = Annotated[Settings, Depends(_settings)]
-ModelsDep = Annotated[Models, Depends(_models)]
-TaxonomyDep = Annotated[Taxonomy, Depends(_taxonomy)]
-LimitsDep = Annotated[Limits, Depends(_limits)]
-ResultsDep = Annotated[Results, Depends(_results)]
-MetricsDep = Annotated[Metrics, Depends(_metrics)]
-QueueDep = Annotated[Queue, Depends(_queue)]
+SettingsDep = Annotated[Settings, Depends(_part("settings"))]
+ModelsDep = Annotated[Models, Depends(_part("models"))]
+TaxonomyDep = Annotated[Taxonomy, Depends(_part("taxonomy"))]
+LimitsDep = Annotated[Limits, Depends(_part("limits"))]
+ResultsDep = Annotated[Results, Depends(_part("results"))]
+QueueDep = Annotated[Queue, Depends(_part("queue"))]
+MetricsDep = Annotated[Metrics, Depends(_part("metrics"))]
 NameInPath = Annotated[
     str,
     Path(

@@ -1,5 +1,6 @@
 """The same files on another static host, under a path, with the service elsewhere."""
 
+import json
 import shutil
 import threading
 from functools import partial
@@ -7,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from service.schemas import ANALYSIS
 from service.web.client import FOLDER
 from tests.mobile_client.conftest import expect_answer, ready
+from tests.server import Server
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -18,35 +19,38 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def host(tmp_path, server):
+def host(tmp_path):
     """The address of the client on a host of its own, set up as its README tells."""
-    shutil.copytree(FOLDER, tmp_path / "music")
-    page = tmp_path / "music" / "index.html"
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as httpd:
+        origin = f"http://127.0.0.1:{httpd.server_port}"
+        service = Server("--cors-origins", json.dumps([origin]))
+        service.wait_until_ready()
+        _install(tmp_path / "music", service.url)
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"{origin}/music/"
+        httpd.shutdown()
+        thread.join()
+        service.stop()
+
+
+def _install(folder, service):
+    shutil.copytree(FOLDER, folder)
+    page = folder / "index.html"
     text = page.read_text()
     for before, after in (
-        ("connect-src 'self'", f"connect-src 'self' {server}"),
-        ('name="fifteen-service" content=""', f'name="fifteen-service" content="{server}"'),
+        ("connect-src 'self'", f"connect-src 'self' {service}"),
+        ('name="fifteen-service" content=""', f'name="fifteen-service" content="{service}"'),
     ):
         assert text.count(before) == 1
         text = text.replace(before, after)
     page.write_text(text)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}/music/"
-        httpd.shutdown()
-        thread.join()
 
 
-def test_the_service_is_where_the_page_says(visit, host, server, sounds):
-    def allowing(route):
-        """Answer as a service that allows this origin."""
-        route.fulfill(json=ANALYSIS, headers={"Access-Control-Allow-Origin": "*"})
-
+def test_the_service_is_where_the_page_says_and_allows_it(visit, host, sounds):
     with visit(service_workers="allow") as page:
         page.goto(host)
         ready(page)
-        page.route(f"{server}/v1/analyze*", allowing)
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
         page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")

@@ -5,7 +5,7 @@ from service import audio
 from training.convolutional import SHRINKING, Convolutional
 from training.member import Shape
 
-SHAPE = Shape(n_genres=3, n_classes=5, n_origins=2)
+SHAPE = Shape(n_classes=5, n_origins=2)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ SCHEDULE = Schedule(epochs=4, steps=25, learning_rate=0.1, weight_decay=0.0)
 @pytest.fixture
 def member():
     torch.manual_seed(0)
-    return Member(Shape(n_genres=1, n_classes=2, n_origins=1), 1)
+    return Member(Shape(n_classes=2, n_origins=1), 1)
 
 
 def distance(member):

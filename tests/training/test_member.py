@@ -9,7 +9,7 @@ SHARES = torch.tensor([[0.5, 0.25, 0.0], [0.5, 0.75, 1.0]])
 
 @pytest.fixture
 def member():
-    member = Member(Shape(n_genres=3, n_classes=5, n_origins=2), 4)
+    member = Member(Shape(n_classes=5, n_origins=2), 4)
     member.origin_shares.copy_(SHARES)
     with torch.no_grad():
         member.origin_offsets.copy_(torch.tensor([[1.0, 2.0, 3.0], [5.0, -1.0, 7.0]]))

@@ -8,7 +8,7 @@ from training.member import Shape
 from training.networks import FifteenNetwork, answer
 from training.perceptron import Perceptron, count_descriptors
 
-SHAPE = Shape(n_genres=3, n_classes=5, n_origins=2)
+SHAPE = Shape(n_classes=5, n_origins=2)
 LOG_MEL = -80 * torch.rand(4, audio.N_MELS, audio.N_FRAMES)
 DESCRIPTORS = torch.randn(4, count_descriptors())
 

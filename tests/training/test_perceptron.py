@@ -3,7 +3,7 @@ import torch
 from training.member import Shape
 from training.perceptron import FARTHEST, Perceptron, count_descriptors
 
-SHAPE = Shape(n_genres=3, n_classes=5, n_origins=2)
+SHAPE = Shape(n_classes=5, n_origins=2)
 
 
 def perceptron(**noise):

@@ -92,3 +92,10 @@ def test_an_emotion_whose_labels_are_all_the_same_is_not_learnt(prepared, monkey
     assert prepared.learnt == [1, 2]
     monkeypatch.setattr(prepared, "emotion", np.full_like(prepared.emotion, 0.5))
     assert prepared.learnt == []
+
+
+def test_networks_learn_from_all_rows_but_those_as_heard(prepared):
+    tracks = np.array([0, 3])
+    rows = prepared.training_rows(tracks)
+    assert set(prepared.track_of[rows]) == {0, 3}
+    assert {TAKES[take] for take in prepared.take_of[rows]} == set(TAKES) - {"heard"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.sampling import SMALLEST_CLASS, Sampler, draw_shares
+from training.sampling import SMALLEST_CLASS, Sampler, blend, draw_shares
 
 TRACK_OF = np.array([4, 2, 4, 2, 7, 4])
 LABEL = np.array([-1, -1, 0, -1, 1, -1, -1, 1])
@@ -40,6 +40,21 @@ def test_more_than_half_of_each_is_left():
     assert sorted(partners) == list(range(1_000))
     assert shares.dtype == torch.float32
     assert ((shares >= 0.5) & (shares <= 1)).all()
+
+
+@pytest.mark.parametrize("shape", [(50, 3), (50, 2, 4)])
+def test_each_is_blended_with_its_partner(shape):
+    inputs = torch.randn(shape)
+    partners, shares = sampler(mixup=1.0).partners(50)
+    pairs = zip(inputs, inputs[partners], shares, strict=True)
+    expected = torch.stack([share * own + (1 - share) * partner for own, partner, share in pairs])
+    torch.testing.assert_close(blend(inputs, partners, shares), expected)
+
+
+def test_a_batch_that_is_not_blended_is_left_as_it_is():
+    inputs = torch.randn(5, 2)
+    partners, shares = sampler(mixup=0.0).partners(5)
+    torch.testing.assert_close(blend(inputs, partners, shares), inputs)
 
 
 def test_rare_classes_are_drawn_more_often():
