@@ -33,8 +33,8 @@ class Convolutional(Member):
         super().__init__(shape, 3 * n_channels)
         self.register_buffer("mean", torch.zeros(audio.N_MELS, 1))
         self.register_buffer("scale", torch.ones(1))
+        self.first = nn.Conv2d(1, width, kernel_size=5, stride=2, padding=2, bias=False)
         self.blocks = nn.Sequential(
-            nn.Conv2d(1, width, kernel_size=5, stride=2, padding=2, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.MaxPool2d(2),
@@ -63,7 +63,8 @@ class Convolutional(Member):
         emotion : float32 [shape=(n, len(EMOTIONS))]
             On the common scale; see `offsets`.
         """
-        maps = self.blocks(((log_mel - self.mean) / self.scale)[:, None])
+        maps = self.first(((log_mel - self.mean) / self.scale)[:, None])
+        maps = self.blocks(maps.contiguous(memory_format=torch.channels_last))
         curves = self.over_bands(maps)[:, :, 0]
         attended = (torch.softmax(self.attention(curves), dim=-1) * curves).sum(-1)
         features = self.pooled(torch.cat([attended, curves.mean(-1), maps.amax((2, 3))], dim=1))

@@ -84,7 +84,7 @@ def _new(prepared: Prepared, config: Config, rows: Rows, tracks: Rows) -> Convol
     member.mean.copy_(torch.from_numpy(some.mean((0, 2)))[:, None])
     member.scale.fill_(float(some.std()))
     member.origin_shares.copy_(origin_shares(prepared, tracks))
-    for layer in member.modules():  # half as fast again on a processor
+    for layer in member.modules():  # with the maps, half as fast again
         if isinstance(layer, torch.nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     return member.to(device())

@@ -96,13 +96,13 @@ class ConvolutionalConfig:
 
     members: int = 1
     epochs: int = 10
-    steps: int = 140
+    steps: int = 180
     batch_size: int = 48
     learning_rate: float = 4e-3
     weight_decay: float = 0.05
     width: int = 16
     dropout: float = 0.3
-    crop_frames: int = 200
+    crop_frames: int = 300
     mixup: float = 0.7
 
 
