@@ -1,4 +1,9 @@
-"""``python -m service``: serve until told to stop; ``python -m service key``: draw a key."""
+"""The commands.
+
+* ``python -m service``: serve until told to stop;
+* ``python -m service analyze PATH...``: analyse files and folders, without a server;
+* ``python -m service key``: draw a key.
+"""
 
 import asyncio
 import os
@@ -13,48 +18,65 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 from uvicorn.supervisors import Multiprocess
 
-from service.app import create_app, load_served, load_taxonomy
+from service.app import create_app
+from service.installed import load_served, load_taxonomy
+from service.library.command import run as annotate_library
+from service.library.find import MissingPathError
+from service.library.records import AnotherFileError
+from service.library.tags import TagsError
 from service.logs import log_config
 from service.model import ModelError
-from service.settings import ConfigError, Settings
+from service.settings import ConfigError, LibrarySettings, Settings
 from service.taxonomy import TaxonomyError
 from service.web.access import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
 
+SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
+"""What only another setting can mend."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the server; return the process's exit status."""
+    """Run a command; return the process's exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments == ["key"]:
-        return _draw_key()
     try:
-        settings = CliApp.run(Settings, arguments)
-        _warn_if_open(settings)
-        if settings.workers == 1:
-            asyncio.run(_serve(settings))
-        else:
-            _serve_by_many(settings)
+        match arguments:
+            case ["key"]:
+                return _draw_key()
+            case ["analyze", *rest]:
+                return annotate_library(CliApp.run(LibrarySettings, rest))
+            case _:
+                return _run_server(CliApp.run(Settings, arguments))
     except ValidationError as error:
         for each in error.errors():
-            _complain(f"FIFTEEN_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}")
+            _complain(f"{_setting(each['loc'])}: {each['msg']}")
         return 2
-    except ConfigError as error:
+    except (*SETTINGS, ModelError, TaxonomyError) as error:
         _complain(str(error))
-        return 2
-    except (ModelError, TaxonomyError) as error:
-        _complain(str(error))
-        return 1
+        return 2 if isinstance(error, SETTINGS) else 1
     except KeyboardInterrupt:
         return 130
-    return 0
+
+
+def _setting(place: tuple[int | str, ...]) -> str:
+    """Name what was set wrongly, as its variable."""
+    return "_".join(["FIFTEEN", *map(str, place)]).upper()
 
 
 def _draw_key() -> int:
     """Print a new key, and what the settings want of it."""
     key, digest = new_key()
     print(f"key:    {key}\ndigest: {digest}")
+    return 0
+
+
+def _run_server(settings: Settings) -> int:
+    """Serve until told to stop."""
+    _warn_if_open(settings)
+    if settings.workers == 1:
+        asyncio.run(_serve(settings))
+    else:
+        _serve_by_many(settings)
     return 0
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service import audio
 from service.card import Card, Emotion
 from service.model import Model, Scores
+from service.mood import mood_of
 from service.quality import warnings_of
 from service.schemas import (
     Analysis,
@@ -48,7 +49,7 @@ class ProbeError(RuntimeError):
 
 
 def analyse(
-    data: bytes,
+    data: bytes | BinaryIO,
     model: Model,
     bounds: audio.Bounds = audio.UNBOUNDED,
     taxonomy: Taxonomy = MODELS_OWN,
@@ -59,7 +60,7 @@ def analyse(
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or file
         A whole file in one of `audio.FORMATS`.
     model : Model
     bounds : audio.Bounds
@@ -123,13 +124,15 @@ def _judged(recording: audio.Recording, scores: Scores, names: Names, card: Card
 def _heard(scores: Scores, names: Names) -> dict[str, Any]:
     """Average scores over their windows, and give them their names."""
     genres = _ranked(names.genres, scores.genres)
-    emotions = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS)
+    means = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS).tolist()
+    emotions = dict(zip(names.emotions, means, strict=True))
     return {
         "genre": genres[0].genre,
         "genres": genres,
         "music": round(_mean(scores.music), SCORE_DIGITS),
         "known": round(_mean(scores.known), SCORE_DIGITS),
-        **dict(zip(names.emotions, emotions.tolist(), strict=True)),
+        **emotions,
+        "mood": mood_of(emotions.get("valence"), emotions.get("energy")),
     }
 
 

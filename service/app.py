@@ -10,9 +10,8 @@ from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
-from service.model import ModelError, Models, UnknownModelError, load_models
+from service.installed import load_served, load_taxonomy
 from service.settings import Settings
-from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
 from service.web import analyze, catalogue, client, docs, health, kserve, metrics, problems
 from service.web.access import Gate
 from service.web.admission import Queue, Uploads
@@ -97,28 +96,6 @@ def _nothing() -> None:
 def _rate(text: str | None) -> RateLimitItem | None:
     """Read a rate as the settings have it."""
     return None if text is None else parse(text)
-
-
-def load_served(settings: Settings) -> Models:
-    """Load the models, the default among them."""
-    models = load_models(settings.models)
-    try:
-        models[settings.model]
-    except UnknownModelError as error:
-        names = ", ".join(f"{model.card.name}:{model.card.version}" for model in models)
-        raise ModelError(
-            f"The default model {settings.model} is not in {settings.models}, which has: {names}."
-        ) from error
-    return models
-
-
-def load_taxonomy(settings: Settings, models: Models) -> Taxonomy:
-    """Read the operator's names for the genres of the models, if there are any."""
-    if settings.taxonomy is None:
-        return MODELS_OWN
-    return read_taxonomy(
-        settings.taxonomy, {genre for model in models for genre in model.card.genres}
-    )
 
 
 def _log_failure(warming: Future[None]) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import librosa
@@ -152,7 +152,7 @@ class Recording:
     at_full_scale: float
 
 
-def decode(data: bytes, bounds: Bounds = UNBOUNDED) -> Recording:
+def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     """Decode an encoded file, down-mixed to mono and resampled.
 
     Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Damaged
@@ -160,8 +160,8 @@ def decode(data: bytes, bounds: Bounds = UNBOUNDED) -> Recording:
 
     Parameters
     ----------
-    data : bytes
-        A whole file in one of `FORMATS`.
+    data : bytes or file
+        A whole file in one of `FORMATS`; of an open one, only what is needed is read.
     bounds : Bounds
 
     Returns
@@ -183,7 +183,7 @@ def decode(data: bytes, bounds: Bounds = UNBOUNDED) -> Recording:
     """
     try:
         with av.open(
-            io.BytesIO(data),
+            io.BytesIO(data) if isinstance(data, bytes) else data,
             mode="r",
             options={"format_whitelist": ",".join(FORMATS)},
             metadata_errors="ignore",

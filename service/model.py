@@ -104,7 +104,9 @@ class Model:
     def __init__(self, path: Path) -> None:
         try:
             content = path.read_bytes()
-            self._session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(
+                content, _one_thread(), providers=["CPUExecutionProvider"]
+            )
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.card = Card.model_validate_json(metadata[CARD_KEY])
         except (OSError, KeyError, ValidationError, *_UNREADABLE) as error:
@@ -183,6 +185,13 @@ class Models:
             if model.card.name == name and version in ("", model.card.version):
                 return model
         raise UnknownModelError(f"There is no model {asked}; see /v1/models.")
+
+
+def _one_thread() -> ort.SessionOptions:
+    """Return options for recordings that are scored side by side, each by one processor."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return options
 
 
 def _order(version: str) -> list[tuple[bool, int | str]]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from service.card import Card, Emotion, Share
+from service.mood import Mood
 from service.verdict import Verdict
 
 
@@ -102,6 +103,12 @@ class Heard(Answer):
     energy: Share | None = Field(None, description="From calm, 0, to intense, 1.", examples=[0.66])
     danceability: Share | None = Field(
         None, description="How well one can dance to it.", examples=[0.83]
+    )
+    mood: Mood | None = Field(
+        None,
+        description="The quarter of the plane of valence and energy (Russell, 1980) that it is in, "
+        "parted at 0.5.",
+        examples=["joyful"],
     )
 
 

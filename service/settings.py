@@ -6,13 +6,14 @@ The first of these that gives a setting wins.
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from limits import parse
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    CliPositionalArg,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -33,14 +34,15 @@ def _rate(text: str) -> str:
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
+WriteTags = Literal["missing", "replace"]
 
 
 class ConfigError(ValueError):
     """The settings file cannot be read. The message is for the operator, in one line."""
 
 
-class Settings(BaseSettings):
-    """Serve Fifteen. Every option is a FIFTEEN_* variable, too, and a key of the settings file."""
+class Hearing(BaseSettings):
+    """What is heard of a recording, and by which model."""
 
     model_config = SettingsConfigDict(
         env_prefix="FIFTEEN_",
@@ -51,11 +53,6 @@ class Settings(BaseSettings):
     )
 
     config: Path | None = Field(None, description="TOML file with any of the other settings.")
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
-    port: int = Field(
-        8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one."
-    )
-    workers: int = Field(1, ge=1, description="Server processes; each loads the models.")
     models: Path = Field(MODELS, description="Folder of the model files, every *.onnx in it.")
     model: str = Field(
         "fifteen",
@@ -65,6 +62,38 @@ class Settings(BaseSettings):
     taxonomy: Path | None = Field(
         None, description="TOML file with other names for genres; those under one name are merged."
     )
+    max_seconds: float = Field(
+        audio.MAX_SECONDS,
+        ge=audio.MIN_SECONDS,
+        le=3_600,
+        description="Sound that is heard of a recording, seconds; what follows is left out.",
+    )
+    decode_seconds: float = Field(20, gt=0, description="Longest that decoding may take.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the command line first, then the environment, then the file."""
+        return init_settings, env_settings, _TomlSource(settings_cls)
+
+
+class Settings(Hearing):
+    """Serve Fifteen. Every option is a FIFTEEN_* variable, too, and a key of the settings file.
+
+    Other commands: `python -m service analyze --help`, without a server; `python -m service key`.
+    """
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: int = Field(
+        8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one."
+    )
+    workers: int = Field(1, ge=1, description="Server processes; each loads the models.")
     cache_entries: int = Field(
         0, ge=0, description="Answers that a process keeps for when the same is asked again."
     )
@@ -75,13 +104,6 @@ class Settings(BaseSettings):
     max_uploads: int = Field(
         32, ge=1, description="Bodies that a process holds at the same time, arriving or arrived."
     )
-    max_seconds: float = Field(
-        audio.MAX_SECONDS,
-        ge=audio.MIN_SECONDS,
-        le=3_600,
-        description="Sound that is heard of a recording, seconds; what follows is left out.",
-    )
-    decode_seconds: float = Field(20, gt=0, description="Longest that decoding may take.")
     concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -119,17 +141,47 @@ class Settings(BaseSettings):
         10, ge=1, description="What requests have to finish when the service is told to stop."
     )
 
+
+class LibrarySettings(Hearing):
+    """Analyse files and whole folders of music, and write down what is heard in each.
+
+    Every option is a FIFTEEN_* variable, too. Exit status: 0 if every recording was analysed, 1 if
+    not, 130 if it was stopped.
+    """
+
+    # a settings file may be that of the server
+    model_config = SettingsConfigDict(cli_prog_name="python -m service analyze", extra="ignore")
+
+    paths: CliPositionalArg[tuple[Path, ...]] = Field(
+        min_length=1, description="Files and folders."
+    )
+    output: Path | None = Field(
+        None,
+        description="*.jsonl or *.csv: where the records go; the same command goes on where it was "
+        "stopped, and leaves out what has not changed. JSON lines to standard output unless set.",
+    )
+    jobs: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="Processes; all processors."
+    )
+    timeline: bool = Field(default=False, description="Tell each window, too; *.jsonl only.")
+    write_tags: WriteTags | None = Field(
+        None,
+        description="Write genre, mood, valence, energy and danceability into the files' own tags: "
+        "`missing` leaves tags that are there alone, `replace` does not. Needs the extra tags.",
+    )
+
+    @field_validator("output")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the command line first, then the environment, then the file."""
-        return init_settings, env_settings, _TomlSource(settings_cls)
+    def _known_suffix(cls, output: Path | None) -> Path | None:
+        if output is not None and output.suffix not in {".jsonl", ".csv"}:
+            raise ValueError("it must end in .jsonl or .csv")
+        return output
+
+    @model_validator(mode="after")
+    def _no_timeline_in_a_table(self) -> Self:
+        if self.timeline and self.output is not None and self.output.suffix == ".csv":
+            raise ValueError("a table has no place for timelines: name a *.jsonl")
+        return self
 
 
 class _TomlSource(PydanticBaseSettingsSource):

@@ -1,0 +1,1 @@
+"""Whole folders of music, without a server: ``python -m service analyze PATH...``."""
