@@ -151,6 +151,17 @@ class EmotionFigures(CardPart):
     )
 
 
+class MoodFigures(CardPart):
+    """The mood, and one origin of the labels of valence and energy."""
+
+    origin: str = Field(description="Where the labels come from.", examples=["emotify-votes"])
+    clips: int = Field(description="Number of recordings.", examples=[72])
+    accuracy: Figure = Field(description="Share whose mood is that of their labels.")
+    commonest: Share = Field(
+        description="Share of the commonest mood of the labels, which naming it always would reach."
+    )
+
+
 class VerdictRow(CardPart):
     """What recordings of one kind are told."""
 
@@ -169,6 +180,7 @@ class Measured(CardPart):
 
     genre: GenreFigures
     emotion: list[EmotionFigures]
+    mood: list[MoodFigures] = []
     verdicts: list[VerdictRow]
 
 

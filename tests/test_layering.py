@@ -21,10 +21,24 @@ OURS = {
     "card": set(),
     "model": {"audio", "card"},
     "verdict": {"card"},
-    "schemas": {"card", "verdict"},
+    "mood": set(),
+    "schemas": {"card", "mood", "verdict"},
     "taxonomy": set(),
     "quality": {"audio", "schemas"},
-    "analysis": {"audio", "card", "model", "quality", "schemas", "taxonomy", "verdict"},
+    "analysis": {"audio", "card", "model", "mood", "quality", "schemas", "taxonomy", "verdict"},
+    "installed": {"model", "settings", "taxonomy"},
+    "library.__init__": set(),
+    "library.find": set(),
+    "library.records": {"card"},
+    "library.tags": {"schemas"},
+    "library.annotate": {
+        "analysis", "audio", "installed", "library.records", "library.tags", "model", "schemas",
+        "settings", "taxonomy", "web.problems",
+    },
+    "library.command": {
+        "installed", "library.annotate", "library.find", "library.records", "library.tags",
+        "settings",
+    },
     "web.__init__": set(),
     "web.head": set(),
     "web.uploads": set(),
@@ -54,12 +68,15 @@ OURS = {
     "web.catalogue": {"model", "schemas", "web.access", "web.dependencies", "web.problems"},
     "web.health": {"schemas", "web.admission", "web.dependencies", "web.problems"},
     "app": {
-        "analysis", "model", "settings", "taxonomy", "web.access", "web.admission", "web.analyze",
+        "analysis", "installed", "settings", "web.access", "web.admission", "web.analyze",
         "web.catalogue", "web.client", "web.docs", "web.head", "web.headers", "web.health",
         "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
         "web.traces",
     },
-    "__main__": {"app", "logs", "model", "settings", "taxonomy", "web.access", "web.metrics"},
+    "__main__": {
+        "app", "installed", "library.command", "library.find", "library.records", "library.tags",
+        "logs", "model", "settings", "taxonomy", "web.access", "web.metrics",
+    },
 }  # fmt: skip
 """Which modules of the service each of them may import."""
 
@@ -124,7 +141,9 @@ TRAINED = {
 }  # fmt: skip
 """Which modules of the training each of them may import."""
 
-OF_THE_SERVICE = {"service", "service.audio", "service.card", "service.model", "service.verdict"}
+OF_THE_SERVICE = {
+    "service", "service.audio", "service.card", "service.model", "service.mood", "service.verdict",
+}  # fmt: skip
 """What training may import of the service."""
 
 ENCODES = "training.augment"
@@ -135,7 +154,8 @@ NO_TORCH = {
     "prepare", "prepared", "divisions",
 }  # fmt: skip
 NO_HTTP = {
-    "audio", "card", "model", "verdict", "schemas", "taxonomy", "quality", "analysis",
+    "audio", "card", "model", "mood", "verdict", "schemas", "taxonomy", "quality", "analysis",
+    "installed", "library.find", "library.records", "library.tags",
 }  # fmt: skip
 ONLY_HERE = {
     "av": {"service.audio", ENCODES},

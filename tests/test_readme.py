@@ -1,5 +1,6 @@
 """Holds the README to what it promises: its example runs, its tables are complete."""
 
+import csv
 import json
 import re
 import shutil
@@ -54,6 +55,18 @@ def test_the_python_example_runs(server):
     command = [sys.executable, "-c", code.replace("http://127.0.0.1:8000", server)]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     assert output == f"{ANALYSIS['reason']}\n"
+
+
+def test_the_library_example_writes_a_table(tmp_path, clips):
+    (tmp_path / "clip.mp3").write_bytes(clips["mp3"])
+    command = re.search(r"^\S+ -m service analyze .*$", README, re.MULTILINE)[0].split()
+    _, *options, folder, output, table = command
+    assert folder == "~/Music"
+    command = [sys.executable, *options, str(tmp_path), output, str(tmp_path / table)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    (row,) = csv.DictReader((tmp_path / table).read_text().splitlines())
+    assert row["path"] == str(tmp_path / "clip.mp3")
+    assert row["verdict"] in VERDICTS
 
 
 def test_every_problem_type_is_in_the_table():

@@ -9,7 +9,8 @@ Conventions
 * Over the folds, every recording is answered once, by the model that learnt from the other folds;
   figures are computed over all of them together, once for each seed.
 * Emotion is compared within one origin of labels, by clip: by ranks (Spearman) and by whether the
-  80 % interval, moved to the origin's own scale, holds the label.
+  80 % interval, moved to the origin's own scale, holds the label. A mood is compared with that of
+  the labels, both parted in the middle of their scales.
 * The model of the first seed ships; no measurement chooses it.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import (
     accuracy_score,
@@ -38,8 +40,10 @@ from service.card import (
     GenreFigures,
     GenreRow,
     Measured,
+    MoodFigures,
     VerdictRow,
 )
+from service.mood import mood_of
 from service.verdict import VERDICTS
 from training import divisions
 from training.answers import Answers, answers_of
@@ -144,6 +148,7 @@ def _measured(
     return Measured(
         genre=_genre(prepared, answers, heard, figure),
         emotion=list(_emotion(prepared, answers, figure)),
+        mood=list(_mood(prepared, answers, figure)),
         verdicts=_verdicts(prepared, answers[0]),
     )
 
@@ -309,6 +314,33 @@ def _emotion(
                 spearman=figure(ranks),
                 coverage=figure(inside) if seen else None,
             )
+
+
+def _mood(prepared: Prepared, answers: list[Answers], figure: Summary) -> Iterator[MoodFigures]:
+    """Compare moods with those of labels that have both valence and energy, by their origin."""
+    plane = [EMOTIONS.index("valence"), EMOTIONS.index("energy")]
+    clips = answers[0].clips
+    origins = prepared.origin[clips.track][:, plane]
+    labelled = ~np.isnan(prepared.emotion[clips.track][:, plane]).any(axis=1) & ~clips.phone
+    for code, origin in enumerate(prepared.origins):
+        chosen = labelled & (origins == code).all(axis=1)
+        if chosen.sum() < FEWEST_CLIPS:
+            continue
+        labels = _moods(prepared.emotion[clips.track[chosen]][:, plane])
+        right = [
+            float((_moods(a.clips.emotion[chosen][:, plane]) == labels).mean()) for a in answers
+        ]
+        yield MoodFigures(
+            origin=origin,
+            clips=len(labels),
+            accuracy=figure(right),
+            commonest=round(float(np.unique(labels, return_counts=True)[1].max() / len(labels)), 4),
+        )
+
+
+def _moods(plane: Floats) -> NDArray[np.str_]:
+    """Name the moods of points of the plane; [shape=(n, 2)], valence and energy."""
+    return np.array([mood_of(valence, energy) for valence, energy in plane])
 
 
 def _spearman(labels: Floats, answers: Floats) -> float:

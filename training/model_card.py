@@ -294,6 +294,7 @@ def markdown_measured(measured: Measured) -> str:
             "",
             *_means_over_origins(measured),
             "",
+            *_mood(measured),
             *_verdicts(measured),
         ]
     )
@@ -311,6 +312,16 @@ def _means_over_origins(measured: Measured) -> list[str]:
         if of_origins:
             rows.append([emotion, len(of_origins), f"{sum(of_origins) / len(of_origins):.3f}"])
     return _table(["scale", "origins of labels", "mean of their Spearman"], rows)
+
+
+def _mood(measured: Measured) -> list[str]:
+    if not measured.mood:
+        return []
+    rows = [
+        [row.origin, row.clips, _cell(row.accuracy), f"{row.commonest:.3f}"]
+        for row in measured.mood
+    ]
+    return [*_table(["labels", "recordings", "mood is right", "the commonest mood"], rows), ""]
 
 
 def _verdicts(measured: Measured) -> list[str]:

@@ -120,11 +120,14 @@ class JsonLines:
     def read(self, file: TextIO) -> Iterator[tuple[Made, str]]:
         """Return what each whole record was made of, and the record as text."""
         for line in file:
-            if not line.endswith("\n"):
+            if not line.endswith("\n"):  # it was cut off
+                _check_beginning(line, '{"path": "')
                 return
             try:
                 said = json.loads(line)
-                made = Made(*(said[name] for name in _MADE[:-1]), tuple(said[_MADE[-1]]))
+                made = Made(
+                    **{name: said[name] for name in _MADE} | {"asked": tuple(said["asked"])}
+                )
             except (ValueError, KeyError, TypeError) as error:
                 raise AnotherFileError("it has a line that is no record") from error
             yield made, line
@@ -158,14 +161,19 @@ class Table:
 
     def read(self, file: TextIO) -> Iterator[tuple[Made, str]]:
         """Return what each whole record was made of, and the record as text."""
-        rows = csv.reader(file)
-        if next(rows, self._columns) != self._columns:
-            raise AnotherFileError("it has other columns")
-        for row in rows:
+        head = file.readline()
+        _check_beginning(head, self.head)
+        for row in csv.reader(line for line in file if line.endswith(("\n", "\r"))):
             if len(row) == len(self._columns):  # else it was cut off
                 path, size, modified, model, asked = row[: len(_MADE)]
                 made = Made(path, int(size), int(modified), model, tuple(asked.split()))
                 yield made, _row(row)
+
+
+def _check_beginning(text: str, ours: str) -> None:
+    """Refuse what is neither longer nor shorter than what a file of ours begins with."""
+    if not (text.startswith(ours) or ours.startswith(text)):
+        raise AnotherFileError("it begins otherwise")
 
 
 def _row(cells: Iterable[object]) -> str:

@@ -69,7 +69,7 @@ class TestMembers:
         expect(page.locator(".band, .timeline, .warning")).to_have_count(0)
 
     def test_an_emotion_that_was_not_learnt(self, answered):
-        page = answered("house", valence=None)
+        page = answered("house", valence=None, mood=None)
         expect(page.locator(".gauges > div")).to_have_count(2)
         expect(page.locator(".plane, .mood")).to_have_count(0)
 

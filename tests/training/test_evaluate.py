@@ -1,5 +1,6 @@
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from training.evaluate import (
     PERCENTILES_FILE,
     SOURCES_FILE,
     _figure,
+    _mood,
     _spearman,
     calibration_error,
     evaluate,
@@ -96,6 +98,24 @@ def test_emotion_is_measured_within_each_origin(figures):
     for row in figures.folds.emotion:
         assert (row.coverage is None) == (row.origin == "spotify")
         assert row.spearman.mean > 0.4
+
+
+def test_moods_are_compared_with_those_of_their_labels():
+    high, low, none = 0.9, 0.1, np.nan
+    labels = [[high, high, none]] * 6 + [[low, low, none]] * 4 + [[none, high, none]] * 5
+    said = [[high, high, low]] * 7 + [[high, low, low]] * 8
+    corpus = SimpleNamespace(
+        origins=["words"], origin=np.zeros((15, 3), int), emotion=np.array(labels)
+    )
+    clips = SimpleNamespace(track=np.arange(15), phone=np.zeros(15, bool), emotion=np.array(said))
+    (row,) = _mood(corpus, [SimpleNamespace(clips=clips)], _figure)
+    assert (row.origin, row.clips, row.accuracy.value, row.commonest) == ("words", 10, 0.6, 0.6)
+    clips.phone[:] = True
+    assert list(_mood(corpus, [SimpleNamespace(clips=clips)], _figure)) == []
+
+
+def test_no_mood_is_measured_without_both_its_scales(figures):
+    assert figures.folds.mood == []
 
 
 def test_shares_of_verdicts_sum_to_one(figures):

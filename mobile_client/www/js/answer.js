@@ -30,12 +30,12 @@ export function read(answer) {
     heard,
     genres: answer.genres,
     emotions: emotionsOf(answer),
-    mood: heard ? moodOf(answer) : null,
+    mood: heard ? answer.mood ?? null : null,
     windows: (answer.timeline ?? []).map((window) => ({
       start: window.start_seconds,
       end: window.end_seconds,
       genre: window.genre,
-      mood: moodOf(window),
+      mood: window.mood ?? null,
       energy: window.energy ?? null,
     })),
     warnings: answer.warnings ?? [],
@@ -50,11 +50,4 @@ function emotionsOf(answer) {
     high: answer.emotion?.[name]?.high ?? null,
     percentile: answer.emotion?.[name]?.percentile ?? null,
   }));
-}
-
-/** The quarter of the plane of valence and energy (Russell, 1980) that a recording is in. */
-function moodOf({ valence, energy }) {
-  if (valence == null || energy == null) return null;
-  if (energy >= 0.5) return valence >= 0.5 ? "joyful" : "tense";
-  return valence >= 0.5 ? "serene" : "melancholy";
 }
