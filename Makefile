@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
 
-.PHONY: serve test check train example openapi client torture clean
+.PHONY: serve test check train example openapi client scaling torture clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -52,6 +52,10 @@ openapi: $(FIFTEEN_VENV)/.serve
 # What the client's files say of each other, after a change of one of them.
 client: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tests.client_files
+
+# What an analysis costs, and so what many need: writes docs/SCALING.md.
+scaling: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tests.benchmarks
 
 # Damaged recordings by the ten thousand, through the decoder and through the service.
 torture: $(FIFTEEN_VENV)/.test
