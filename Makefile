@@ -3,6 +3,8 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
+# By all processors; a file's tests stay together, since they share what it takes long to make.
+PYTEST = pytest --numprocesses auto --dist loadfile
 
 .PHONY: serve test check train example openapi client scaling torture clean
 
@@ -10,8 +12,8 @@ serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
 
 test: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
-	$(FIFTEEN_VENV)/bin/python -m pytest
-	$(TRAINING_VENV)/bin/python -m pytest tests/training
+	$(FIFTEEN_VENV)/bin/python -m $(PYTEST)
+	$(TRAINING_VENV)/bin/python -m $(PYTEST) tests/training
 
 check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff check
