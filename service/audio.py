@@ -36,6 +36,8 @@ MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
 MAX_CHANNELS = 8
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
 
+BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
+
 N_FFT = 2_048  # samples, 93 ms
 HOP = 735  # samples: 30 frames a second exactly
 N_MELS = 128
@@ -201,18 +203,16 @@ def _read(
 ) -> Recording:
     """Decode a stream up to `Bounds.max_seconds`."""
     pieces: list[Waveform] = []
-    first: av.AudioFrame | None = None
+    first: _Block | None = None
     seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
     loud, samples = 0, 0
     resampler = _Resampler()
-    for frame in _frames(container, stream, bounds):
-        _check(frame)
-        first = first or frame
-        planes = _planes(frame)
-        loud += _at_full_scale(planes)
-        samples += planes.size
-        pieces.append(resampler.push(_mono(planes), frame.sample_rate))
-        seconds += Fraction(frame.samples, frame.sample_rate)
+    for block in _blocks(_frames(container, stream, bounds)):
+        first = first or block
+        loud += _at_full_scale(block.planes)
+        samples += block.planes.size
+        pieces.append(resampler.push(_mono(block.planes), block.sample_rate))
+        seconds += Fraction(block.planes.shape[1], block.sample_rate)
         if seconds > bounds.max_seconds:
             break
     if first is None:
@@ -223,7 +223,7 @@ def _read(
         container=FORMATS[container.format.name],
         codec=stream.codec_context.codec.canonical_name,
         sample_rate=first.sample_rate,
-        channels=first.layout.nb_channels,
+        channels=len(first.planes),
         duration_seconds=min(float(seconds), bounds.max_seconds),
         truncated=seconds > bounds.max_seconds,
         at_full_scale=loud / max(samples, 1),
@@ -253,6 +253,32 @@ def _frames(
             frames = []
         damaged += not frames
         yield from (frame for frame in frames if isinstance(frame, av.AudioFrame))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some frames of one kind, as they are coded; planes are [shape=(n_channels, n_samples)]."""
+
+    planes: NDArray[Any]
+    sample_rate: int
+
+
+def _blocks(frames: Iterable[av.AudioFrame]) -> Iterator[_Block]:
+    """Join frames that follow one another: a call for each costs more than what it does."""
+    held: list[NDArray[Any]] = []
+    kind, size = (0, 0, np.dtype(np.float32)), 0
+    for frame in frames:
+        _check(frame)
+        planes = _planes(frame)
+        its = (frame.sample_rate, len(planes), planes.dtype)
+        if held and (its != kind or size >= BLOCK_SAMPLES):
+            yield _Block(np.concatenate(held, axis=1), kind[0])
+            held, size = [], 0
+        kind = its
+        held.append(planes)
+        size += planes.shape[1]
+    if held:
+        yield _Block(np.concatenate(held, axis=1), kind[0])
 
 
 def _check(frame: av.AudioFrame) -> None:

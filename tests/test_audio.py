@@ -108,6 +108,14 @@ class TestDecode:
         together = audio.decode(float_wav(waveforms.astype(np.float32)))
         assert np.allclose(together.waveform, waveforms.mean(axis=1), atol=1e-6)
 
+    @pytest.mark.parametrize("name", ["mp3", "webm", "flac"])
+    def test_it_does_not_matter_how_much_is_resampled_at_a_time(self, clips, monkeypatch, name):
+        whole = audio.decode(clips[name])
+        monkeypatch.setattr(audio, "BLOCK_SAMPLES", 1)
+        by_frame = audio.decode(clips[name])
+        np.testing.assert_allclose(by_frame.waveform, whole.waveform, atol=1e-6)
+        assert by_frame.at_full_scale == whole.at_full_scale
+
     @pytest.mark.parametrize(
         ("subtype", "step"), [("PCM_U8", 2**-7), ("PCM_16", 2**-15), ("PCM_24", 2**-23)]
     )
