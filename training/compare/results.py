@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from training.compare.rows import Row
+from training.compare.sample import Epoch
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,6 @@ class Result:
         Digest of all that it depends on.
     reason : str
         Why the corpus cannot carry the row; empty where it does.
-    cases : int
-        15 s windows that were measured.
     accuracy, macro_f1, seconds : list of float
         One for each seed; seconds of learning and answering, over all folds.
     spearman : dict of str to list of float
@@ -26,24 +25,23 @@ class Result:
     classes : list of str
     confusion : list of list of int
         Of the first seed; a row for each true class.
-    history : list of tuple of float
-        Of the first seed's last network, epoch by epoch: loss on train, loss and accuracy on valid.
+    history : list of Epoch
+        Of the first seed's last network.
     elbow : list of float
-    note : str
+    notes : list of str
     """
 
     made_of: str
     reason: str = ""
-    cases: int = 0
     accuracy: list[float] = field(default_factory=list)
     macro_f1: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     spearman: dict[str, list[float]] = field(default_factory=dict)
     classes: list[str] = field(default_factory=list)
     confusion: list[list[int]] = field(default_factory=list)
-    history: list[tuple[float, float, float]] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
     elbow: list[float] = field(default_factory=list)
-    note: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 def path_of(row: Row, work: Path) -> Path:
@@ -55,7 +53,10 @@ def path_of(row: Row, work: Path) -> Path:
 def read(row: Row, work: Path) -> Result | None:
     """Return a row's result, if there is one."""
     path = path_of(row, work)
-    return Result(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    said = json.loads(path.read_text())
+    return Result(**said | {"history": [Epoch(**epoch) for epoch in said["history"]]})
 
 
 def write(row: Row, work: Path, result: Result) -> None:

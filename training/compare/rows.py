@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 from training.compare import labels
 from training.compare.classical import Classical, Kinds
 from training.compare.labels import Task
-from training.compare.neural import Classifier, Multitask, Regressors, Transfer
+from training.compare.neural import Classifier, Kind, Multitask, Regressors, Transfer
 from training.compare.sample import Model
 
 
@@ -63,9 +63,7 @@ SECTIONS = (
 GENRES = Task("genres", lambda clip: bool(clip.genre), labels.genres)
 MERGED = Task("merged genres, other music too", lambda clip: bool(clip.kind), labels.merged)
 EMOTIONS = Task("valence, energy, danceability", labels.rated, labels.emotions, ("danceability",))
-FEELINGS = Task(
-    "dominant feeling", lambda clip: bool(clip.votes), labels.feelings, folds="artist"
-)
+FEELINGS = Task("dominant feeling", lambda clip: bool(clip.votes), labels.feelings, folds="artist")
 FEELINGS_BY_SONG = Task(
     "dominant feeling, artists on both sides", lambda clip: bool(clip.votes), labels.feelings,
     folds="song",
@@ -82,7 +80,10 @@ PUNK = Task(
     partial(labels.subgenres, "pop-punk", labels.PUNK),
 )
 
-LSTM, CNN, DENSE, TRUNK = ("lstm",), ("cnn",), ("dense",), ("trunk",)
+LSTM: tuple[Kind, ...] = ("lstm",)
+CNN: tuple[Kind, ...] = ("cnn",)
+DENSE: tuple[Kind, ...] = ("dense",)
+TRUNK: tuple[Kind, ...] = ("trunk",)
 BAGGED = Classical(BaggingClassifier(n_estimators=200, random_state=0))
 CUBIC = Classical(SVC(kernel="poly", degree=3, coef0=1))
 FOREST = Classical(RandomForestClassifier(500, random_state=0))
