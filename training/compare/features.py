@@ -78,8 +78,8 @@ def _between_beats(curve: Floats, window: audio.Waveform) -> Floats:
     _, beats = librosa.beat.beat_track(
         y=window, sr=audio.SAMPLE_RATE, hop_length=audio.HOP, units="frames"
     )
-    edges = np.unique(np.clip(np.asarray(beats, int) // STEP, 0, curve.shape[-1] - 1))
-    medians = librosa.util.sync(curve, edges, aggregate=np.median)
+    edges = np.unique(np.clip(np.r_[0, beats].astype(int) // STEP, 0, curve.shape[-1] - 1))
+    medians = librosa.util.sync(curve, edges.tolist(), aggregate=np.median)
     return np.asarray(medians[:, np.arange(N_BEATS) % medians.shape[1]])
 
 
@@ -103,7 +103,7 @@ def _level(window: audio.Waveform) -> tuple[float, ...]:
 
 def _spectrum(amplitude: Floats) -> tuple[float, ...]:
     """Return roll-off, centroid, bandwidth, flatness, contrast, brightness, entropy and flux."""
-    of = {"S": amplitude, "sr": audio.SAMPLE_RATE}
+    of: dict[str, Any] = {"S": amplitude, "sr": audio.SAMPLE_RATE}
     total = amplitude.sum(axis=0) + QUIET
     shares = amplitude / total
     high = librosa.fft_frequencies(sr=audio.SAMPLE_RATE, n_fft=audio.N_FFT) >= BRIGHT
@@ -127,7 +127,11 @@ def _noise(window: audio.Waveform) -> tuple[float, ...]:
 def _rhythm(window: audio.Waveform) -> tuple[float, ...]:
     """Return tempo, clarity of the pulse and onsets a second."""
     onsets = librosa.onset.onset_strength(y=window, sr=audio.SAMPLE_RATE, hop_length=audio.HOP)
-    timed = {"onset_envelope": onsets, "sr": audio.SAMPLE_RATE, "hop_length": audio.HOP}
+    timed: dict[str, Any] = {
+        "onset_envelope": onsets,
+        "sr": audio.SAMPLE_RATE,
+        "hop_length": audio.HOP,
+    }
     lags = librosa.autocorrelate(onsets - onsets.mean())
     found = librosa.onset.onset_detect(**timed)
     return (

@@ -146,8 +146,8 @@ def kinds(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
     """Label recordings of a genre by the nearest of three means of their attributes."""
     concerned = [place for place, clip in enumerate(clips) if clip.genre]
     means = store.means("attributes", concerned)
-    known = np.flatnonzero(~np.isnan(means).any(axis=1))
-    train = known[[clips[place].split == "train" for place in known]]
+    known = np.flatnonzero(~np.isnan(means).any(axis=1)).tolist()
+    train = [place for place in known if clips[place].split == "train"]
     if len(train) < N_KINDS:
         raise TooFewError("there are fewer recordings to learn from than kinds of music")
     found = make_pipeline(StandardScaler(), KMeans(N_KINDS, n_init=10, random_state=0))
@@ -224,7 +224,7 @@ def check(labels: Labels, clips: Sequence[Clip], budget: Budget) -> None:
         With the counts.
     """
     for place, name in enumerate(labels.classes):
-        sides = Counter(clips[i].split for i in np.flatnonzero(labels.label == place))
+        sides = Counter(clips[i].split for i in np.flatnonzero(labels.label == place).tolist())
         if any(sides[side] < budget.fewest[side] for side in SPLITS):
             counts = ", ".join(f"{sides[side]} in {side}" for side in SPLITS)
             raise TooFewError(f"too few recordings of {name}: {counts}")

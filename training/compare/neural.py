@@ -70,7 +70,8 @@ class Pictures(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """Read pictures, [shape=(n, n_rows, n_frames)]."""
-        return self.blocks(picture[:, None]).mean(-1).flatten(1)
+        maps: Tensor = self.blocks(picture[:, None])
+        return maps.mean(-1).flatten(1)
 
 
 class Trunk(nn.Module):

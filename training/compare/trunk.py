@@ -111,8 +111,8 @@ def embeddings(network: Network, log_mel: Array) -> Array:
     embeddings : float32 [shape=(n, n_features, N_PIECES)]
     """
     network.to(device()).eval()
-    pieces = tensor(log_mel[..., : PIECE * N_PIECES]).unflatten(2, (N_PIECES, PIECE))
-    n, n_bands = pieces.shape[:2]
-    flat: Tensor = pieces.transpose(1, 2).reshape(n * N_PIECES, n_bands, PIECE).to(device())
-    features = network.towers[0](network.standardised(0, flat))
+    n, n_bands = log_mel.shape[:2]
+    pieces = tensor(log_mel[..., : PIECE * N_PIECES]).reshape(n, n_bands, N_PIECES, PIECE)
+    flat = pieces.transpose(1, 2).reshape(n * N_PIECES, n_bands, PIECE).to(device())
+    features: Tensor = network.towers[0](network.standardised(0, flat))
     return np.asarray(features.reshape(n, N_PIECES, -1).transpose(1, 2).cpu().numpy())
