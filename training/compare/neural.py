@@ -21,7 +21,7 @@ from training.convolutional import Convolutional
 from training.device import device
 from training.member import Shape
 
-Kind = Literal["lstm", "cnn", "dense", "trunk"]
+Kind = Literal["lstm", "cnn", "cnn in time", "dense", "trunk"]
 Stop = Literal["patience", "two phases"]
 
 BATCH = 32
@@ -29,7 +29,7 @@ RATE = 1e-3
 WEIGHT_DECAY = 1e-3
 HIDDEN = 64
 CHANNELS = (16, 32, 64)
-LARGE = 200  # rows from which a picture is halved by its first convolution
+LARGE = 200  # rows and frames from which a picture is halved by its first convolution
 LARGE_CHANNELS = (8, 16, 32, 64)
 DROPOUT = 0.3
 MOST_MEASURED = 512  # cases, to standardise by
@@ -55,7 +55,7 @@ class Pictures(nn.Module):
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
-        large = shape[0] >= LARGE
+        large = min(shape) >= LARGE
         channels = LARGE_CHANNELS if large else CHANNELS
         blocks: list[nn.Module] = []
         for place, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False)):
@@ -101,7 +101,21 @@ def dense(shape: Sequence[int]) -> nn.Module:
     )
 
 
-TOWERS = {"lstm": Recurrent, "cnn": Pictures, "dense": dense, "trunk": Trunk}
+def in_time(shape: Sequence[int]) -> nn.Module:
+    """Return convolutions along time alone, over rows that are no neighbours."""
+    return nn.Sequential(
+        nn.Conv1d(shape[0], HIDDEN, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv1d(HIDDEN, HIDDEN, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+    )
+
+
+TOWERS = {
+    "lstm": Recurrent, "cnn": Pictures, "cnn in time": in_time, "dense": dense, "trunk": Trunk,
+}  # fmt: skip
 
 
 class Network(nn.Module):

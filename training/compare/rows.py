@@ -82,9 +82,10 @@ PUNK = Task(
 
 LSTM: tuple[Kind, ...] = ("lstm",)
 CNN: tuple[Kind, ...] = ("cnn",)
+CNN_IN_TIME: tuple[Kind, ...] = ("cnn in time",)
 DENSE: tuple[Kind, ...] = ("dense",)
 TRUNK: tuple[Kind, ...] = ("trunk",)
-BAGGED = Classical(BaggingClassifier(n_estimators=200, random_state=0))
+BAGGED = Classical(BaggingClassifier(n_estimators=100, random_state=0))
 CUBIC = Classical(SVC(kernel="poly", degree=3, coef0=1))
 FOREST = Classical(RandomForestClassifier(500, random_state=0))
 BOOSTING = Classical(HistGradientBoostingClassifier())
@@ -135,7 +136,7 @@ ROWS = (
     Row(3, ("embeddings",), "logistic regression", LOGISTIC, GENRES, seeds=1),
     Row(3, ("embeddings",), "LSTM", Classifier(LSTM), GENRES),
     Row(3, ("embeddings",), "fully connected network", Classifier(DENSE), GENRES),
-    Row(3, ("embeddings",), "CNN", Classifier(CNN), GENRES),
+    Row(3, ("embeddings",), "CNN along time", Classifier(CNN_IN_TIME), GENRES),
     Row(4, ("attributes",), "k-means", Kinds(), GENRES, seeds=1),
     Row(4, ("attributes",), "multilayer perceptron", Classifier(DENSE), GENRES),
     Row(4, ("mel",), "CNN", Classifier(CNN), GENRES),

@@ -18,7 +18,7 @@ def accuracy(answer, case):
     return (answer.label == case.test.label).mean()
 
 
-@pytest.mark.parametrize("kind", ["lstm", "cnn", "dense"])
+@pytest.mark.parametrize("kind", ["lstm", "cnn", "cnn in time", "dense"])
 def test_every_tower_learns_classes(kind):
     case = trial(PICTURE)
     answer = Classifier((kind,))(case)
@@ -33,10 +33,11 @@ def test_features_of_different_shape_are_joined():
 
 
 def test_large_pictures_are_halved_first():
-    picture = np.zeros((1, neural.LARGE, 64), np.float32)
-    network = Network(("cnn",), (picture,), 3, 0)
-    assert network(torch.zeros(2, neural.LARGE, 64)).shape == (2, 3)
-    assert network.towers[0].blocks[0].stride == (2, 2)
+    for n_frames, stride in ((64, 1), (neural.LARGE, 2)):
+        picture = np.zeros((2, neural.LARGE, n_frames), np.float32)
+        network = Network(("cnn",), (picture,), 3, 0)
+        assert network(torch.from_numpy(picture)).shape == (2, 3)
+        assert network.towers[0].blocks[0].stride == (stride, stride)
 
 
 @pytest.mark.parametrize("model", [Regressors(("dense",)), Transfer(("dense",))])
