@@ -44,7 +44,8 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int) -> 
     wanted, embedded = _wanted(store)
     extract(store, wanted, jobs)
     trunk.embed(store, embedded, budget, jobs)
-    tasks = [(place, store, work, budget) for place in _undone(store, work, budget)]
+    undone = reversed(_undone(store, work, budget))  # the last take longest
+    tasks = [(place, store, work, budget) for place in undone]
     done = in_processes(_run, tasks, jobs)
     for said in tqdm(done, total=len(tasks), desc="rows", unit="row"):
         tqdm.write(said)

@@ -29,7 +29,7 @@ RATE = 1e-3
 WEIGHT_DECAY = 1e-3
 HIDDEN = 64
 CHANNELS = (16, 32, 64)
-LARGE = 200  # rows and frames from which a picture is halved by its first convolution
+SIDE = 135  # rows or frames, to about which the first convolution shrinks a large picture
 LARGE_CHANNELS = (8, 16, 32, 64)
 DROPOUT = 0.3
 MOST_MEASURED = 512  # cases, to standardise by
@@ -55,13 +55,14 @@ class Pictures(nn.Module):
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
-        large = min(shape) >= LARGE
-        channels = LARGE_CHANNELS if large else CHANNELS
+        shrinking = max(1, min(shape) // SIDE)
+        channels = CHANNELS if shrinking == 1 else LARGE_CHANNELS
         blocks: list[nn.Module] = []
         for place, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False)):
-            stride = 2 if large and place == 0 else 1
+            stride = shrinking if place == 0 else 1
+            kernel = max(3, 2 * stride - 1)
             blocks += [
-                nn.Conv2d(n_in, n_out, 3, padding=1, stride=stride, bias=False),
+                nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False),
                 nn.BatchNorm2d(n_out),
                 nn.ReLU(),
                 nn.MaxPool2d(2),

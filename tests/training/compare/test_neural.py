@@ -32,12 +32,14 @@ def test_features_of_different_shape_are_joined():
     assert accuracy(Classifier(("dense", "cnn"))(case), case) > 0.8
 
 
-def test_large_pictures_are_halved_first():
-    for n_frames, stride in ((64, 1), (neural.LARGE, 2)):
-        picture = np.zeros((2, neural.LARGE, n_frames), np.float32)
+def test_a_finer_picture_is_shrunk_more_and_has_as_many_features():
+    found = []
+    for shape in ((279, 271), (558, 543)):
+        picture = np.zeros((2, *shape), np.float32)
         network = Network(("cnn",), (picture,), 3, 0)
         assert network(torch.from_numpy(picture)).shape == (2, 3)
-        assert network.towers[0].blocks[0].stride == (stride, stride)
+        found.append((network.towers[0].blocks[0].stride[0], network.n_features))
+    assert found == [(2, 512), (4, 512)]
 
 
 @pytest.mark.parametrize("model", [Regressors(("dense",)), Transfer(("dense",))])
