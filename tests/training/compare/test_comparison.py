@@ -11,6 +11,8 @@ from training.compare.page import LEARNT, PAGE
 from training.compare.rows import ROWS
 from training.compare.trunk import TRUNKS
 
+pytestmark = pytest.mark.timeout(900)  # half a minute where nothing else runs
+
 
 @pytest.fixture(scope="module")
 def work(corpus, tmp_path_factory):
