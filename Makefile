@@ -3,15 +3,17 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
+# By all processors; a file's tests stay together, since they share what it takes long to make.
+PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test check train example openapi client clean
+.PHONY: serve test check train example openapi client scaling torture clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
 
 test: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
-	$(FIFTEEN_VENV)/bin/python -m pytest
-	$(TRAINING_VENV)/bin/python -m pytest tests/training
+	$(FIFTEEN_VENV)/bin/python -m $(PYTEST)
+	$(TRAINING_VENV)/bin/python -m $(PYTEST) tests/training
 
 check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff check
@@ -52,6 +54,14 @@ openapi: $(FIFTEEN_VENV)/.serve
 # What the client's files say of each other, after a change of one of them.
 client: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tests.client_files
+
+# What an analysis costs, and so what many need: writes docs/SCALING.md.
+scaling: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tests.benchmarks
+
+# Damaged recordings by the ten thousand, through the decoder and through the service.
+torture: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tests.torture
 
 clean:
 	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -38,6 +38,8 @@ export interface Analysis {
   energy?: number | null;
   /** How well one can dance to it. */
   danceability?: number | null;
+  /** The quarter of the plane of valence and energy (Russell, 1980) that it is in, parted at 0.5. */
+  mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
   /**
    * Of each emotion that the model has learnt, how far its score can be trusted and where it
    * stands.
@@ -234,6 +236,8 @@ export interface HeardWindow {
   energy?: number | null;
   /** How well one can dance to it. */
   danceability?: number | null;
+  /** The quarter of the plane of valence and energy (Russell, 1980) that it is in, parted at 0.5. */
+  mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
 }
 
 /** What is accepted, in numbers. */
@@ -269,6 +273,7 @@ export interface Limits {
 export interface Measured {
   genre: GenreFigures;
   emotion: EmotionFigures[];
+  mood?: MoodFigures[];
   verdicts: VerdictRow[];
 }
 
@@ -349,6 +354,18 @@ export interface ModelSummary {
   genres: string[];
   /** Whether it answers where no model is asked for. */
   default: boolean;
+}
+
+/** The mood, and one origin of the labels of valence and energy. */
+export interface MoodFigures {
+  /** Where the labels come from. */
+  origin: string;
+  /** Number of recordings. */
+  clips: number;
+  /** Share whose mood is that of their labels. */
+  accuracy: Figure;
+  /** Share of the commonest mood of the labels, which naming it always would reach. */
+  commonest: number;
 }
 
 /** What was trained, and how. */

@@ -116,9 +116,10 @@ TRAINED = {
         "convolutional", "device", "disturb", "divisions", "fitting", "prepared", "runs",
         "sampling", "targets",
     },
+    "kept": {"fitting", "member", "prepared", "runs"},
     "train": {
         "calibrate", "corpus", "described", "device", "divisions", "fit_convolutional",
-        "fit_perceptron", "prepared", "runs",
+        "fit_perceptron", "kept", "prepared", "runs",
     },
     "learning_curve": {"described", "divisions", "fit_perceptron", "prepared", "runs"},
     "answers": {"calibrate", "described", "divisions", "prepare", "prepared", "runs"},

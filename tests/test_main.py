@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2 as httpx
@@ -80,14 +83,45 @@ def test_a_service_that_is_open_to_all_says_so(monkeypatch, capsys, tmp_path, ho
     assert ("is open to all" in capsys.readouterr().err) == open_
 
 
-def test_several_processes_answer_at_one_port():
+@pytest.fixture(scope="module")
+def several():
+    """A service of two processes."""
     server = Server("--workers", "2")
     server.wait_until_ready()
-    assert httpx.get(f"{server.url}/v1/limits").json()["workers"] == 2
-    for counted in range(20):  # whichever process answers knows what all of them have counted
-        lines = httpx.get(f"{server.url}/metrics").text.splitlines()
-        found = [line for line in lines if 'requests_total{method="GET",route="/metrics"' in line]
-        assert [float(line.split()[-1]) for line in found] == ([counted] if counted else [])
+    yield server
     assert server.stop() == 0
     assert server.log.count("Finished server process") == 2
     assert "Traceback" not in server.log
+
+
+def counted_metrics(server):
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    found = [line for line in lines if 'requests_total{method="GET",route="/metrics"' in line]
+    return sum(float(line.split()[-1]) for line in found)
+
+
+def workers_of(server):
+    """The processes that answer; beside them Python has one that tracks what they share."""
+    pid = server.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(n) for n in children if b"spawn_main" in Path(f"/proc/{n}/cmdline").read_bytes()]
+
+
+def test_several_processes_answer_at_one_port(several):
+    assert httpx.get(f"{several.url}/v1/limits").json()["workers"] == 2
+    first = counted_metrics(several)
+    for more in range(1, 20):  # whichever process answers knows what all of them have counted
+        assert counted_metrics(several) == first + more
+
+
+def test_a_crash_of_one_process_leaves_the_others_and_is_mended(several, clips):
+    before = workers_of(several)
+    assert len(before) == 2
+    os.kill(before[0], signal.SIGSEGV)  # as by a recording that crashes the decoder
+    for _ in range(10):
+        assert httpx.post(f"{several.url}/v1/analyze", files={"file": clips["mp3"]}).is_success
+    deadline = time.monotonic() + 60
+    while len(workers_of(several)) < 2 or before[0] in workers_of(several):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert before[1] in workers_of(several)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from service import audio
@@ -301,17 +302,25 @@ def markdown_measured(measured: Measured) -> str:
 
 
 def _means_over_origins(measured: Measured) -> list[str]:
-    """Print the mean rank correlation over the origins of labels that training sees."""
+    """Print what the origins of labels that training sees come to together.
+
+    The mean of the rank correlations counts each origin once, the share inside the interval each
+    recording.
+    """
     rows = []
     for emotion in EMOTIONS:
         of_origins = [
-            row.spearman.mean
-            for row in measured.emotion
-            if row.emotion == emotion and row.origin != REFERENCE
+            row for row in measured.emotion if row.emotion == emotion and row.origin != REFERENCE
         ]
-        if of_origins:
-            rows.append([emotion, len(of_origins), f"{sum(of_origins) / len(of_origins):.3f}"])
-    return _table(["scale", "origins of labels", "mean of their Spearman"], rows)
+        if not of_origins:
+            continue
+        ranks = np.mean([row.spearman.mean for row in of_origins])
+        covered = [(row.coverage.mean, row.clips) for row in of_origins if row.coverage]
+        shares, clips = zip(*covered, strict=True)
+        inside = np.average(shares, weights=clips)
+        rows.append([emotion, len(of_origins), f"{ranks:.3f}", f"{inside:.3f}"])
+    head = ["scale", "origins of labels", "mean of their Spearman", "of all in the interval"]
+    return _table(head, rows)
 
 
 def _mood(measured: Measured) -> list[str]:

@@ -6,7 +6,8 @@ It is a folder ``{division}/seed-{seed}`` in a folder of runs, and holds
 * ``history.json``, ``history.png``: the losses of each member, epoch by epoch;
 * ``calibration.json``: see `training.calibrate`;
 * ``validation.json``: what the members got right on validation, to choose between configurations;
-* ``state.pt``: the members. It is written last: without it, a run is made again.
+* ``members/``: see `training.kept`;
+* ``state.pt``: the members together. It is written last: without it, a run is made again.
 """
 
 import json
@@ -44,6 +45,9 @@ SMALLEST = {
 }  # fmt: skip
 LARGEST = {"crop_frames": audio.N_FRAMES}
 SHARES = ("dropout", "input_dropout", "mixup", "balance", "groove")
+
+
+State = dict[str, torch.Tensor]
 
 
 class ConfigError(ValueError):
@@ -296,20 +300,26 @@ def load(prepared: Prepared, run: Path) -> tuple[FifteenNetwork, Config, Calibra
     if state["prepared"] != prepared.digest:
         raise AnotherRunError(f"{run} was trained on another corpus or split: train it anew.")
     calibration = Calibration.from_json((run / CALIBRATION_FILE).read_text())
-    sizes = shape(prepared)
-    perceptrons = [Perceptron(sizes, config.perceptron.hidden) for _ in state["perceptrons"]]
-    convolutionals = [
-        Convolutional(sizes, config.convolutional.width) for _ in state["convolutionals"]
-    ]
-    members = [*perceptrons, *convolutionals]
-    for member, weights in zip(
-        members, state["perceptrons"] + state["convolutionals"], strict=True
-    ):
-        member.load_state_dict(weights)
+    perceptrons = [perceptron_of(prepared, config, each) for each in state["perceptrons"]]
+    convolutionals = [convolutional_of(prepared, config, each) for each in state["convolutionals"]]
     network = assembled(
         prepared, config, perceptrons, convolutionals, temperature=calibration.temperature
     )
     return network, config, calibration
+
+
+def perceptron_of(prepared: Prepared, config: Config, state: State) -> Perceptron:
+    """Make a trained perceptron anew."""
+    member = Perceptron(shape(prepared), config.perceptron.hidden)
+    member.load_state_dict(state)
+    return member.eval()
+
+
+def convolutional_of(prepared: Prepared, config: Config, state: State) -> Convolutional:
+    """Make a trained convolutional network anew."""
+    member = Convolutional(shape(prepared), config.convolutional.width)
+    member.load_state_dict(state)
+    return member.eval()
 
 
 def assembled(

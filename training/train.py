@@ -17,8 +17,18 @@ from training.device import device
 from training.divisions import Division
 from training.fit_convolutional import fit_convolutional
 from training.fit_perceptron import fit_perceptron
+from training.kept import FOLDER, kept_or_fitted, made_of
 from training.prepared import Prepared
-from training.runs import Config, Trained, assembled, is_done, run_folder, save
+from training.runs import (
+    Config,
+    Trained,
+    assembled,
+    convolutional_of,
+    is_done,
+    perceptron_of,
+    run_folder,
+    save,
+)
 
 
 def train(
@@ -96,12 +106,22 @@ def _train_model(
     parts = divisions.parts(prepared, division.learn, config.parts, config.seed)
     for number, part in enumerate(parts):
         seed = config.seed * config.parts + number
-        perceptron, history = fit_perceptron(prepared, described, config, part, seed)
+        perceptron, history = kept_or_fitted(
+            run / FOLDER / f"perceptron-{number}.pt",
+            made_of(prepared, config, config.perceptron),
+            partial(perceptron_of, prepared, config),
+            partial(fit_perceptron, prepared, described, config, part, seed),
+        )
         trained.perceptrons.append(perceptron)
         trained.histories[f"perceptron {number}"] = history
         if number >= config.convolutional.members:
             continue
-        convolutional, history = fit_convolutional(prepared, config, part, seed)
+        convolutional, history = kept_or_fitted(
+            run / FOLDER / f"convolutional-{number}.pt",
+            made_of(prepared, config, config.convolutional),
+            partial(convolutional_of, prepared, config),
+            partial(fit_convolutional, prepared, config, part, seed),
+        )
         trained.convolutionals.append(convolutional)
         trained.histories[f"convolutional {number}"] = history
         pair = assembled(prepared, config, [perceptron], [convolutional])

@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "437223c02256";
+const VERSION = "7b8789c042e7";
 const FILES = [
   "icons/192.png",
   "icons/512.png",

@@ -22,7 +22,8 @@ def recordings(paths: Iterable[Path]) -> list[Path]:
     ----------
     paths : iterable of Path
         A file is taken as it is; of a folder, with the folders in it, what has one of `SUFFIXES`
-        and is not hidden. Links to folders are not followed: they may go round in circles.
+        and is not hidden. Links to folders are not followed: they may go round in circles. A folder
+        that cannot be read stands for what is in it, so that it is not passed over in silence.
 
     Raises
     ------
@@ -34,11 +35,15 @@ def recordings(paths: Iterable[Path]) -> list[Path]:
 
 def _below(path: Path) -> Iterator[Path]:
     if path.is_dir():
-        for folder, inner, names in os.walk(path):
+        closed: list[Path] = []
+        for folder, inner, names in os.walk(
+            path, onerror=lambda error: closed.append(Path(error.filename))
+        ):
             inner[:] = [name for name in inner if not name.startswith(".")]
             for name in names:
                 if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                     yield Path(folder, name)
+        yield from closed
     elif path.exists():
         yield path
     else:

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from service.library.find import MissingPathError, recordings
@@ -29,6 +32,18 @@ def test_what_is_named_twice_is_taken_once(library, monkeypatch):
 def test_a_link_in_a_circle_ends(library):
     (library / "a/again").symlink_to(library)
     assert recordings([library]) == [library / "a/c.opus", library / "b.MP3"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(library, monkeypatch):
+    scandir = os.scandir
+
+    def forbidding(path):
+        if Path(path) == library / "a":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidding)
+    assert recordings([library]) == [library / "a", library / "b.MP3"]
 
 
 def test_a_path_without_anything_is_refused(library):

@@ -49,6 +49,15 @@ def test_the_reference_answer_is_all_of_the_answer(card):
     assert sum(card.reference_answer[: len(card.genres)]) == pytest.approx(1, abs=1e-4)
 
 
+def test_origins_are_summed_up_each_once_and_by_their_clips(card):
+    votes, words = [row for row in card.figures.folds.emotion if row.emotion == "energy"][:2]
+    votes = votes.model_copy(update={"clips": 3 * words.clips})
+    both = card.figures.folds.model_copy(update={"emotion": [votes, words]})
+    ranks = (votes.spearman.mean + words.spearman.mean) / 2
+    inside = (3 * votes.coverage.mean + words.coverage.mean) / 4
+    assert f"| energy | 2 | {ranks:.3f} | {inside:.3f} |" in markdown_measured(both)
+
+
 def test_the_card_is_printed_for_a_person(card):
     page = markdown(card, [("A caption", "tiny-a.png")], [])
     assert page.startswith("# tiny, version 7\n")

@@ -76,6 +76,18 @@ def test_a_run_that_is_there_is_not_trained_again(prepared, fixed_only, tmp_path
     assert load(prepared, state.parent)[1].balance == 0.9
 
 
+def test_another_member_leaves_those_that_are_there(prepared, fixed_only, tmp_path):
+    train(prepared, QUICK, tmp_path, seeds=1, **fixed_only)
+    members = tmp_path / "fixed/seed-0/members"
+    before = {path.name: path.stat().st_mtime_ns for path in members.iterdir()}
+    more = replace(QUICK, convolutional=replace(QUICK.convolutional, members=2))
+    train(prepared, more, tmp_path, seeds=1, **fixed_only)
+    after = {path.name: path.stat().st_mtime_ns for path in members.iterdir()}
+    assert after.items() >= before.items()
+    assert after.keys() - before.keys() == {"convolutional-1.pt"}
+    assert len(load(prepared, members.parent)[0].convolutionals) == 2
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 def test_a_training_that_diverges_says_so(prepared, fixed_only, tmp_path):
     diverging = replace(QUICK, perceptron=replace(QUICK.perceptron, learning_rate=1e30))

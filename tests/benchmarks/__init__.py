@@ -1,0 +1,1 @@
+"""What an analysis costs. `make scaling` measures it and writes docs/SCALING.md."""

@@ -1,0 +1,1 @@
+"""Files that no recorder ever wrote. `make torture` runs many, the tests a few."""
