@@ -30,8 +30,11 @@ def in_processes(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
-        for done in as_completed([pool.submit(function, *arguments) for arguments in tasks]):
-            yield done.result()
+        try:
+            for done in as_completed([pool.submit(function, *arguments) for arguments in tasks]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # whoever stops waits for what runs, no more
 
 
 def _one_thread() -> None:

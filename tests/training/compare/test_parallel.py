@@ -1,4 +1,5 @@
 import os
+import time
 
 import pytest
 
@@ -16,3 +17,11 @@ def test_nothing_is_nothing():
 
 def test_processes_are_others():
     assert os.getpid() not in set(in_processes(os.getpid, [(), ()], 2))
+
+
+def test_after_a_failure_nothing_more_begins():
+    start = time.monotonic()
+    tasks = [("no number",), *[(1,)] * 100]
+    with pytest.raises(TypeError):
+        list(in_processes(time.sleep, tasks, 2))
+    assert time.monotonic() - start < 40
