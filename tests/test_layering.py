@@ -134,10 +134,36 @@ TRAINED = {
         "answers", "described", "divisions", "evaluate", "model_card", "networks", "prepared",
         "runs",
     },
+    "compare.__init__": set(),
+    "compare.sample": {"corpus"},
+    "compare.clips": {"corpus"},
+    "compare.features": {"danceability"},
+    "compare.parallel": set(),
+    "compare.store": {
+        "compare.clips", "compare.features", "compare.parallel", "compare.sample", "prepare",
+    },
+    "compare.labels": {"compare.clips", "compare.sample", "compare.store", "corpus"},
+    "compare.classical": {"compare.labels", "compare.sample"},
+    "compare.neural": {"compare.sample", "convolutional", "device", "member"},
+    "compare.trunk": {
+        "compare.clips", "compare.labels", "compare.neural", "compare.parallel", "compare.sample",
+        "compare.store", "convolutional", "device",
+    },
+    "compare.rows": {"compare.classical", "compare.labels", "compare.neural", "compare.sample"},
+    "compare.results": {"compare.rows", "compare.sample"},
+    "compare.measure": {
+        "compare.classical", "compare.clips", "compare.labels", "compare.neural",
+        "compare.results", "compare.rows", "compare.sample", "compare.store", "corpus",
+    },
+    "compare.page": {"compare.clips", "compare.features", "compare.results", "compare.rows"},
+    "compare.comparison": {
+        "compare.clips", "compare.measure", "compare.page", "compare.parallel", "compare.results",
+        "compare.rows", "compare.sample", "compare.store", "compare.trunk",
+    },
     "__main__": {
-        "augment", "corpus", "danceability_study", "evaluate", "export", "fitting",
-        "learning_curve", "model_card", "prepare", "prepared", "report", "runs", "synthesise",
-        "train",
+        "augment", "compare.comparison", "compare.sample", "corpus", "danceability_study",
+        "evaluate", "export", "fitting", "learning_curve", "model_card", "prepare", "prepared",
+        "report", "runs", "synthesise", "train",
     },
 }  # fmt: skip
 """Which modules of the training each of them may import."""
@@ -161,9 +187,13 @@ NO_HTTP = {
 ONLY_HERE = {
     "av": {"service.audio", ENCODES},
     "soxr": {"service.audio"},
-    "librosa": {"service.audio", "service.quality", "training.danceability", "training.prepare"},
+    "librosa": {
+        "service.audio", "service.quality", "training.compare.features", "training.danceability",
+        "training.prepare",
+    },
+    "catboost": {"training.compare.rows"},
     "onnxruntime": {"service.model", "training.export"},
-}
+}  # fmt: skip
 
 
 def module_name(path):

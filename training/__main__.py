@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from training.augment import BIT_RATES, encoded
+from training.compare.comparison import compare
+from training.compare.sample import FAST, FULL
 from training.corpus import CorpusError
 from training.danceability_study import study
 from training.evaluate import evaluate
@@ -100,6 +102,14 @@ def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
     command.set_defaults(command=_learning_curve)
 
+    command = commands.add_parser("compare", help="the systems that this one descends from")
+    command.add_argument("corpus", type=Path, help="with a manifest, or genre/album/track.*")
+    command.add_argument("work", type=Path, help="where features and results are kept")
+    command.add_argument("--docs", type=Path, help="for the page; docs, or WORK where it is fast")
+    command.add_argument("--fast", action="store_true", help="few recordings, one epoch: a trial")
+    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
+    command.set_defaults(command=_compare)
+
     command = commands.add_parser("synthesise", help="dance music of nobody's, as M4A")
     command.add_argument("genre", choices=GENRES)
     command.add_argument("file", type=Path)
@@ -158,6 +168,12 @@ def _learning_curve(arguments: argparse.Namespace) -> None:
         arguments.report,
         arguments.jobs,
     )
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    budget = FAST if arguments.fast else FULL
+    docs = arguments.docs or (arguments.work if arguments.fast else Path("docs"))
+    print(compare(arguments.corpus, arguments.work, docs, budget, arguments.jobs))
 
 
 def _synthesise(arguments: argparse.Namespace) -> None:

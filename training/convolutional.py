@@ -63,12 +63,19 @@ class Convolutional(Member):
         emotion : float32 [shape=(n, len(EMOTIONS))]
             On the common scale; see `offsets`.
         """
+        features = self.features(log_mel)
+        return self.class_head(features), self.emotion_head(features)
+
+    def features(self, log_mel: Tensor) -> Tensor:
+        """Return what both heads read; float32 [shape=(n, 24 * width)]."""
         maps = self.first(((log_mel - self.mean) / self.scale)[:, None])
         maps = self.blocks(maps.contiguous(memory_format=torch.channels_last))
         curves = self.over_bands(maps)[:, :, 0]
         attended = (torch.softmax(self.attention(curves), dim=-1) * curves).sum(-1)
-        features = self.pooled(torch.cat([attended, curves.mean(-1), maps.amax((2, 3))], dim=1))
-        return self.class_head(features), self.emotion_head(features)
+        pooled: Tensor = self.pooled(
+            torch.cat([attended, curves.mean(-1), maps.amax((2, 3))], dim=1)
+        )
+        return pooled
 
 
 class _Residual(nn.Module):
