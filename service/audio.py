@@ -1,8 +1,8 @@
 """Audio front-end: encoded recording -> waveform -> windows -> log-mel spectrograms.
 
 The one definition of what the models hear. `training` and the rest of `service` import it;
-nothing else in the project decodes, resamples or transforms a recording. It needs NumPy, PyAV,
-soxr and librosa, and never torch, FastAPI or ONNX Runtime.
+nothing else in the project decodes, resamples or transforms a recording. It needs NumPy, SciPy,
+PyAV, soxr and librosa, and never torch, FastAPI or ONNX Runtime.
 
 Conventions
 -----------
@@ -27,6 +27,7 @@ import librosa
 import numpy as np
 import soxr
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 SAMPLE_RATE = 22_050  # Hz
 WINDOW_SECONDS = 15
@@ -442,7 +443,7 @@ def log_mel(windows: Windows) -> Spectrograms:
         ``-SPAN_DB`` throughout for digital silence.
     """
     spectrum = librosa.stft(windows, n_fft=N_FFT, hop_length=HOP, pad_mode="constant")
-    power = _mel_filters() @ np.square(np.abs(spectrum))
+    power = np.stack([_mel_filters() @ window for window in np.square(np.abs(spectrum))])
     level = librosa.power_to_db(power, ref=1.0, amin=QUIETEST_POWER, top_db=None)
     quietest = float(librosa.power_to_db(np.float64(QUIETEST_POWER), amin=QUIETEST_POWER))
     peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), quietest + SPAN_DB)
@@ -450,9 +451,15 @@ def log_mel(windows: Windows) -> Spectrograms:
 
 
 @cache
-def _mel_filters() -> NDArray[np.float32]:
-    """Slaney's mel filters, of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)]."""
-    return librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX)
+def _mel_filters() -> csr_array:
+    """Slaney's mel filters, of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)].
+
+    Sparse, since nearly all is zero; and a dense product is BLAS's, whose threads burn a processor
+    each while they wait for the next one.
+    """
+    return csr_array(
+        librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX)
+    )
 
 
 def levels(waveform: Waveform) -> tuple[float, float]:
