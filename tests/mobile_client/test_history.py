@@ -55,7 +55,8 @@ class TestHistory:
             send(page, sounds[name])
         page.get_by_role("button", name="Delete").click()
         expect(page.locator(".clips li")).to_have_count(1)
-        page.get_by_role("button", name="Delete clip.m4a").click()
+        # no pointer: it is faster than any finger, and may fall between two drawings of the list
+        page.get_by_role("button", name="Delete clip.m4a").dispatch_event("click")
         expect(page.locator("#history")).to_contain_text("will be listed here")
         page.reload()
         ready(page)
