@@ -55,6 +55,11 @@ class Server:
             time.sleep(0.05)
         raise AssertionError(self.log)
 
+    def most_memory_mb(self) -> float:
+        """The most that the process has held so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 

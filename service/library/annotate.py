@@ -26,6 +26,11 @@ from service.settings import LibrarySettings
 from service.taxonomy import Taxonomy
 from service.web.problems import NAMESPACE, kind_of
 
+CRASHED = f"{NAMESPACE}decoder-crash"
+UNREADABLE = f"{NAMESPACE}unreadable-file"
+UNTAGGED = f"{NAMESPACE}tags-not-written"
+"""What goes wrong with files alone, beside `service.web.problems.KINDS`."""
+
 AHEAD = 2  # recordings handed to each process, so that none waits
 
 
@@ -82,7 +87,9 @@ def _alone(path: Path, settings: LibrarySettings) -> Record:
             return pool.submit(annotate, path, settings).result()
         except BrokenProcessPool:
             return _record(
-                path, settings, problem=_problem("decoder-crash", "The decoder crashed on it.")
+                path,
+                settings,
+                problem=_problem(CRASHED, "The decoder crashed on it."),
             )
 
 
@@ -107,9 +114,9 @@ def annotate(path: Path, settings: LibrarySettings) -> Record:
         with path.open("rb") as file:
             analysis = analyse(file, model, bounds, taxonomy, timeline=settings.timeline)
     except audio.AudioError as error:
-        return _record(path, settings, problem=_problem(kind_of(error).slug, str(error)))
+        return _record(path, settings, problem=_problem(kind_of(error).type, str(error)))
     except OSError as error:
-        return _record(path, settings, problem=_problem("unreadable-file", f"{error.strerror}."))
+        return _record(path, settings, problem=_problem(UNREADABLE, f"{error.strerror}."))
     return _tagged(path, settings, analysis)
 
 
@@ -122,12 +129,12 @@ def _tagged(path: Path, settings: LibrarySettings, analysis: Analysis) -> Record
     try:
         written = write_tags(path, tags_of(analysis), replace=replace)
     except TagsError as error:
-        return _record(path, settings, **said, problem=_problem("tags-not-written", str(error)))
+        return _record(path, settings, **said, problem=_problem(UNTAGGED, str(error)))
     return _record(path, settings, **said, tags=written)
 
 
-def _problem(slug: str | None, detail: str) -> dict[str, str]:
-    return {"type": f"{NAMESPACE}{slug}", "detail": detail}
+def _problem(type_: str, detail: str) -> dict[str, str]:
+    return {"type": type_, "detail": detail}
 
 
 def _record(

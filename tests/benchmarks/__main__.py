@@ -19,6 +19,7 @@ def main():
     track = cost.stages(cost.track(), REPEATS // 10)
     server = Server()
     server.wait_until_ready()
+    at_rest_mb = server.most_memory_mb()
     machine = f"{os.cpu_count()} processors ({platform.machine()})"
     measured = scaling.Measured(
         machine=f"{machine}, Python {platform.python_version()}",
@@ -30,6 +31,8 @@ def main():
         ),
         processors=os.cpu_count(),
         clip_bytes={name: len(data) for name, data in clips.items()},
+        at_rest_mb=at_rest_mb,
+        most_mb=server.most_memory_mb(),
     )
     stopped = server.stop()
     page = scaling.page(measured)

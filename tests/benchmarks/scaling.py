@@ -29,6 +29,8 @@ class Measured:
         Clips that one process answered in a second, all formats in equal parts.
     processors : int
         That it had.
+    at_rest_mb, most_mb : float
+        Memory that it held when it was ready, and the most after all of this.
     """
 
     machine: str
@@ -38,6 +40,8 @@ class Measured:
     track: Stages
     per_second: float
     processors: int
+    at_rest_mb: float
+    most_mb: float
 
 
 def page(measured):
@@ -51,6 +55,8 @@ def page(measured):
         each=1_000 * each,
         per_second=measured.per_second,
         processors=measured.processors,
+        at_rest=measured.at_rest_mb,
+        most=measured.most_mb,
         rates=_rates(each, mean(measured.clip_bytes.values())),
         busy=100 * BUSY,
         price=PRICE,
@@ -102,7 +108,8 @@ the stages by one thread in a loop, a request by all that the process of the ser
 {costs}
 
 A request costs {ratio:.2f} times its stages. One process with {processors} processors answered
-{per_second:.0f} clips a second, all formats in equal parts.
+{per_second:.0f} clips a second, all formats in equal parts. It held {at_rest:.0f} MB when it was
+ready, and {most:.0f} MB at the most.
 
 ## Clips a second
 

@@ -14,6 +14,7 @@ def test_the_stages_of_an_analysis_are_measured():
 
 def test_requests_are_measured(process, clips):
     assert cost.request(process, clips["mp3"], repeats=20) > 1
+    assert process.most_memory_mb() > 50
     assert cost.throughput(process, [clips["mp3"], clips["m4a"]], seconds=0.5, clients=2) > 0
 
 
@@ -26,10 +27,14 @@ def test_a_page_multiplies_what_was_measured():
         track=Stages(400, 100, 100),
         per_second=28,
         processors=2,
+        at_rest_mb=300,
+        most_mb=350,
     )
     page = scaling.page(measured)
     assert "| mp3 | 30.0 | 10.0 | 10.0 | 50.0 | 70.0 |" in page
     assert "1.40 times" in page
+    assert "300 MB" in page
+    assert "350 MB at the most" in page
     assert "| 100 | 10.0 | 5 | 0.40 | 100 |" in page
     assert "400 times real time" in page
     assert "166.7 processor hours (6.67 at that price)" in page  # a million tracks of 0.6 s

@@ -3,7 +3,6 @@
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx2 as httpx
 
@@ -61,11 +60,5 @@ def torture(server, cases, seed, jobs):
             total.add(outcome)
             sys.stderr.write(f"\r{total.kinds.total():,} cases")
     sys.stderr.write("\n")
-    total.memory_mb = memory_mb(server.process.pid)
+    total.memory_mb = server.most_memory_mb()
     return total
-
-
-def memory_mb(pid):
-    """Return the most that a process has held."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
