@@ -7,7 +7,7 @@ scores are averaged, by ranks (Spearman).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -82,7 +82,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A part, what was answered to it, and how many seconds that took."""
+    """A part, what was answered to it, and how many seconds of a processor that took."""
 
     part: _Part
     answer: Answer
@@ -116,9 +116,9 @@ def _parts(
 
 
 def _asked(model: Model, part: _Part, seed: int, budget: Budget) -> _Asked:
-    start = perf_counter()
+    start = process_time()
     answer = model(Trial(part.train, part.valid, part.test, seed, budget))
-    return _Asked(part, answer, perf_counter() - start)
+    return _Asked(part, answer, process_time() - start)
 
 
 def _add(result: Result, known: Labels, asked: Sequence[_Asked]) -> None:

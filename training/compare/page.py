@@ -36,7 +36,7 @@ under the last heading is written by a person, and kept.*
 
 The systems of five earlier works, rebuilt on one corpus and its split by artist. Every row learns
 from the train side; networks stop by validation; test is for reporting. Networks here are small
-and train for minutes. Mean ± spread over the seeds, where there are several.
+and train for minutes, said as time of one processor. Mean ± spread over the seeds, if several.
 
 * Accuracy and macro F1 are by 15 s window, Spearman's rank correlation is by recording.
 * Valence and energy are proxies of the commonest origin of labels; danceability is a measurement.

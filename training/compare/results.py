@@ -19,7 +19,7 @@ class Result:
     reason : str
         Why the corpus cannot carry the row; empty where it does.
     accuracy, macro_f1, seconds : list of float
-        One for each seed; seconds of learning and answering, over all folds.
+        One for each seed; seconds of a processor, of learning and answering, over all folds.
     spearman : dict of str to list of float
         By scale, over recordings.
     classes : list of str
