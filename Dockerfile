@@ -9,17 +9,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service/__init__.py service/
 RUN mkdir service/library service/web mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt .
-# librosa declares packages for functions that are never called here. scikit-learn can just go.
-# numba decorates functions while librosa is imported: on a read-only root that fails, for want of
-# a cache, and elsewhere the first import compiles for 14 s. Decorators that do nothing serve; that
-# the spectrograms are the same is proved at every start, by audio.signature.
-RUN pip --python /opt/venv/bin/python uninstall --yes scikit-learn numba llvmlite \
- && find /opt/venv -depth -type d -name tests -exec rm -r {} + \
- && printf '%s\n' \
-      'def _plain(*_, **__):' \
-      '    return lambda function: function' \
-      'jit = vectorize = guvectorize = stencil = _plain' \
-      > "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/numba.py"
+RUN find /opt/venv -depth -type d -name tests -exec rm -r {} +
 COPY service service
 COPY mobile_client mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --force-reinstall .

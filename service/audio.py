@@ -2,7 +2,10 @@
 
 The one definition of what the models hear. `training` and the rest of `service` import it;
 nothing else in the project decodes, resamples or transforms a recording. It needs NumPy, SciPy,
-PyAV, soxr and librosa, and never torch, FastAPI or ONNX Runtime.
+PyAV and soxr, and never torch, FastAPI or ONNX Runtime.
+
+Spectrograms are those of `librosa.feature.melspectrogram` in decibels, which a test holds them to;
+docs/PERFORMANCE.md has what librosa itself would cost here, in time, in memory and at every start.
 
 Conventions
 -----------
@@ -23,10 +26,11 @@ from time import monotonic
 from typing import Any, BinaryIO
 
 import av
-import librosa
 import numpy as np
 import soxr
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.fft import rfft
 from scipy.sparse import csr_array
 
 SAMPLE_RATE = 22_050  # Hz
@@ -45,6 +49,8 @@ N_MELS = 128
 F_MIN, F_MAX = 20.0, 11_000.0  # Hz; phones and 32 kbit/s codecs keep little above
 SPAN_DB = 80.0  # the loudest point of a window is 0 dB, what is SPAN_DB below is floor
 QUIETEST_POWER = 1e-10  # power of a mel band below which nothing is heard
+KNEE_HZ, HZ_PER_MEL = 1_000.0, 200 / 3  # of the mel scale: linear below
+MEL_STEP = math.log(6.4) / 27  # of the logarithm of frequency, above
 
 N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
 N_FRAMES = 1 + N_SAMPLES // HOP  # 451: frames are centred, the first on 0 s, the last on 15 s
@@ -442,24 +448,61 @@ def log_mel(windows: Windows) -> Spectrograms:
     spectrograms : float32 [shape=(n_windows, N_MELS, N_FRAMES)], dB in [-SPAN_DB, 0]
         ``-SPAN_DB`` throughout for digital silence.
     """
-    spectrum = librosa.stft(windows, n_fft=N_FFT, hop_length=HOP, pad_mode="constant")
-    power = np.stack([_mel_filters() @ window for window in np.square(np.abs(spectrum))])
-    level = librosa.power_to_db(power, ref=1.0, amin=QUIETEST_POWER, top_db=None)
-    quietest = float(librosa.power_to_db(np.float64(QUIETEST_POWER), amin=QUIETEST_POWER))
+    power = np.stack([_mel_filters() @ _power(window) for window in windows])
+    level = 10 * np.log10(np.maximum(power, QUIETEST_POWER))
+    quietest = 10 * math.log10(QUIETEST_POWER)
     peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), quietest + SPAN_DB)
     return np.asarray(np.maximum(level - peak, -SPAN_DB), dtype=np.float32)
 
 
+def _power(window: Waveform) -> NDArray[np.float32]:
+    """Power of the short-time Fourier transform; shape=(1 + N_FFT // 2, N_FRAMES)."""
+    frames = sliding_window_view(np.pad(window, N_FFT // 2), N_FFT)[::HOP]
+    spectrum = rfft(frames * _hann())
+    return np.asarray((np.square(spectrum.real) + np.square(spectrum.imag)).T)
+
+
+def _hann() -> NDArray[np.float32]:
+    """Hann's window, periodic; shape=(N_FFT,)."""
+    return np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+
+
 @cache
 def _mel_filters() -> csr_array:
-    """Slaney's mel filters, of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)].
+    """Triangles of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)].
 
     Sparse, since nearly all is zero; and a dense product is BLAS's, whose threads burn a processor
     each while they wait for the next one.
     """
-    return csr_array(
-        librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX)
-    )
+    edges = mel_edges()[:, None]
+    bins = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2])
+    return csr_array(triangles.astype(np.float32))
+
+
+def mel_edges() -> NDArray[np.float64]:
+    """Return where mel bands begin, peak and end.
+
+    They are even on the mel scale of Slaney's Auditory Toolbox (1998), which is linear up to 1 kHz
+    and logarithmic above.
+
+    Returns
+    -------
+    edges : float64 [shape=(N_MELS + 2,)], Hz
+        Band ``i`` begins at ``edges[i]``, peaks at ``edges[i + 1]`` and ends at ``edges[i + 2]``.
+    """
+    mels = np.linspace(_mel(F_MIN), _mel(F_MAX), N_MELS + 2)
+    bent = KNEE_HZ * np.exp((mels - KNEE_HZ / HZ_PER_MEL) * MEL_STEP)
+    return np.asarray(np.where(mels * HZ_PER_MEL < KNEE_HZ, mels * HZ_PER_MEL, bent))
+
+
+def _mel(hertz: float) -> float:
+    """Return where a frequency is on the mel scale."""
+    if hertz < KNEE_HZ:
+        return hertz / HZ_PER_MEL
+    return KNEE_HZ / HZ_PER_MEL + math.log(hertz / KNEE_HZ) / MEL_STEP
 
 
 def levels(waveform: Waveform) -> tuple[float, float]:

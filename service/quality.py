@@ -3,7 +3,6 @@
 What the numbers were chosen on is in docs/DECISIONS.md.
 """
 
-import librosa
 import numpy as np
 
 from service import audio
@@ -61,6 +60,5 @@ def beyond_telephone(spectrograms: audio.Spectrograms) -> float:
     ----------
     spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
     """
-    centres = librosa.mel_frequencies(audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX)[1:-1]
-    loudest = spectrograms[:, centres > TELEPHONE_HZ].max(axis=1)
+    loudest = spectrograms[:, audio.mel_edges()[1:-1] > TELEPHONE_HZ].max(axis=1)
     return float(np.percentile(loudest, _MOST))

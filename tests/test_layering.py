@@ -187,10 +187,7 @@ NO_HTTP = {
 ONLY_HERE = {
     "av": {"service.audio", ENCODES},
     "soxr": {"service.audio"},
-    "librosa": {
-        "service.audio", "service.quality", "training.compare.features", "training.danceability",
-        "training.prepare",
-    },
+    "librosa": {"training.compare.features", "training.danceability", "training.prepare"},
     "catboost": {"training.compare.rows"},
     "onnxruntime": {"service.model", "training.export"},
 }  # fmt: skip
