@@ -42,6 +42,7 @@ MAX_CHANNELS = 8
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
 
 BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
+NO_TIME = Fraction(1)  # time base of frames that say no time
 
 N_FFT = 2_048  # samples, 93 ms
 HOP = 735  # samples: 30 frames a second exactly
@@ -272,20 +273,25 @@ class _Block:
 
 def _blocks(frames: Iterable[av.AudioFrame]) -> Iterator[_Block]:
     """Join frames that follow one another: a call for each costs more than what it does."""
-    held: list[NDArray[Any]] = []
-    kind, size = (0, 0, np.dtype(np.float32)), 0
+    fifo, kind = av.AudioFifo(), None
     for frame in frames:
         _check(frame)
-        planes = _planes(frame)
-        its = (frame.sample_rate, len(planes), planes.dtype)
-        if held and (its != kind or size >= BLOCK_SAMPLES):
-            yield _Block(np.concatenate(held, axis=1), kind[0])
-            held, size = [], 0
-        kind = its
-        held.append(planes)
-        size += planes.shape[1]
-    if held:
-        yield _Block(np.concatenate(held, axis=1), kind[0])
+        its = frame.sample_rate, frame.layout.nb_channels, frame.format.name
+        if its != kind:
+            yield from _taken(fifo)
+            fifo, kind = av.AudioFifo(), its
+        frame.pts, frame.time_base = None, NO_TIME  # the queue would insist that time goes on
+        fifo.write(frame)
+        if fifo.samples >= BLOCK_SAMPLES:
+            yield from _taken(fifo)
+    yield from _taken(fifo)
+
+
+def _taken(fifo: av.AudioFifo) -> Iterator[_Block]:
+    """Empty a queue of frames."""
+    frame = fifo.read()
+    if frame is not None:
+        yield _Block(_planes(frame), frame.sample_rate)
 
 
 def _check(frame: av.AudioFrame) -> None:
@@ -326,7 +332,8 @@ def _mono(planes: NDArray[Any]) -> Waveform:
     if np.issubdtype(planes.dtype, np.integer):
         middle, half_range = _scale(planes.dtype)
         return np.asarray((planes.mean(axis=0) - middle) / half_range, dtype=np.float32)
-    planes = np.nan_to_num(planes, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
+    if not -FULLEST_SAMPLE <= planes.min(initial=0) <= planes.max(initial=0) <= FULLEST_SAMPLE:
+        planes = np.nan_to_num(planes, nan=0.0).clip(-FULLEST_SAMPLE, FULLEST_SAMPLE)
     return np.asarray(planes.mean(axis=0), dtype=np.float32)
 
 

@@ -150,6 +150,16 @@ class TestDecode:
             recording.duration_seconds * audio.SAMPLE_RATE, abs=4
         )
 
+    @pytest.mark.parametrize("name", ["mp3", "adts"])
+    def test_joined_files_may_differ_in_channels(self, name):
+        groove = signals.groove(4, 44_100)
+        parts = [signals.encode(groove, 44_100, name, channels) for channels in (2, 1, 2)]
+        recording = audio.decode(b"".join(parts))
+        assert recording.channels == 2
+        assert recording.duration_seconds == pytest.approx(12, abs=0.3)
+        thirds = [audio.levels(part)[1] for part in np.array_split(recording.waveform, 3)]
+        assert max(thirds) - min(thirds) < 1
+
     def test_stops_at_the_longest_duration(self):
         data = signals.wav(signals.sine(7), audio.SAMPLE_RATE)
         recording = audio.decode(data, audio.Bounds(max_seconds=5))
