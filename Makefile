@@ -6,7 +6,7 @@ TRAINING_VENV = .venv-training
 # By all processors; a file's tests stay together, since they share what it takes long to make.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test check train example openapi client scaling torture clean
+.PHONY: serve test check train example openapi client benchmark torture clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -55,9 +55,11 @@ openapi: $(FIFTEEN_VENV)/.serve
 client: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tests.client_files
 
-# What an analysis costs, and so what many need: writes docs/SCALING.md.
-scaling: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.benchmarks
+# What an analysis costs, and so what many need: writes docs/PERFORMANCE.md and docs/SCALING.md.
+# The rivals need Debian's ffmpeg.
+benchmark: $(TRAINING_VENV)/.all
+	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[benchmark]"
+	$(TRAINING_VENV)/bin/python -m tests.benchmarks
 
 # Damaged recordings by the ten thousand, through the decoder and through the service.
 torture: $(FIFTEEN_VENV)/.test

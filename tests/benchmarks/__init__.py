@@ -1,1 +1,1 @@
-"""What an analysis costs. `make scaling` measures it and writes docs/SCALING.md."""
+"""What an analysis costs. `make benchmark` measures it, and writes the pages that tell it."""

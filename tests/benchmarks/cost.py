@@ -64,10 +64,10 @@ def request(server, data, repeats):
     """Return the processor time of a whole request, ms: all that the server's process spends."""
     with httpx.Client(base_url=server.url, timeout=60) as client:
         _post(client, data)
-        before = _spent(server.process.pid)
+        before = spent(server.process.pid)
         for _ in range(repeats):
             _post(client, data)
-        return 1_000 * (_spent(server.process.pid) - before) / repeats
+        return 1_000 * (spent(server.process.pid) - before) / repeats
 
 
 def throughput(server, recordings, seconds, clients):
@@ -93,7 +93,7 @@ def _post(client, data):
     client.post("/v1/analyze", files={"file": data}).raise_for_status()
 
 
-def _spent(pid):
+def spent(pid):
     """Return the processor time that a process has spent, s."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")

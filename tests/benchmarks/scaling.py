@@ -29,6 +29,8 @@ class Measured:
         Clips that one process answered in a second, all formats in equal parts.
     processors : int
         That it had.
+    prepared : float
+        Seconds of sound that a processor prepares for training in a second.
     at_rest_mb, most_mb : float
         Memory that it held when it was ready, and the most after all of this.
     """
@@ -42,6 +44,7 @@ class Measured:
     processors: int
     at_rest_mb: float
     most_mb: float
+    prepared: float
 
 
 def page(measured):
@@ -63,6 +66,9 @@ def page(measured):
         corpus=_job(CORPUS_HOURS * 3_600 / TRACK_SECONDS, measured.track),
         corpus_hours=CORPUS_HOURS,
         tracks=_job(TRACKS, measured.track),
+        trained_hours=CORPUS_HOURS / measured.prepared,
+        trained_tracks=TRACKS * TRACK_SECONDS / 3_600 / measured.prepared,
+        prepared=measured.prepared,
         n_tracks=TRACKS,
         minutes=TRACK_SECONDS // 60,
         real_time=1_000 * TRACK_SECONDS / measured.track.total,
@@ -98,7 +104,7 @@ def _job(tracks, each):
 TEXT = """\
 # What many recordings need
 
-*Written by `make scaling`; run it on your machine rather than edit.*
+*Written by `make benchmark`; run it on your machine rather than edit.*
 
 {machine}. A groove of 15 s in stereo, at 96 kbit/s, by the shipped model. Processor time in ms:
 the stages by one thread in a loop, a request by all that the process of the service spends.
@@ -128,6 +134,12 @@ By one processor, `python -m service analyze` hears MP3 files of {minutes} minut
 
 - {corpus_hours} hours of music: {corpus}.
 - {n_tracks:,} tracks: {tracks}.
+
+`python -m training prepare` makes three takes of each, one of them through a simulated phone and a
+real codec, at {prepared:,.0f} times real time:
+
+- {corpus_hours} hours of music: {trained_hours:,.1f} processor hours.
+- {n_tracks:,} tracks: {trained_tracks:,.0f} processor hours.
 
 ## What breaks first
 

@@ -29,6 +29,7 @@ def test_a_page_multiplies_what_was_measured():
         processors=2,
         at_rest_mb=300,
         most_mb=350,
+        prepared=100,
     )
     page = scaling.page(measured)
     assert "| mp3 | 30.0 | 10.0 | 10.0 | 50.0 | 70.0 |" in page
@@ -37,6 +38,8 @@ def test_a_page_multiplies_what_was_measured():
     assert "350 MB at the most" in page
     assert "| 100 | 10.0 | 5 | 0.40 | 100 |" in page
     assert "400 times real time" in page
+    assert "280 hours of music: 2.8 processor hours" in page
+    assert "1,000,000 tracks: 667 processor hours" in page
     assert "166.7 processor hours (6.67 at that price)" in page  # a million tracks of 0.6 s
 
 

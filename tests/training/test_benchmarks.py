@@ -1,0 +1,148 @@
+"""What `make benchmark` measures, in its smallest form. Figures depend on the machine."""
+
+import httpx2 as httpx
+import numpy as np
+import onnx
+import pytest
+
+from service import audio
+from tests.benchmarks import alternatives, cost, load, measures, parts, performance, preparing
+from tests.benchmarks.alternatives import Tried
+from tests.benchmarks.cost import Stages
+from tests.benchmarks.measures import Growth, Sustained
+from tests.benchmarks.performance import Figure, Measured
+from tests.benchmarks.preparing import Preparing
+from tests.benchmarks.rivals import same_network
+
+REPEATS = 2
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return cost.clips()
+
+
+@pytest.fixture(scope="module")
+def files(recordings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    for name, data in recordings.items():
+        (folder / f"clip.{name}").write_bytes(data)
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def window(recordings):
+    return audio.windows(audio.decode(recordings["mp3"]).waveform)[0]
+
+
+def test_the_best_known_parts_cost_less_than_the_whole(recordings):
+    whole = cost.stages(recordings["mp3"], 5).total
+    assert 0 < parts.best_known(recordings["mp3"], 5) < whole
+
+
+def test_alternatives_are_measured_and_named(recordings, window):
+    tried = [
+        *alternatives.decoders(recordings, REPEATS),
+        *alternatives.resamplers(REPEATS),
+        *alternatives.spectrograms(window, REPEATS),
+        *alternatives.networks(window, REPEATS),
+        *alternatives.imports(1),
+    ]
+    assert len({(each.what, each.instead_of) for each in tried}) == len(tried) == 14
+    assert all(0.05 < each.times < 100 for each in tried)
+
+
+def test_ffmpeg_and_libsndfile_decode_to_what_the_service_hears(recordings):
+    data = recordings["mp3"]
+    heard = audio.log_mel(audio.windows(audio.decode(data).waveform))
+    for other in (alternatives.resampled_by_ffmpeg, alternatives.through_libsndfile):
+        theirs = audio.log_mel(audio.windows(other(data)))
+        assert np.abs(theirs - heard).mean() < 0.5  # dB; FFmpeg mixes 3 dB louder
+
+
+def test_a_rival_answers(files):
+    with measures.rival("afternoon", workers=1) as url:
+        answer = httpx.post(
+            f"{url}/v1/analyze", files={"file": files[1].read_bytes()}, timeout=60
+        ).json()
+    assert sum(answer["genres"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_same_network_has_the_shipped_ones_layers():
+    shipped = {
+        each.name: tuple(each.dims) for each in onnx.load(alternatives.SHIPPED).graph.initializer
+    }
+    ours = {name: tuple(each.shape) for name, each in same_network().named_parameters()}
+    layers = {name for name, shape in ours.items() if len(shape) > 1 and "offsets" not in name}
+    assert len(layers) > 20
+    assert {name: ours[name] for name in layers} == {name: shipped[name] for name in layers}
+
+
+def test_load_is_answered_or_refused(process, files):
+    closed = load.closed(process.url, files, clients=2, seconds=0.5)
+    assert closed.latencies
+    assert closed.rate > 0
+    assert not closed.failed
+    too_much = load.offered(process.url, files, rate=100, seconds=1, arrivals="random")
+    assert not too_much.failed
+    assert len(too_much.latencies) + len(too_much.refused) == 100
+    assert too_much.refused
+    assert too_much.percentile(99) >= too_much.percentile(50) > 0
+
+
+def test_whatever_else_happens_is_told(files):
+    nobody = load.offered("http://127.0.0.1:9", files, rate=10, seconds=0.3)
+    assert len(nobody.failed) == 3
+
+
+def test_memory_and_cost_are_watched(process, files):
+    grown = measures.growth(process, requests=20)
+    assert grown.late_mb >= 50
+    assert measures.by_length(process, repeats=20, lengths=(5, 15)).keys() == {5, 15}
+    assert measures.by_clients(process, files, 0.5, counts=(1, 2))[2] > 0
+
+
+def test_preparing_is_measured():
+    prepared = preparing.preparing(5, seconds=4)
+    assert prepared.heard > prepared.whole > 1
+
+
+@pytest.mark.parametrize(
+    ("value", "better", "verdict"),
+    [
+        (1, "<=", "aim reached"), (1.5, "<=", "reached"), (2.5, "<=", "missed"),
+        (float("nan"), "<=", "missed"), (2.5, ">=", "aim reached"), (0.9, ">=", "missed"),
+    ],
+)  # fmt: skip
+def test_a_figure_is_held_to_what_is_wanted(value, better, verdict):
+    must, aim = (2, 1) if better == "<=" else (1, 2)
+    assert Figure("name", value, "x", must, aim, better).row().endswith(f"| {verdict} |")
+
+
+def test_the_page_divides_what_was_measured():
+    page = performance.page(
+        Measured(
+            machine="One",
+            stages={"mp3": Stages(20, 5, 5)},
+            requests={"mp3": 36},
+            best_known={"mp3": 20},
+            without_opus=30,
+            rivals={"afternoon": 5, "essentia": 20},
+            sustained=Sustained(25, (0.1, 0.2), (0.1, 0.5), 20, 7, 300),
+            start_seconds=1,
+            ready_mb=180,
+            growth=Growth(100, 200, 203),
+            preparing=Preparing(600, 80),
+            by_length={15: 30.0},
+            by_clients={1: 36.0},
+            tried=[Tried("this", "that", 1.25, "more")],
+            layouts={"otherwise": 0.5},
+        )
+    )
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert [row[1] for row in rows[2:13]] == [
+        "1.2 x", "1.5 x", "5 x", "1.5 x", "2 x", "5 x", "0.8 x", "1 s", "300 MB", "1.5 %",
+        "600 x real time",
+    ]  # fmt: skip
+    assert "| this | that | 1.25 | more |" in page
+    assert "| otherwise | 0.50 |" in page
