@@ -7,7 +7,7 @@ RUN python -m venv --without-pip /opt/venv
 # First the dependencies, with a stub of the package: this layer changes only with them.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service/__init__.py service/
-RUN mkdir service/library service/web mobile_client
+RUN mkdir service/cluster service/library service/web mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt .
 # librosa declares packages for functions that are never called here. scikit-learn can just go.
 # numba decorates functions while librosa is imported: on a read-only root that fails, for want of

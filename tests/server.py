@@ -93,7 +93,13 @@ class Threaded:
     def __init__(self, app):
         self.app = app
         config = uvicorn.Config(
-            app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=1
+            app,
+            port=0,
+            log_config=None,
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            timeout_graceful_shutdown=1,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

@@ -68,10 +68,18 @@ OURS = {
     "web.catalogue": {"model", "schemas", "web.access", "web.dependencies", "web.problems"},
     "web.health": {"schemas", "web.admission", "web.dependencies", "web.problems"},
     "app": {
-        "analysis", "installed", "settings", "web.access", "web.admission", "web.analyze",
+        "analysis", "installed", "model", "settings", "web.access", "web.admission", "web.analyze",
         "web.catalogue", "web.client", "web.docs", "web.head", "web.headers", "web.health",
         "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
         "web.traces",
+    },
+    "cluster.__init__": set(),
+    "cluster.scorer": {"audio", "installed", "model", "settings"},
+    "cluster.remote": {
+        "audio", "card", "cluster.scorer", "installed", "model", "settings", "web.admission",
+    },
+    "cluster.ingress": {
+        "app", "cluster.remote", "cluster.scorer", "installed", "logs", "settings", "web.metrics",
     },
     "__main__": {
         "app", "installed", "library.command", "library.find", "library.records", "library.tags",
@@ -193,6 +201,7 @@ ONLY_HERE = {
     },
     "catboost": {"training.compare.rows"},
     "onnxruntime": {"service.model", "training.export"},
+    "ray": {"service.cluster.ingress", "service.cluster.remote", "service.cluster.scorer"},
 }  # fmt: skip
 
 
