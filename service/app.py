@@ -21,6 +21,7 @@ from service.web.headers import SecurityHeaders
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
 from service.web.observe import Observe, note_problem
+from service.web.refusals import REQUEST_ID
 from service.web.results import Results
 from service.web.traces import start_tracing
 
@@ -89,8 +90,8 @@ def _surround(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", problems.REQUEST_ID],
-            expose_headers=["ETag", "Retry-After", problems.REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", REQUEST_ID],
+            expose_headers=["ETag", "Retry-After", REQUEST_ID],
         )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=app.state.metrics)

@@ -33,7 +33,7 @@ OURS = {
     "library.tags": {"schemas"},
     "library.annotate": {
         "analysis", "audio", "installed", "library.records", "library.tags", "model", "schemas",
-        "settings", "taxonomy", "web.problems",
+        "settings", "taxonomy", "web.problems", "web.refusals",
     },
     "library.command": {
         "installed", "library.annotate", "library.find", "library.records", "library.tags",
@@ -49,14 +49,17 @@ OURS = {
     "web.docs": set(),
     "web.traces": {"schemas", "settings"},
     "web.metrics": {"model", "schemas", "web.access", "web.admission", "web.problems"},
-    "web.observe": {"schemas", "web.metrics", "web.problems"},
+    "web.refusals": {"schemas"},
+    "web.observe": {"schemas", "web.metrics", "web.refusals"},
     "web.kserve": {
         "audio", "model", "schemas", "web.access", "web.admission", "web.dependencies",
         "web.problems",
     },
     "web.limits": {"audio", "schemas", "settings", "web.uploads"},
     "web.results": {"model", "schemas", "settings", "taxonomy"},
-    "web.problems": {"audio", "model", "schemas", "web.access", "web.admission", "web.uploads"},
+    "web.problems": {
+        "audio", "model", "schemas", "web.access", "web.admission", "web.refusals", "web.uploads",
+    },
     "web.dependencies": {
         "model", "schemas", "settings", "taxonomy", "web.admission", "web.metrics", "web.results",
         "web.uploads",
@@ -70,14 +73,15 @@ OURS = {
     "app": {
         "analysis", "installed", "model", "settings", "web.access", "web.admission", "web.analyze",
         "web.catalogue", "web.client", "web.docs", "web.head", "web.headers", "web.health",
-        "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
-        "web.traces",
+        "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.refusals",
+        "web.results", "web.traces",
     },
     "cluster.__init__": set(),
     "cluster.scorer": {"audio", "installed", "model", "settings"},
     "cluster.remote": {
         "audio", "card", "cluster.scorer", "installed", "model", "settings", "web.admission",
     },
+    "cluster.proxy": {"web.headers", "web.refusals"},
     "cluster.ingress": {
         "app", "cluster.remote", "cluster.scorer", "installed", "logs", "settings", "web.metrics",
     },

@@ -24,7 +24,8 @@ from service.model import Scorer
 from service.schemas import Analysis
 from service.settings import LibrarySettings
 from service.taxonomy import Taxonomy
-from service.web.problems import NAMESPACE, kind_of
+from service.web.problems import kind_of
+from service.web.refusals import NAMESPACE
 
 CRASHED = f"{NAMESPACE}decoder-crash"
 UNREADABLE = f"{NAMESPACE}unreadable-file"
