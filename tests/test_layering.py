@@ -101,7 +101,8 @@ TRAINED = {
     "danceability": set(),
     "danceability_study": {"corpus", "danceability"},
     "made": {"corpus", "not_music", "synthesise"},
-    "prepare": {"augment", "corpus", "danceability", "made", "not_music"},
+    "cluster": set(),
+    "prepare": {"augment", "cluster", "corpus", "danceability", "made", "not_music"},
     "prepared": {"corpus", "made", "prepare"},
     "divisions": {"corpus", "prepared"},
     "descriptors": set(),
@@ -173,9 +174,9 @@ TRAINED = {
         "compare.rows", "compare.sample", "compare.store", "compare.trunk",
     },
     "__main__": {
-        "augment", "compare.comparison", "compare.sample", "corpus", "danceability_study",
-        "evaluate", "export", "fitting", "learning_curve", "model_card", "prepare", "prepared",
-        "report", "runs", "synthesise", "train",
+        "augment", "cluster", "compare.comparison", "compare.sample", "corpus",
+        "danceability_study", "evaluate", "export", "fitting", "learning_curve", "model_card",
+        "prepare", "prepared", "report", "runs", "synthesise", "train",
     },
 }  # fmt: skip
 """Which modules of the training each of them may import."""
@@ -190,7 +191,7 @@ ENCODES = "training.augment"
 
 NO_TORCH = {
     "corpus", "augment", "synthesise", "not_music", "danceability", "danceability_study", "made",
-    "prepare", "prepared", "divisions",
+    "cluster", "prepare", "prepared", "divisions",
 }  # fmt: skip
 NO_HTTP = {
     "audio", "card", "model", "mood", "verdict", "schemas", "taxonomy", "quality", "analysis",

@@ -63,10 +63,12 @@ class Cluster(Served):
         config.write_text(yaml.safe_dump(small(self.port, folder / "metrics")))
         self.log = folder / "log"
         environment = {
-            "HOME": str(folder),  # where Ray keeps the token of the cluster
-            "RAY_TMPDIR": "/tmp/ray-tests",  # sockets have short names
+            "HOME": str(folder),  # for the token of the cluster
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback, here too
             "RAY_USAGE_STATS_ENABLED": "0",
+            # other work on the machine may hold it up
+            "RAY_gcs_server_request_timeout_seconds": "300",
+            "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.cluster.proxy:middlewares",
         }
         with self.log.open("w") as log:
@@ -79,7 +81,7 @@ class Cluster(Served):
             )
 
     def wait_until_ready(self) -> None:
-        for _ in range(1_200):
+        for _ in range(2_400):
             assert self.process.poll() is None, self.log.read_text()
             try:
                 ready = httpx.get(f"{self.url}/readyz").status_code == 200
