@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx2 as httpx
 import yaml
@@ -62,7 +63,9 @@ class Cluster(Served):
         config = folder / "serve.yaml"
         config.write_text(yaml.safe_dump(small(self.port, folder / "metrics")))
         self.log = folder / "log"
+        self.session = TemporaryDirectory(prefix="ray-")  # its sockets have no room for more
         environment = {
+            "RAY_TMPDIR": self.session.name,
             "HOME": str(folder),  # for the token of the cluster
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback, here too
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -134,4 +137,5 @@ class Cluster(Served):
             if not left:
                 break
             time.sleep(0.1)
+        self.session.cleanup()
         return left

@@ -22,8 +22,8 @@ from tests.web import test_analyze, test_head, test_headers, test_kserve, test_o
 from tests.web.test_metrics import read
 
 HELD_SECONDS = 2
-# Of five minutes, so that most of the time something is with the models.
-LONG = signals.wav(np.tile(signals.groove(15, 8_000), 20), 8_000)
+# Of some minutes, so that most of the time something is with the models.
+LONG = signals.wav(np.tile(signals.groove(15, 8_000), 10), 8_000)
 
 
 @pytest.fixture(scope="module")

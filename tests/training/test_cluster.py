@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -47,14 +48,16 @@ def test_the_shards_are_those_of_processes(tmp_path, few_made):
     recordings[1].write_bytes(b"nothing to hear")
     here = sorted(prepare._write_shards(plans_into(tmp_path / "here", recordings), 1))
     (tmp_path / "plans").write_bytes(pickle.dumps(plans_into(tmp_path / "there", recordings)))
-    output = subprocess.run(
-        [sys.executable, "-c", BY_RAY, tmp_path / "plans"],
-        cwd=ROOT,
-        env=os.environ | ENVIRONMENT | {"HOME": str(tmp_path)},  # for the token of the cluster
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    ).stdout
+    with TemporaryDirectory(prefix="ray-") as session:  # its sockets have no room for more
+        folders = {"RAY_TMPDIR": session, "HOME": str(tmp_path)}  # and where its token goes
+        output = subprocess.run(
+            [sys.executable, "-c", BY_RAY, tmp_path / "plans"],
+            cwd=ROOT,
+            env=os.environ | ENVIRONMENT | folders,
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        ).stdout
     assert output.splitlines()[-1] == str(here)
     assert here[-1][0].startswith("broken.mp3: ")
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
