@@ -18,7 +18,7 @@ from tests.server import ROOT, Served
 CONFIG = yaml.safe_load((ROOT / "deploy/ray/serve.yaml").read_text())
 SIZE = {
     "ingress": {"max_ongoing_requests": 24, "max_queued_requests": 4},
-    "scorer": {"max_ongoing_requests": 4, "max_queued_requests": 2},
+    "scorer": {"max_ongoing_requests": 2, "max_queued_requests": 4},
 }
 REPLICAS = 2
 SETTINGS = {"FIFTEEN_CONCURRENCY": "16", "FIFTEEN_QUEUE_LENGTH": "0", "FIFTEEN_MAX_UPLOADS": "16"}
