@@ -2,13 +2,15 @@
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS build
+# [ray] for an image that deploy/ray runs
+ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
 # First the dependencies, with a stub of the package: this layer changes only with them.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service/__init__.py service/
-RUN mkdir service/library service/web mobile_client
-RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt .
+RUN mkdir service/cluster service/library service/web mobile_client
+RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt ".${EXTRAS}"
 RUN find /opt/venv -depth -type d -name tests -exec rm -r {} +
 COPY service service
 COPY mobile_client mobile_client

@@ -91,6 +91,8 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
+        "http": "h11",  # and the next: the same whatever else is installed
+        "loop": "asyncio",
         "ws": "none",
         "log_config": log_config(settings.log_format),
         "access_log": False,  # `web.observe` logs each request, once it has been answered

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from service import audio
 from service.card import Card, Emotion
-from service.model import Model, Scores
+from service.model import Scorer, Scores
 from service.mood import mood_of
 from service.quality import warnings_of
 from service.schemas import (
@@ -50,7 +50,7 @@ class ProbeError(RuntimeError):
 
 def analyse(
     data: bytes | BinaryIO,
-    model: Model,
+    model: Scorer,
     bounds: audio.Bounds = audio.UNBOUNDED,
     taxonomy: Taxonomy = MODELS_OWN,
     *,
@@ -62,7 +62,7 @@ def analyse(
     ----------
     data : bytes or file
         A whole file in one of `audio.FORMATS`.
-    model : Model
+    model : Scorer
     bounds : audio.Bounds
         Its check is called between the stages, too.
     taxonomy : Taxonomy
@@ -194,7 +194,7 @@ def _timeline(recording: audio.Recording, scores: Scores, names: Names) -> list[
         HeardWindow(
             start_seconds=round(start / audio.SAMPLE_RATE, SECONDS_DIGITS),
             end_seconds=round(end / audio.SAMPLE_RATE, SECONDS_DIGITS),
-            **_heard(scores.window(place), names),
+            **_heard(scores.windows(place, place + 1), names),
         )
         for place, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
@@ -220,7 +220,7 @@ def _milliseconds(start: float, end: float) -> float:
     return round(1_000 * (end - start), MILLISECONDS_DIGITS)
 
 
-def warm_up(models: Iterable[Model]) -> None:
+def warm_up(models: Iterable[Scorer]) -> None:
     """Prove that the installation works, and load what is loaded at first use.
 
     Decodes what phones send, a WebM with Opus and an MP4 with AAC, and has every model answer.

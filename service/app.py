@@ -1,7 +1,7 @@
 """The application: its parts, wired."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
 from service.installed import load_served, load_taxonomy
+from service.model import Models
 from service.settings import Settings
 from service.web import analyze, catalogue, client, docs, health, kserve, metrics, problems
 from service.web.access import Gate
@@ -20,23 +21,30 @@ from service.web.headers import SecurityHeaders
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
 from service.web.observe import Observe, note_problem
+from service.web.refusals import REQUEST_ID
 from service.web.results import Results
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, load: Callable[[Settings], Models] = load_served) -> FastAPI:
     """Build the application. Models are loaded when it starts, and proved in the background.
 
     Its start raises `service.model.ModelError` if a model cannot be served, and
     `service.taxonomy.TaxonomyError` if the operator's names for genres cannot be used.
+
+    Parameters
+    ----------
+    settings : Settings
+    load : callable
+        Gives the models; those of `service.cluster` are on other machines.
     """
     stop_tracing = start_tracing() if settings.tracing else _nothing
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.models = load_served(settings)
+        app.state.models = load(settings)
         app.state.taxonomy = load_taxonomy(settings, app.state.models)
         app.state.metrics.install(app.state.models)
         app.state.results = Results(settings.cache_entries)
@@ -82,8 +90,8 @@ def _surround(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", problems.REQUEST_ID],
-            expose_headers=["ETag", "Retry-After", problems.REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", REQUEST_ID],
+            expose_headers=["ETag", "Retry-After", REQUEST_ID],
         )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=app.state.metrics)

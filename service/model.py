@@ -12,6 +12,7 @@ The contract of a model file, which `training.export` writes:
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,13 +80,63 @@ class Scores:
     music: NDArray[np.float32]
     known: NDArray[np.float32]
 
-    def window(self, place: int) -> "Scores":
-        """Return the scores of one window, as a batch of its own."""
-        one = slice(place, place + 1)
-        return Scores(self.genres[one], self.emotion[one], self.music[one], self.known[one])
+    def windows(self, start: int, end: int) -> "Scores":
+        """Return the scores of some windows, as a batch of their own."""
+        some = slice(start, end)
+        return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
+
+    @staticmethod
+    def together(batches: Sequence["Scores"]) -> "Scores":
+        """Return the scores of several batches as those of one."""
+        return Scores(
+            np.concatenate([each.genres for each in batches]),
+            np.concatenate([each.emotion for each in batches]),
+            np.concatenate([each.music for each in batches]),
+            np.concatenate([each.known for each in batches]),
+        )
 
 
-class Model:
+class Scorer(ABC):
+    """What scores windows, wherever it does so: a `Model` here, or one on another machine.
+
+    Attributes
+    ----------
+    card : Card
+    digest : str
+        Tells its file from any other.
+    """
+
+    card: Card
+    digest: str
+
+    @abstractmethod
+    def score(self, spectrograms: audio.Spectrograms) -> Scores:
+        """Score windows as one batch.
+
+        Parameters
+        ----------
+        spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
+            As `audio.log_mel` returns them.
+        """
+
+    def verify(self) -> None:
+        """Score the fixed recording once.
+
+        Raises
+        ------
+        ModelMismatchError
+            If the answer is not the one that the model was exported with.
+        """
+        scores = self.score(audio.log_mel(audio.reference_windows()))
+        answer = np.concatenate([scores.genres[0], scores.emotion[0], scores.music, scores.known])
+        distance = float(np.abs(answer - self.card.reference_answer).max())
+        if not distance <= ANSWER_TOLERANCE:  # nor if it is not a number
+            raise ModelMismatchError(
+                f"{self.card.name} answers {distance:.2g} away from what it was exported with."
+            )
+
+
+class Model(Scorer):
     """An ONNX model and its card.
 
     Parameters
@@ -129,31 +180,9 @@ class Model:
             )
 
     def score(self, spectrograms: audio.Spectrograms) -> Scores:
-        """Score windows as one batch.
-
-        Parameters
-        ----------
-        spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
-            As `audio.log_mel` returns them.
-        """
+        """Score windows as one batch."""
         outputs = self._session.run(OUTPUTS, {INPUT: spectrograms})
         return Scores(*(np.asarray(output) for output in outputs))
-
-    def verify(self) -> None:
-        """Run the model once on the fixed recording.
-
-        Raises
-        ------
-        ModelMismatchError
-            If its answer is not the one that it was exported with.
-        """
-        scores = self.score(audio.log_mel(audio.reference_windows()))
-        answer = np.concatenate([scores.genres[0], scores.emotion[0], scores.music, scores.known])
-        distance = float(np.abs(answer - self.card.reference_answer).max())
-        if not distance <= ANSWER_TOLERANCE:  # nor if it is not a number
-            raise ModelMismatchError(
-                f"{self.card.name} answers {distance:.2g} away from what it was exported with."
-            )
 
 
 class Models:
@@ -161,18 +190,18 @@ class Models:
 
     Parameters
     ----------
-    models : sequence of Model
+    models : sequence of Scorer
         No two of one name and version.
     """
 
-    def __init__(self, models: Sequence[Model]) -> None:
+    def __init__(self, models: Sequence[Scorer]) -> None:
         self._models = sorted(models, key=lambda each: (each.card.name, _order(each.card.version)))
 
-    def __iter__(self) -> Iterator[Model]:
+    def __iter__(self) -> Iterator[Scorer]:
         """Go through them by name, the oldest version of each first."""
         return iter(self._models)
 
-    def __getitem__(self, asked: str) -> Model:
+    def __getitem__(self, asked: str) -> Scorer:
         """Return the model ``name:version``, or the newest that has a ``name``.
 
         Raises

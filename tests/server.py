@@ -17,7 +17,36 @@ import uvicorn
 ROOT = Path(__file__).parent.parent
 
 
-class Server:
+class Served:
+    """Something that serves on a port of this machine."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def ask(self, request: bytes) -> bytes:
+        """Send bytes as they are, and return the answer up to the end of its body."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return self.answer(connection)
+
+    @staticmethod
+    def answer(connection) -> bytes:
+        got = b""
+        while True:
+            got += connection.recv(65_536) or pytest.fail(f"closed after {got!r}")
+            head, _, body = got.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            if length and len(body) >= int(length[1]):
+                return got
+
+
+class Server(Served):
     """``python -m service`` as a process of its own, on a free port."""
 
     def __init__(self, *arguments, module="service", **environment):
@@ -37,7 +66,6 @@ class Server:
                 self.port = int(found[1])
                 break
         assert self.port, self.log
-        self.url = f"http://127.0.0.1:{self.port}"
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -60,25 +88,6 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-    def ask(self, request: bytes) -> bytes:
-        """Send bytes as they are, and return the answer up to the end of its body."""
-        with self.connect() as connection:
-            connection.sendall(request)
-            return self.answer(connection)
-
-    @staticmethod
-    def answer(connection) -> bytes:
-        got = b""
-        while True:
-            got += connection.recv(65_536) or pytest.fail(f"closed after {got!r}")
-            head, _, body = got.partition(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            if length and len(body) >= int(length[1]):
-                return got
-
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(60)
@@ -87,13 +96,19 @@ class Server:
         return status
 
 
-class Threaded:
+class Threaded(Served):
     """An application in this process, behind a real socket; what it calls can be replaced."""
 
     def __init__(self, app):
         self.app = app
         config = uvicorn.Config(
-            app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=1
+            app,
+            port=0,
+            log_config=None,
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            timeout_graceful_shutdown=1,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -102,10 +117,6 @@ class Threaded:
             assert self.thread.is_alive()
             time.sleep(0.01)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
     def stop(self):
         self.server.should_exit = True

@@ -15,7 +15,7 @@ from service.model import ModelError, UnreadableModelError
 from service.schemas import Analysis
 from service.settings import Settings
 from service.web import problems, uploads
-from service.web.problems import NAMESPACE
+from service.web.refusals import NAMESPACE
 from tests import signals
 from tests.server import Server
 from tests.test_audio import CONTAINERS, float_wav, video

@@ -33,7 +33,7 @@ OURS = {
     "library.tags": {"schemas"},
     "library.annotate": {
         "analysis", "audio", "installed", "library.records", "library.tags", "model", "schemas",
-        "settings", "taxonomy", "web.problems",
+        "settings", "taxonomy", "web.problems", "web.refusals",
     },
     "library.command": {
         "installed", "library.annotate", "library.find", "library.records", "library.tags",
@@ -49,14 +49,17 @@ OURS = {
     "web.docs": set(),
     "web.traces": {"schemas", "settings"},
     "web.metrics": {"model", "schemas", "web.access", "web.admission", "web.problems"},
-    "web.observe": {"schemas", "web.metrics", "web.problems"},
+    "web.refusals": {"schemas"},
+    "web.observe": {"schemas", "web.metrics", "web.refusals"},
     "web.kserve": {
         "audio", "model", "schemas", "web.access", "web.admission", "web.dependencies",
         "web.problems",
     },
     "web.limits": {"audio", "schemas", "settings", "web.uploads"},
     "web.results": {"model", "schemas", "settings", "taxonomy"},
-    "web.problems": {"audio", "model", "schemas", "web.access", "web.admission", "web.uploads"},
+    "web.problems": {
+        "audio", "model", "schemas", "web.access", "web.admission", "web.refusals", "web.uploads",
+    },
     "web.dependencies": {
         "model", "schemas", "settings", "taxonomy", "web.admission", "web.metrics", "web.results",
         "web.uploads",
@@ -68,10 +71,19 @@ OURS = {
     "web.catalogue": {"model", "schemas", "web.access", "web.dependencies", "web.problems"},
     "web.health": {"schemas", "web.admission", "web.dependencies", "web.problems"},
     "app": {
-        "analysis", "installed", "settings", "web.access", "web.admission", "web.analyze",
+        "analysis", "installed", "model", "settings", "web.access", "web.admission", "web.analyze",
         "web.catalogue", "web.client", "web.docs", "web.head", "web.headers", "web.health",
-        "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.results",
-        "web.traces",
+        "web.kserve", "web.limits", "web.metrics", "web.observe", "web.problems", "web.refusals",
+        "web.results", "web.traces",
+    },
+    "cluster.__init__": set(),
+    "cluster.scorer": {"audio", "installed", "model", "settings"},
+    "cluster.remote": {
+        "audio", "card", "cluster.scorer", "installed", "model", "settings", "web.admission",
+    },
+    "cluster.proxy": {"web.headers", "web.refusals"},
+    "cluster.ingress": {
+        "app", "cluster.remote", "cluster.scorer", "installed", "logs", "settings", "web.metrics",
     },
     "__main__": {
         "app", "installed", "library.command", "library.find", "library.records", "library.tags",
@@ -89,7 +101,8 @@ TRAINED = {
     "danceability": set(),
     "danceability_study": {"corpus", "danceability"},
     "made": {"corpus", "not_music", "synthesise"},
-    "prepare": {"augment", "corpus", "danceability", "made", "not_music"},
+    "cluster": set(),
+    "prepare": {"augment", "cluster", "corpus", "danceability", "made", "not_music"},
     "prepared": {"corpus", "made", "prepare"},
     "divisions": {"corpus", "prepared"},
     "descriptors": set(),
@@ -161,9 +174,9 @@ TRAINED = {
         "compare.rows", "compare.sample", "compare.store", "compare.trunk",
     },
     "__main__": {
-        "augment", "compare.comparison", "compare.sample", "corpus", "danceability_study",
-        "evaluate", "export", "fitting", "learning_curve", "model_card", "prepare", "prepared",
-        "report", "runs", "synthesise", "train",
+        "augment", "cluster", "compare.comparison", "compare.sample", "corpus",
+        "danceability_study", "evaluate", "export", "fitting", "learning_curve", "model_card",
+        "prepare", "prepared", "report", "runs", "synthesise", "train",
     },
 }  # fmt: skip
 """Which modules of the training each of them may import."""
@@ -178,7 +191,7 @@ ENCODES = "training.augment"
 
 NO_TORCH = {
     "corpus", "augment", "synthesise", "not_music", "danceability", "danceability_study", "made",
-    "prepare", "prepared", "divisions",
+    "cluster", "prepare", "prepared", "divisions",
 }  # fmt: skip
 NO_HTTP = {
     "audio", "card", "model", "mood", "verdict", "schemas", "taxonomy", "quality", "analysis",
@@ -190,6 +203,7 @@ ONLY_HERE = {
     "librosa": {"training.compare.features", "training.danceability", "training.prepare"},
     "catboost": {"training.compare.rows"},
     "onnxruntime": {"service.model", "training.export"},
+    "ray": {"service.cluster.ingress", "service.cluster.remote", "service.cluster.scorer"},
 }  # fmt: skip
 
 

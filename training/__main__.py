@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training.augment import BIT_RATES, encoded
+from training.cluster import RayMissingError
 from training.compare.comparison import compare
 from training.compare.sample import FAST, FULL
 from training.corpus import CorpusError
@@ -17,7 +18,7 @@ from training.export import ExportMismatchError, export
 from training.fitting import TrainingDivergedError
 from training.learning_curve import learning_curve
 from training.model_card import DescriptionError, markdown_measured
-from training.prepare import PreparedWithAnotherFrontEndError, prepare
+from training.prepare import ENGINES, PreparedWithAnotherFrontEndError, prepare
 from training.prepared import Prepared
 from training.report import report
 from training.runs import AnotherRunError, ConfigError, read_config
@@ -38,6 +39,7 @@ def main() -> int:
         ExportMismatchError,
         FileNotFoundError,
         PreparedWithAnotherFrontEndError,
+        RayMissingError,
         TrainingDivergedError,
     ) as error:
         print(f"training: {error}", file=sys.stderr)
@@ -52,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("prepare", help="corpus -> spectrograms in shards")
     command.add_argument("corpus", type=Path, help="with a manifest, or genre/album/track.*")
     command.add_argument("prepared", type=Path)
-    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
+    command.add_argument("--jobs", type=_positive, help="processes; one a processor")
+    command.add_argument("--engine", choices=ENGINES, default="processes", help="ray: a cluster")
     command.add_argument("--split-seed", type=int, default=0, help="of a corpus without a split")
     command.set_defaults(command=_prepare)
 
@@ -126,7 +129,13 @@ def _positive(text: str) -> int:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    prepare(arguments.corpus, arguments.prepared, arguments.jobs, arguments.split_seed)
+    prepare(
+        arguments.corpus,
+        arguments.prepared,
+        arguments.jobs,
+        arguments.split_seed,
+        arguments.engine,
+    )
 
 
 def _train(arguments: argparse.Namespace) -> None:

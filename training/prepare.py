@@ -24,6 +24,7 @@ Shards hold tracks in an order shuffled by a fixed seed, so each is a fair sampl
 import dataclasses
 import json
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -39,12 +40,15 @@ from tqdm import tqdm
 
 from service import audio
 from training import augment, made
+from training.cluster import on_cluster
 from training.corpus import EmotionLabel, Track, read_corpus
 from training.danceability import danceability
 from training.not_music import EspeakMissingError
 
 Take = Literal["studio", "heard", "phone"]
 TAKES: tuple[Take, ...] = get_args(Take)
+Engine = Literal["processes", "ray"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 DANCEABILITY_ORIGIN = "beat-descriptors"  # see `training.danceability`
 
 TRACKS_PER_SHARD = 32
@@ -62,7 +66,13 @@ class PreparedWithAnotherFrontEndError(RuntimeError):
     """The folder holds spectrograms that this front-end would not make."""
 
 
-def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
+def prepare(
+    corpus: Path,
+    folder: Path,
+    jobs: int | None = None,
+    seed: int = 0,
+    engine: Engine = "processes",
+) -> None:
     """Write the spectrograms of a corpus; shards that are there already stay.
 
     Parameters
@@ -71,15 +81,19 @@ def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
         As `read_corpus` takes it.
     folder : Path
         Where the shards go.
-    jobs : int
-        Number of processes.
+    jobs : int or None
+        Number of processes; None for one a processor.
     seed : int
         Of the split of a corpus that brings none.
+    engine : str
+        Processes of this machine, or of all that are a Ray cluster; the shards are the same.
 
     Raises
     ------
     CorpusError
         If the corpus cannot be used.
+    training.cluster.RayMissingError
+        If the engine is not installed.
     PreparedWithAnotherFrontEndError
         If the folder holds shards of another front-end.
     """
@@ -93,7 +107,7 @@ def prepare(corpus: Path, folder: Path, jobs: int, seed: int = 0) -> None:
     plans = list(_plan(tracks, folder))
     missing = [plan for plan in plans if not _is_done(*plan)]
     _discard(folder, keep={shard for shard, _ in plans} - {shard for shard, _ in missing})
-    done = _write_shards(missing, jobs)
+    done = _write_shards(missing, jobs, engine)
     for refused in tqdm(done, total=len(missing), desc="shards", unit="shard"):
         for reason in refused:
             tqdm.write(f"left out {reason!a}")
@@ -198,14 +212,22 @@ class _Shard:
             self.danceability[track.id] = danceability(waveform)
 
 
-def _write_shards(plans: list[tuple[Path, list[Track]]], jobs: int) -> Iterator[list[str]]:
+def _write_shards(
+    plans: list[tuple[Path, list[Track]]], jobs: int | None, engine: Engine = "processes"
+) -> Iterator[list[str]]:
     """Write shards, here or in processes; yield what `_write_shard` returns."""
+    if engine == "ray":
+        yield from on_cluster(_write_shard, plans, jobs)
+        return
     if jobs == 1:
         with threadpool_limits(1):
             yield from starmap(_write_shard, plans)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=threadpool_limits, initargs=(1,)) as pool:
+    processes = jobs or os.cpu_count()
+    with ProcessPoolExecutor(
+        processes, context, initializer=threadpool_limits, initargs=(1,)
+    ) as pool:
         yield from pool.map(_write_shard, *zip(*plans, strict=True))
 
 

@@ -20,11 +20,12 @@ from service.analysis import analyse
 from service.installed import load_served, load_taxonomy
 from service.library.records import Made, Record
 from service.library.tags import TagsError, tags_of, write_tags
-from service.model import Model
+from service.model import Scorer
 from service.schemas import Analysis
 from service.settings import LibrarySettings
 from service.taxonomy import Taxonomy
-from service.web.problems import NAMESPACE, kind_of
+from service.web.problems import kind_of
+from service.web.refusals import NAMESPACE
 
 CRASHED = f"{NAMESPACE}decoder-crash"
 UNREADABLE = f"{NAMESPACE}unreadable-file"
@@ -100,7 +101,7 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
 
 @cache
-def _loaded(settings: LibrarySettings) -> tuple[Model, Taxonomy]:
+def _loaded(settings: LibrarySettings) -> tuple[Scorer, Taxonomy]:
     """Load the model that is asked and the operator's names, once in a process."""
     models = load_served(settings)
     return models[settings.model], load_taxonomy(settings, models)

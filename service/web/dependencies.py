@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from service.model import Model, Models
+from service.model import Models, Scorer
 from service.schemas import Limits
 from service.settings import Settings
 from service.taxonomy import Taxonomy
@@ -59,7 +59,7 @@ async def require_ready(request: Request) -> None:
 
 async def _asked_model(
     settings: SettingsDep, models: ModelsDep, model: NameInQuery = None
-) -> Model:
+) -> Scorer:
     return models[model or settings.model]
 
 
@@ -82,6 +82,6 @@ async def _batch(request: Request, settings: SettingsDep, _: PlaceDep) -> list[u
     return await uploads.read_several(request, settings.max_upload_bytes, settings.upload_seconds)
 
 
-AskedModelDep = Annotated[Model, Depends(_asked_model)]
+AskedModelDep = Annotated[Scorer, Depends(_asked_model)]
 UploadDep = Annotated[bytes, Depends(_upload)]
 BatchDep = Annotated[list[uploads.Upload], Depends(_batch)]

@@ -1,8 +1,6 @@
 """What is seen of every request: an id, a line in the log, and its share of the metrics."""
 
 import logging
-import re
-import uuid
 from time import perf_counter
 from typing import Any
 
@@ -12,9 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.schemas import Problem
 from service.web.metrics import Metrics
-from service.web.problems import REQUEST_ID
-
-_GIVEN_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # what may go into a log as it is
+from service.web.refusals import REQUEST_ID, request_id_of
 
 logger = logging.getLogger("service.access")
 
@@ -39,7 +35,7 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen: dict[str, Any] = {"request_id": _request_id(Headers(scope=scope)), "status": 500}
+        seen: dict[str, Any] = {"request_id": request_id_of(Headers(scope=scope)), "status": 500}
         scope.setdefault("state", {})["seen"] = seen
 
         async def send_with_id(message: Message) -> None:
@@ -79,9 +75,3 @@ def note_problem(request: Request, problem: Problem) -> None:
     request.state.seen["problem"] = problem.type
     metrics: Metrics = request.app.state.metrics
     metrics.refusals.labels(problem.type).inc()
-
-
-def _request_id(headers: Headers) -> str:
-    """Return the id that a request came with, or a new one."""
-    given = headers.get(REQUEST_ID, "")
-    return given if _GIVEN_ID.fullmatch(given) else str(uuid.uuid4())

@@ -17,10 +17,8 @@ Every failure is answered as a problem (RFC 9457), ``application/problem+json``:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -39,38 +37,16 @@ from service.web.admission import (
     RetryLaterError,
     SenderLeftError,
 )
+from service.web.refusals import (
+    MEDIA_TYPE,
+    NOT_READY,
+    OVERLOADED,
+    REQUEST_ID,
+    Kind,
+    response_of,
+)
 
-REQUEST_ID = "X-Request-ID"
-MEDIA_TYPE = "application/problem+json"
-NAMESPACE = "urn:problem-type:fifteen:"
 ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(uploads.MEDIA_TYPES))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of problem.
-
-    Attributes
-    ----------
-    slug : str or None
-        The type, without `NAMESPACE`. Clients go by it: it never changes. None where the status
-        says it all.
-    status : int
-    title : str
-    limits, accepted : bool
-        Which extension members help to do better.
-    """
-
-    slug: str | None
-    status: int
-    title: str
-    limits: bool = False
-    accepted: bool = False
-
-    @property
-    def type(self) -> str:
-        """The type as published, a URI."""
-        return "about:blank" if self.slug is None else NAMESPACE + self.slug
 
 
 KINDS: dict[type[Exception], Kind] = {
@@ -89,8 +65,8 @@ KINDS: dict[type[Exception], Kind] = {
     uploads.MissingFileError: Kind("missing-file", 400, "Missing file"),
     uploads.MalformedMultipartError: Kind("malformed-multipart", 400, "Malformed multipart"),
     UnknownModelError: Kind("unknown-model", 404, "Unknown model"),
-    NotReadyError: Kind("not-ready", 503, "Not ready"),
-    OverloadedError: Kind("overloaded", 503, "Overloaded", limits=True),
+    NotReadyError: NOT_READY,
+    OverloadedError: OVERLOADED,
     RateLimitedError: Kind("rate-limited", 429, "Rate limited"),
     UnauthorizedError: Kind("unauthorized", 401, "Unauthorized"),
     SenderLeftError: Kind("sender-left", 499, "Sender left"),
@@ -121,12 +97,7 @@ def install(app: FastAPI, limits: Limits, note: Callable[[Request, Problem], Non
     async def answer(request: Request, error: Exception) -> JSONResponse:
         problem = problem_of(error, request, limits)
         note(request, problem)
-        return JSONResponse(
-            problem.model_dump(exclude_none=True),
-            problem.status,
-            headers=_headers(error, request),
-            media_type=MEDIA_TYPE,
-        )
+        return response_of(problem, _headers(error, request))
 
     # Exception is answered by Starlette's outermost layer, which then raises it again: the server
     # logs it with its traceback.
@@ -138,12 +109,9 @@ def install(app: FastAPI, limits: Limits, note: Callable[[Request, Problem], Non
 def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
     """Write down what went wrong with a request."""
     kind = kind_of(error)
-    return Problem(
-        type=kind.type,
-        title=kind.title,
-        status=kind.status,
-        detail=detail_of(error, request),
-        instance=quote(request.scope["path"]),  # request.url fails on some Host headers
+    return kind.problem(
+        detail_of(error, request),
+        request.scope["path"],
         limits=limits if kind.limits else None,
         accepted=ACCEPTED if kind.accepted else None,
     )

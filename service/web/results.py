@@ -9,7 +9,7 @@ from importlib.metadata import version
 from cachetools import LRUCache
 from fastapi import Request
 
-from service.model import Model
+from service.model import Scorer
 from service.schemas import Analysis
 from service.settings import Settings
 from service.taxonomy import Taxonomy
@@ -18,14 +18,14 @@ _CODE = version("fifteen")  # another version may answer otherwise, or in anothe
 
 
 def tag_of(
-    upload: bytes, model: Model, settings: Settings, taxonomy: Taxonomy, *, timeline: bool
+    upload: bytes, model: Scorer, settings: Settings, taxonomy: Taxonomy, *, timeline: bool
 ) -> str:
     """Return the entity tag of an answer; it is weak, for the timings are not in it.
 
     Parameters
     ----------
     upload : bytes
-    model : Model
+    model : Scorer
     settings : Settings
     taxonomy : Taxonomy
     timeline : bool

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2 as httpx
 
 from service.schemas import Analysis
-from service.web import problems
+from service.web.refusals import NAMESPACE
 from tests.torture.mutate import case
 from tests.torture.outcome import Outcome
 
 SLOW_SECONDS = 30
 REFUSALS = {
-    problems.NAMESPACE + slug
+    NAMESPACE + slug
     for slug in (
         "not-audio", "no-audio-stream", "unsupported-audio", "clip-too-short", "decode-timeout",
     )
@@ -48,7 +48,7 @@ def _answered(client, number, data):
     problem = response.json()
     if response.status_code != 422 or problem["type"] not in REFUSALS or not problem["detail"]:
         raise ValueError(f"{response.status_code}: {response.text}")
-    return problem["type"].removeprefix(problems.NAMESPACE)
+    return problem["type"].removeprefix(NAMESPACE)
 
 
 def torture(server, cases, seed, jobs):

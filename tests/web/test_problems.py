@@ -17,7 +17,8 @@ from service.web import problems, uploads
 from service.web.access import RateLimitedError, UnauthorizedError
 from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
 from service.web.limits import limits_of
-from service.web.problems import KINDS, NAMESPACE
+from service.web.problems import KINDS
+from service.web.refusals import NAMESPACE
 
 LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
