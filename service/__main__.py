@@ -29,6 +29,7 @@ from service.model import ModelError
 from service.settings import ConfigError, LibrarySettings, Settings
 from service.taxonomy import TaxonomyError
 from service.web.access import new_key
+from service.web.connection import Connection
 from service.web.metrics import FOLDER as METRICS_FOLDER
 
 SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
@@ -91,6 +92,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
+        "http": partial(Connection, seconds=settings.upload_seconds),
         "ws": "none",
         "log_config": log_config(settings.log_format),
         "access_log": False,  # `web.observe` logs each request, once it has been answered
