@@ -59,9 +59,10 @@ client: $(FIFTEEN_VENV)/.test
 scaling: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tests.benchmarks
 
-# Damaged recordings by the ten thousand, through the decoder and through the service.
+# Damaged recordings by the ten thousand, bombs, and twice the load that can be answered, for ten
+# minutes; TORTURE="--decoded 2000 --seconds 30" for less.
 torture: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.torture
+	$(FIFTEEN_VENV)/bin/python -m tests.torture $(TORTURE)
 
 clean:
 	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -34,6 +34,9 @@ from service.web.metrics import FOLDER as METRICS_FOLDER
 
 SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
 """What only another setting can mend."""
+HUNG_SECONDS = 60
+"""A process that is silent for so long is replaced; less, and one that starts on a busy machine is,
+again and again."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -99,6 +102,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "forwarded_allow_ips": settings.trusted_proxies,
         "server_header": False,
         "timeout_graceful_shutdown": settings.shutdown_seconds,
+        "timeout_worker_healthcheck": HUNG_SECONDS,
     }
 
 

@@ -128,3 +128,13 @@ def test_a_crash_of_one_process_leaves_the_others_and_is_mended(several, clips):
     assert len(after) == 2
     assert before[0] not in after
     assert before[1] in after
+
+
+def test_a_process_that_is_held_up_for_a_while_is_kept(several):
+    """As on a busy machine, where uvicorn's own five seconds had it killed again and again."""
+    before = workers_of(several)
+    os.kill(before[0], signal.SIGSTOP)
+    time.sleep(7)
+    os.kill(before[0], signal.SIGCONT)
+    assert httpx.get(f"{several.url}/healthz").is_success
+    assert workers_of(several) == before
