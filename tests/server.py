@@ -20,9 +20,9 @@ ROOT = Path(__file__).parent.parent
 class Server:
     """``python -m service`` as a process of its own, on a free port."""
 
-    def __init__(self, *arguments, **environment):
+    def __init__(self, *arguments, under=(), **environment):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service", "--port", "0", *arguments],
+            [*under, sys.executable, "-m", "service", "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,
