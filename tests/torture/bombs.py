@@ -9,7 +9,6 @@ import sys
 import time
 import zlib
 from dataclasses import dataclass
-from functools import cache
 
 import av
 import httpx2 as httpx
@@ -20,6 +19,7 @@ from service.verdict import VERDICTS
 from service.web import problems
 from tests import signals
 from tests.test_audio import silent_opus
+from tests.torture.checksum import crc
 from tests.torture.outcome import Outcome
 
 ANSWERED = set(VERDICTS)
@@ -58,28 +58,9 @@ def _flac_frame(number, channels, rate):
     size_and_rate = 0x70 | {48_000: 0x0A, 192_000: 0x03}[rate]
     head = b"\xff\xf8" + bytes([size_and_rate, (channels - 1) << 4 | 0x08])
     head += chr(number).encode("utf-8", "surrogatepass") + struct.pack(">H", FLAC_SAMPLES - 1)
-    head += bytes([_crc(head, 0x07, 8)])
+    head += bytes([crc(head, 0x07, 8)])
     frame = head + bytes(3) * channels  # a constant subframe each: its type, its one value
-    return frame + _crc(frame, 0x8005, 16).to_bytes(2, "big")
-
-
-def _crc(data, polynomial, bits):
-    """A cyclic redundancy check, the highest bit first."""
-    value, table, mask = 0, _crc_table(polynomial, bits), (1 << bits) - 1
-    for byte in data:
-        value = (value << 8 & mask) ^ table[value >> (bits - 8) ^ byte]
-    return value
-
-
-@cache
-def _crc_table(polynomial, bits):
-    table = []
-    for byte in range(256):
-        value = byte << (bits - 8)
-        for _ in range(8):
-            value = value << 1 ^ (polynomial if value >> (bits - 1) & 1 else 0)
-        table.append(value & ((1 << bits) - 1))
-    return table
+    return frame + crc(frame, 0x8005, 16).to_bytes(2, "big")
 
 
 def tagged(picture, kind=b"image/jpeg"):
@@ -121,7 +102,7 @@ def _ogg_page(serial, number, flags, packet, packets=1, granule=0):
     lacing = bytes([len(packet)]) * packets
     head = struct.pack("<qIII", granule, serial, number, 0) + bytes([packets]) + lacing
     page = b"OggS\0" + bytes([flags]) + head + packet * packets
-    return page[:22] + _crc(page, 0x04C11DB7, 32).to_bytes(4, "little") + page[26:]
+    return page[:22] + crc(page, 0x04C11DB7, 32).to_bytes(4, "little") + page[26:]
 
 
 def many_in_mp4(tracks):
