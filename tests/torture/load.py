@@ -13,6 +13,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from service.web.problems import NAMESPACE
 from tests import signals
@@ -20,7 +21,6 @@ from tests.torture.outcome import Outcome
 
 REFUSALS = {f"{NAMESPACE}overloaded", f"{NAMESPACE}not-ready"}  # by a process that still starts
 PATIENCE_SECONDS = 60  # of a sender
-WARM_SHARE = 0.3  # of the time, after which memory must not grow
 MOST_GROWN = 1.1
 
 
@@ -73,11 +73,11 @@ class Load:
         return [f"{each.id}: {each.wrong}" for each in self.sent if each.wrong]
 
     def growth(self):
-        """The most that was held in the end over the most that was held before."""
+        """What was held in the end over what was held before, each by its median."""
         end = self.memory_mb[-1][0]
-        early = [held for seconds, held in self.memory_mb if seconds <= WARM_SHARE * end]
-        late = [held for seconds, held in self.memory_mb if seconds > WARM_SHARE * end]
-        return max(late) / max(early)
+        early = [held for seconds, held in self.memory_mb if 0.1 < seconds / end < 0.4]
+        late = [held for seconds, held in self.memory_mb if seconds / end > 0.7]
+        return median(late) / median(early)
 
 
 def clip():

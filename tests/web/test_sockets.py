@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import time
 
 import httpx2 as httpx
@@ -9,7 +10,7 @@ import pytest
 
 from service.web.access import new_key
 from service.web.problems import MEDIA_TYPE
-from tests.server import Server
+from tests.server import ROOT, Server
 from tests.test_app import assert_analysis, post
 
 INSIDE = b"import "  # what a file of ours would have, and no answer has
@@ -175,12 +176,28 @@ def test_a_key_is_never_logged(clips):
         assert secret not in server.log
 
 
-@pytest.mark.skipif(not shutil.which("prlimit"), reason="prlimit is not installed")
-def test_the_service_writes_nothing(clips, tmp_path):
-    """A full disk and a read-only file system alike: not one byte can be written to a file."""
+FULL_DISK = ("prlimit", "--fsize=0")  # not one byte can be written to a file
+READ_ONLY = ("unshare", "--map-root-user", "--mount", "sh", "-c",
+             'mount -o remount,ro,bind / && exec "$@"', "sh")  # fmt: skip
+
+
+def images_numba(folder):
+    """What the image has in numba's place, which cannot be imported where it cannot write."""
+    lines = re.findall(r"^ +'(.*)' \\$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert lines[0].startswith("def ")
+    folder.mkdir()
+    (folder / "numba.py").write_text("\n".join(lines))
+    return str(folder)
+
+
+@pytest.mark.parametrize("under", [FULL_DISK, READ_ONLY], ids=["full", "read-only"])
+def test_the_service_writes_nothing(clips, tmp_path, under):
+    if not shutil.which(under[0]) or subprocess.run([*under, "true"], check=False).returncode:
+        pytest.skip(f"{under[0]} is not possible here: the service was not run so")
     folder = tmp_path / "closed"
     folder.mkdir()
-    server = Server(under=("prlimit", "--fsize=0"), TMPDIR=str(folder))
+    numba = images_numba(tmp_path / "numba")
+    server = Server(under=under, TMPDIR=str(folder), PYTHONPATH=numba)
     try:
         server.wait_until_ready()
         with httpx.Client(base_url=server.url, timeout=60) as client:
