@@ -1,12 +1,14 @@
-# Two environments: .venv holds what serves (and its tests), .venv-training adds torch.
+# Two environments: .venv holds what serves (and its tests), .venv-training adds torch. A third looks
+# at them from outside.
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
+AUDIT_VENV = .venv-audit
 # By all processors; a file's tests stay together, since they share what it takes long to make.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test check train example openapi client benchmark torture clean
+.PHONY: serve test check train example openapi client benchmark torture audit sbom clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -61,9 +63,24 @@ benchmark: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[benchmark]"
 	$(TRAINING_VENV)/bin/python -m tests.benchmarks
 
-# Damaged recordings by the ten thousand, through the decoder and through the service.
+# Damaged recordings by the ten thousand, bombs, and twice the load that can be answered, for ten
+# minutes; TORTURE="--decoded 2000 --seconds 30" for less.
 torture: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.torture
+	$(FIFTEEN_VENV)/bin/python -m tests.torture $(TORTURE)
+
+# What is known against the pinned dependencies, by a network; fails where that cannot be said.
+audit: $(AUDIT_VENV)/.audit
+	$(AUDIT_VENV)/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
+# What is installed to serve: writes sbom.json, CycloneDX.
+sbom: $(AUDIT_VENV)/.audit $(FIFTEEN_VENV)/.serve
+	$(AUDIT_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom.json $(FIFTEEN_VENV)/bin/python
+
+$(AUDIT_VENV)/.audit: constraints.txt
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python $(PIP_INSTALL) cyclonedx-bom pip-audit
+	touch $@
 
 clean:
-	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json build *.egg-info .mypy_cache .pytest_cache .ruff_cache

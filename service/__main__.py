@@ -29,10 +29,14 @@ from service.model import ModelError
 from service.settings import ConfigError, LibrarySettings, Settings
 from service.taxonomy import TaxonomyError
 from service.web.access import new_key
+from service.web.connection import Connection
 from service.web.metrics import FOLDER as METRICS_FOLDER
 
 SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
 """What only another setting can mend."""
+HUNG_SECONDS = 60
+"""A process that is silent for so long is replaced; less, and one that starts on a busy machine is,
+again and again."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -91,14 +95,15 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": "h11",  # and the next: the same whatever else is installed
-        "loop": "asyncio",
+        "http": partial(Connection, seconds=settings.upload_seconds),
+        "loop": "asyncio",  # whatever else is installed
         "ws": "none",
         "log_config": log_config(settings.log_format),
         "access_log": False,  # `web.observe` logs each request, once it has been answered
         "forwarded_allow_ips": settings.trusted_proxies,
         "server_header": False,
         "timeout_graceful_shutdown": settings.shutdown_seconds,
+        "timeout_worker_healthcheck": HUNG_SECONDS,
     }
 
 

@@ -39,6 +39,7 @@ MIN_SECONDS = 3  # a shorter recording is refused, a shorter remainder is left o
 MAX_SECONDS = 600  # decoding stops here unless told otherwise: 21 MiB of Opus can hold ten hours
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
 MAX_CHANNELS = 8
+MAX_STREAMS = 64  # films have a dozen; a megabyte of MP4 can hold hundreds, each with its decoder
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
 
 BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
@@ -75,6 +76,29 @@ FORMATS = {
 
 A closed list: among the others are playlists, which would have the server fetch addresses and
 files that the sender names.
+"""
+
+
+def _decoders_of_sound() -> Iterator[str]:
+    """Name FFmpeg's decoders of sound."""
+    for name in sorted(av.codec.codecs_available):
+        try:
+            codec = av.Codec(name, "r")
+        except av.codec.codec.UnknownCodecError:  # it only encodes
+            continue
+        if codec.type == "audio":
+            yield codec.name
+
+
+OPENING = {
+    "format_whitelist": ",".join(FORMATS),
+    "codec_whitelist": ",".join(_decoders_of_sound()),
+    "max_streams": str(MAX_STREAMS),
+}
+"""What FFmpeg is told when it opens an upload.
+
+Opening decodes some of every stream to learn what it is, and nothing bounds that: a cover of 2 MB
+may be a PNG of 200 megapixels. Only decoders of sound may do so.
 """
 
 Waveform = NDArray[np.float32]
@@ -195,7 +219,7 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
         with av.open(
             io.BytesIO(data) if isinstance(data, bytes) else data,
             mode="r",
-            options={"format_whitelist": ",".join(FORMATS)},
+            options=OPENING,
             metadata_errors="ignore",
         ) as container:
             stream = container.streams.best("audio")

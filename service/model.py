@@ -8,6 +8,8 @@ The contract of a model file, which `training.export` writes:
 * output ``music``, float32 [shape=(n,)]: probability that the window is music at all;
 * output ``known``, float32 [shape=(n,)]: probability that, being music, it is of one of the genres;
 * metadata ``card``: a `service.card.Card` as JSON.
+
+Beside ``name.onnx`` may lie ``name.onnx.sha256``, as sha256sum writes it: the digest it must have.
 """
 
 import hashlib
@@ -31,6 +33,7 @@ ANSWER_TOLERANCE = 1e-3  # between the answer that a model was pinned by and the
 INPUT = "log_mel"
 OUTPUTS = ("genre_probabilities", "emotion", "music", "known")
 CARD_KEY = "card"
+DIGEST_SUFFIX = ".sha256"
 
 _UNREADABLE = (
     ort_errors.Fail,
@@ -147,7 +150,8 @@ class Model(Scorer):
     Raises
     ------
     UnreadableModelError
-        If the file is missing, is no ONNX model, or has no card that fits it.
+        If the file is missing, is no ONNX model, is not the one whose digest lies beside it, or
+        has no card that fits it.
     ModelMismatchError
         If its front-end is not that of `service.audio` as installed here.
     """
@@ -155,6 +159,7 @@ class Model(Scorer):
     def __init__(self, path: Path) -> None:
         try:
             content = path.read_bytes()
+            self.digest = _checked_digest(path, content)
             self._session = ort.InferenceSession(
                 content, _one_thread(), providers=["CPUExecutionProvider"]
             )
@@ -165,7 +170,6 @@ class Model(Scorer):
                 f"{path.name} is not a model of Fifteen: {type(error).__name__}."
             ) from error
         self._check(path.name)
-        self.digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
 
     def _check(self, name: str) -> None:
         """Hold the card against the file and against the front-end installed here."""
@@ -214,6 +218,28 @@ class Models:
             if model.card.name == name and version in ("", model.card.version):
                 return model
         raise UnknownModelError(f"There is no model {asked}; see /v1/models.")
+
+
+def _digest_file(path: Path) -> Path:
+    """Return where the digest of a model file is written down."""
+    return path.with_name(path.name + DIGEST_SUFFIX)
+
+
+def write_digest(path: Path) -> None:
+    """Write down the digest of a model file beside it, as ``sha256sum`` does."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    _digest_file(path).write_text(f"{digest}  {path.name}\n")
+
+
+def _checked_digest(path: Path, content: bytes) -> str:
+    """Return the digest of a model file; refuse one that is not what was written down."""
+    digest = hashlib.sha256(content).hexdigest()
+    written = _digest_file(path)
+    if written.exists() and written.read_text(errors="replace").split()[:1] != [digest]:
+        raise UnreadableModelError(
+            f"{path.name} was changed or damaged: its digest is not the one in {written.name}."
+        )
+    return f"sha256:{digest}"
 
 
 def _one_thread() -> ort.SessionOptions:

@@ -100,7 +100,12 @@ class Settings(Hearing):
     max_upload_bytes: int = Field(
         32 * 2**20, ge=1, description="Largest request body, bytes, multipart framing included."
     )
-    upload_seconds: float = Field(60, gt=0, description="Longest that a body may take to arrive.")
+    upload_seconds: float = Field(
+        60,
+        gt=0,
+        description="Longest that a body may take to arrive; so may its head, and so may the "
+        "answer take to be taken.",
+    )
     max_uploads: int = Field(
         32, ge=1, description="Bodies that a process holds at the same time, arriving or arrived."
     )

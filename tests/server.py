@@ -49,9 +49,9 @@ class Served:
 class Server(Served):
     """``python -m service`` as a process of its own, on a free port."""
 
-    def __init__(self, *arguments, module="service", **environment):
+    def __init__(self, *arguments, module="service", under=(), **environment):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "--port", "0", *arguments],
+            [*under, sys.executable, "-m", module, "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,
@@ -87,6 +87,11 @@ class Server(Served):
         """The most that the process has held so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+    def memory_mb(self) -> float:
+        """What the process holds now, and from now on the most that it has held."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        return self.most_memory_mb()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

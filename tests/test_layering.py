@@ -46,6 +46,7 @@ OURS = {
     "web.access": {"web.admission"},
     "web.headers": set(),
     "web.client": set(),
+    "web.connection": set(),
     "web.docs": set(),
     "web.traces": {"schemas", "settings"},
     "web.metrics": {"model", "schemas", "web.access", "web.admission", "web.problems"},
@@ -87,7 +88,8 @@ OURS = {
     },
     "__main__": {
         "app", "installed", "library.command", "library.find", "library.records", "library.tags",
-        "logs", "model", "settings", "taxonomy", "web.access", "web.metrics",
+        "logs", "model", "settings", "taxonomy", "web.access", "web.connection",
+        "web.metrics",
     },
 }  # fmt: skip
 """Which modules of the service each of them may import."""

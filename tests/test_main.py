@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import httpx2 as httpx
 import pytest
 
 from service.__main__ import main
-from service.settings import Settings
+from service.settings import MODELS, Settings
 from service.web.access import digest_of
 from tests.server import Server
 
@@ -46,6 +47,46 @@ def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says, a
     monkeypatch.setenv("FIFTEEN_MODELS", str(tmp_path))
     assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+SHIPPED = MODELS / "fifteen.onnx"
+FRONT_END = b'"span_db":80', b'"span_db":81'
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def flipped(content):
+    """One bit of a weight is another: it would answer, and not as it was measured."""
+    at = len(content) * 3 // 4
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("change", "written", "says"),
+    [
+        (cut, False, "fifteen.onnx is not a model"),
+        (cut, True, "fifteen.onnx was changed or damaged"),
+        (flipped, True, "fifteen.onnx was changed or damaged"),
+        (lambda content: content.replace(*FRONT_END), False, "another front-end"),
+        (None, True, "There is no model in"),
+    ],
+    ids=["truncated", "truncated-digest", "tampered", "front-end", "missing"],
+)
+def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, written, says):
+    if written:
+        shutil.copy(f"{SHIPPED}.sha256", tmp_path)
+    if change:
+        content = change(SHIPPED.read_bytes())
+        assert content != SHIPPED.read_bytes()
+        (tmp_path / "fifteen.onnx").write_bytes(content)
+    command = [sys.executable, "-m", "service", "--port", "0", "--models", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("fifteen: ")
     assert says in line
 
 
@@ -128,3 +169,13 @@ def test_a_crash_of_one_process_leaves_the_others_and_is_mended(several, clips):
     assert len(after) == 2
     assert before[0] not in after
     assert before[1] in after
+
+
+def test_a_process_that_is_held_up_for_a_while_is_kept(several):
+    """As on a busy machine, where uvicorn's own five seconds had it killed again and again."""
+    before = workers_of(several)
+    os.kill(before[0], signal.SIGSTOP)
+    time.sleep(7)
+    os.kill(before[0], signal.SIGCONT)
+    assert httpx.get(f"{several.url}/healthz").is_success
+    assert workers_of(several) == before

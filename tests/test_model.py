@@ -12,6 +12,7 @@ from service.model import (
     UnknownModelError,
     UnreadableModelError,
     load_models,
+    write_digest,
 )
 from service.settings import MODELS
 from tests import signals
@@ -147,6 +148,25 @@ class TestLoading:
         monkeypatch.setattr(audio, "skew", lambda _: float("nan"))
         with pytest.raises(ModelMismatchError):
             Model(SHIPPED)
+
+    def test_a_file_that_is_not_the_one_written_down_is_refused(self, changed):
+        path = changed(*VERSIONS)
+        write_digest(path)
+        assert Model(path).card.version == str(VERSION + 1)
+        path.write_bytes(SHIPPED.read_bytes())
+        with pytest.raises(UnreadableModelError, match=r"changed or damaged.*\.onnx\.sha256"):
+            Model(path)
+
+    @pytest.mark.parametrize("written", ["", "\n", "0" * 64, "é"])
+    def test_a_digest_that_is_none_is_refused(self, tmp_path, written):
+        shutil.copy(SHIPPED, tmp_path)
+        (tmp_path / "fifteen.onnx.sha256").write_text(written)
+        with pytest.raises(UnreadableModelError, match="changed or damaged"):
+            Model(tmp_path / "fifteen.onnx")
+
+    def test_the_shipped_model_is_the_one_written_down(self):
+        (line,) = (MODELS / "fifteen.onnx.sha256").read_text().splitlines()
+        assert line == f"{Model(SHIPPED).digest.removeprefix('sha256:')}  fifteen.onnx"
 
     def test_the_digest_is_of_the_file(self, model, changed):
         other = Model(changed(*VERSIONS))

@@ -10,7 +10,7 @@ import torch
 
 from service import audio
 from service.card import Card
-from service.model import CARD_KEY, INPUT, OUTPUTS, Model
+from service.model import CARD_KEY, INPUT, OUTPUTS, Model, write_digest
 from training import divisions
 from training.calibrate import Floats
 from training.evaluate import MEASURED_FILE, stamps
@@ -40,7 +40,7 @@ def export(prepared: Prepared, runs: Path, config: Path, folder: Path) -> Path:
     config : Path
         What only a person can say of a model, as `model_card.build_card` reads it.
     folder : Path
-        Where ``{name}.onnx`` goes.
+        Where ``{name}.onnx`` goes, and its digest.
 
     Returns
     -------
@@ -74,6 +74,7 @@ def export(prepared: Prepared, runs: Path, config: Path, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / exported.name
         path.write_bytes(exported.read_bytes())
+        write_digest(path)
     return path
 
 

@@ -1,6 +1,5 @@
 """What docs/PERFORMANCE.md tells, measured: a figure each."""
 
-import re
 import socket
 import statistics
 import subprocess
@@ -9,7 +8,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx2 as httpx
 
@@ -178,13 +176,7 @@ def growth(server, requests):
 
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(ask, range(4)))
-        return resident_mb(server.process.pid)
+        return server.memory_mb()
 
     early = post(requests // 10)
     return Growth(requests, early, post(requests - requests // 10))
-
-
-def resident_mb(pid):
-    """Return the memory that a process holds now, MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024

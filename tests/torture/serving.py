@@ -12,6 +12,11 @@ from tests.torture.mutate import case
 from tests.torture.outcome import Outcome
 
 SLOW_SECONDS = 30
+NAMES = [
+    ("clip.mp3", "audio/mpeg"), ("clip.wav", "audio/flac"), ("clip.m3u8", "text/html"),
+    ("clip", "image/png"), ("clip.mp4", "video/webm"), ("clip.webm", "application/zip"),
+]  # fmt: skip
+"""What a form calls a file, mostly wrongly."""
 REFUSALS = {
     NAMESPACE + slug
     for slug in (
@@ -39,7 +44,8 @@ def post_cases(url, numbers, seed=0):
 
 def _answered(client, number, data):
     if number % 2:
-        response = client.post("/v1/analyze", files={"file": data})
+        name, media_type = NAMES[number // 2 % len(NAMES)]
+        response = client.post("/v1/analyze", files={"file": (name, data, media_type)})
     else:
         response = client.post("/v1/analyze", content=data, headers={"Content-Type": "audio/any"})
     if response.status_code == 200:

@@ -39,6 +39,26 @@ def test_every_mutation_damages(mutation):
     assert bytes(mutation(whole, mutate.random.Random(0))) != whole
 
 
+@pytest.mark.parametrize("name", sorted(mutate.originals()))
+def test_every_container_says_what_its_sound_is(name):
+    """Else a lie about it would be one about something else."""
+    data = mutate.originals()[name]
+    found = [mark for mark in mutate.FIELDS if mark in data]
+    assert found, name
+    lies = {bytes(mutate.lie_about_sound(data, mutate.random.Random(seed))) for seed in range(20)}
+    assert len(lies - {data}) > 5
+    assert {len(each) for each in lies} == {len(data)}
+
+
+@pytest.mark.parametrize("name", ["opus-1", "vorbis-1"])
+def test_a_lie_in_ogg_has_its_checksum(name):
+    data = bytearray(mutate.originals()[name])
+    whole = bytes(data)
+    data[22:26] = bytes(4)
+    mutate.mend_ogg(data, 10)
+    assert bytes(data) == whole
+
+
 def test_an_exception_of_another_kind_is_a_finding(monkeypatch):
     monkeypatch.setattr(audio, "log_mel", lambda windows: 1 / 0)
     outcome = decoding.decode_cases(range(20))

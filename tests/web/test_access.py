@@ -1,9 +1,13 @@
 import asyncio
+import contextlib
+import hmac
+from types import SimpleNamespace
 
 import pytest
 from limits import parse
 
 from service.settings import Settings
+from service.web import access
 from service.web.access import Gate, RateLimitedError, UnauthorizedError, digest_of, new_key
 from tests.test_app import assert_problem, post
 from tests.web.test_analyze import serving
@@ -28,6 +32,19 @@ class TestGate:
     def test_another_is_refused(self, key):
         with pytest.raises(UnauthorizedError, match="Bearer KEY"):
             Gate(KEYS, None, None).owner(key)
+
+    @pytest.mark.parametrize("key", ["one", "two", "three", ""])
+    def test_every_key_is_compared_in_constant_time(self, monkeypatch, key):
+        compared = []
+
+        def comparing(ours, theirs):
+            compared.append(theirs)
+            return hmac.compare_digest(ours, theirs)
+
+        monkeypatch.setattr(access, "hmac", SimpleNamespace(compare_digest=comparing))
+        with contextlib.suppress(UnauthorizedError):
+            Gate(KEYS, None, None).owner(key)
+        assert compared == list(KEYS.values())  # all of them, whichever it is
 
     @pytest.mark.parametrize("key", [None, "three"])
     def test_nobody_needs_one_where_there_is_none(self, key):
