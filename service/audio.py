@@ -42,6 +42,7 @@ MAX_CHANNELS = 8
 MAX_STREAMS = 64  # films have a dozen; a megabyte of MP4 can hold hundreds, each with its decoder
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
 
+CHECK_SECONDS = 0.02  # between calls of `Bounds.check`
 BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
 NO_TIME = Fraction(1)  # time base of frames that say no time
 
@@ -141,7 +142,7 @@ class Bounds:
     decode_seconds : float
         Of time: a recording that takes longer is refused.
     check : callable
-        Called between the packets of a recording. What it raises ends decoding.
+        Called now and then between the packets of a recording. What it raises ends decoding.
     """
 
     max_seconds: float = MAX_SECONDS
@@ -267,11 +268,14 @@ def _frames(
 ) -> Iterator[av.AudioFrame]:
     """Yield what can be decoded, in order, up to `MAX_DAMAGED` packets that cannot."""
     packets = container.demux(stream)
-    deadline = monotonic() + bounds.decode_seconds
+    now = check_at = monotonic()
+    deadline = now + bounds.decode_seconds
     damaged = 0
     while damaged < MAX_DAMAGED:
-        bounds.check()
-        if monotonic() > deadline:
+        if now >= check_at:
+            bounds.check()
+            check_at = now + CHECK_SECONDS
+        if now > deadline:
             raise DecodeTimeoutError(
                 f"Decoding this takes longer than {bounds.decode_seconds:g} s; send less of it."
             )
@@ -284,7 +288,8 @@ def _frames(
         except av.FFmpegError:
             frames = []
         damaged += not frames
-        yield from (frame for frame in frames if isinstance(frame, av.AudioFrame))
+        yield from frames
+        now = monotonic()
 
 
 @dataclass(frozen=True)
@@ -299,9 +304,9 @@ def _blocks(frames: Iterable[av.AudioFrame]) -> Iterator[_Block]:
     """Join frames that follow one another: a call for each costs more than what it does."""
     fifo, kind = av.AudioFifo(), None
     for frame in frames:
-        _check(frame)
         its = frame.sample_rate, frame.layout.nb_channels, frame.format.name
         if its != kind:
+            _check(*its)
             yield from _taken(fifo)
             fifo, kind = av.AudioFifo(), its
         frame.pts, frame.time_base = None, NO_TIME  # the queue would insist that time goes on
@@ -318,17 +323,15 @@ def _taken(fifo: av.AudioFifo) -> Iterator[_Block]:
         yield _Block(_planes(frame), frame.sample_rate)
 
 
-def _check(frame: av.AudioFrame) -> None:
-    """Refuse a frame outside the published limits."""
-    if not MIN_RATE <= frame.sample_rate <= MAX_RATE:
+def _check(rate: int, channels: int, sample_format: str) -> None:
+    """Refuse frames outside the published limits."""
+    if not MIN_RATE <= rate <= MAX_RATE:
         raise UnsupportedAudioError(
-            f"The sample rate is {frame.sample_rate} Hz; send {MIN_RATE} to {MAX_RATE} Hz."
+            f"The sample rate is {rate} Hz; send {MIN_RATE} to {MAX_RATE} Hz."
         )
-    if not 1 <= frame.layout.nb_channels <= MAX_CHANNELS:
-        raise UnsupportedAudioError(
-            f"There are {frame.layout.nb_channels} channels; send 1 to {MAX_CHANNELS}."
-        )
-    if frame.format.name in ("s64", "s64p"):  # PyAV has no array of it, nor has anyone a use
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise UnsupportedAudioError(f"There are {channels} channels; send 1 to {MAX_CHANNELS}.")
+    if sample_format in ("s64", "s64p"):  # PyAV has no array of it, nor has anyone a use
         raise UnsupportedAudioError("The samples are 64-bit integers; send 32 bits or fewer.")
 
 

@@ -192,7 +192,8 @@ class TestBounds:
         with pytest.raises(audio.DecodeTimeoutError, match="longer than 1e-09 s"):
             audio.decode(clips["mp3"], audio.Bounds(decode_seconds=1e-9))
 
-    def test_whoever_wants_it_no_more_can_end_it(self, clips):
+    def test_whoever_wants_it_no_more_can_end_it(self, clips, monkeypatch):
+        monkeypatch.setattr(audio, "CHECK_SECONDS", 0)
         calls = 0
 
         def leave():
@@ -203,6 +204,13 @@ class TestBounds:
 
         with pytest.raises(InterruptedError):
             audio.decode(clips["mp3"], audio.Bounds(check=leave))
+
+    def test_that_is_asked_now_and_then(self):
+        calls = []
+        audio.decode(
+            signals.wav(signals.sine(60), 48_000), audio.Bounds(check=lambda: calls.append(0))
+        )
+        assert 1 <= len(calls) <= 100  # of some 700 packets
 
 
 class TestDamage:
