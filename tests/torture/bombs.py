@@ -16,7 +16,7 @@ import numpy as np
 
 from service import audio
 from service.verdict import VERDICTS
-from service.web import problems
+from service.web.refusals import NAMESPACE
 from tests import signals
 from tests.test_audio import silent_opus
 from tests.torture.checksum import crc
@@ -211,7 +211,7 @@ def throw(server, data):
     response = httpx.post(f"{server.url}/v1/analyze", content=data, headers=headers, timeout=60)
     seconds = time.perf_counter() - started
     body = response.json()
-    kind = body.get("verdict") or body["type"].removeprefix(problems.NAMESPACE)
+    kind = body.get("verdict") or body["type"].removeprefix(NAMESPACE)
     return Cost(kind, seconds, server.most_memory_mb() - before)
 
 

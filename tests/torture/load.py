@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from service.web.problems import NAMESPACE
+from service.web.refusals import NAMESPACE
 from tests import signals
 from tests.torture.outcome import Outcome
 

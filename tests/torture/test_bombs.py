@@ -4,7 +4,7 @@ import httpx2 as httpx
 import pytest
 
 from service.web import uploads
-from service.web.problems import NAMESPACE
+from service.web.refusals import NAMESPACE
 from tests.server import Server
 from tests.test_app import assert_problem
 from tests.torture import bombs

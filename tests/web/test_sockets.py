@@ -10,7 +10,7 @@ import pytest
 
 from service.web.access import new_key
 from service.web.problems import MEDIA_TYPE
-from tests.server import ROOT, Server
+from tests.server import Server
 from tests.test_app import assert_analysis, post
 
 INSIDE = b"import "  # what a file of ours would have, and no answer has
@@ -181,23 +181,13 @@ READ_ONLY = ("unshare", "--map-root-user", "--mount", "sh", "-c",
              'mount -o remount,ro,bind / && exec "$@"', "sh")  # fmt: skip
 
 
-def images_numba(folder):
-    """What the image has in numba's place, which cannot be imported where it cannot write."""
-    lines = re.findall(r"^ +'(.*)' \\$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert lines[0].startswith("def ")
-    folder.mkdir()
-    (folder / "numba.py").write_text("\n".join(lines))
-    return str(folder)
-
-
 @pytest.mark.parametrize("under", [FULL_DISK, READ_ONLY], ids=["full", "read-only"])
 def test_the_service_writes_nothing(clips, tmp_path, under):
     if not shutil.which(under[0]) or subprocess.run([*under, "true"], check=False).returncode:
         pytest.skip(f"{under[0]} is not possible here: the service was not run so")
     folder = tmp_path / "closed"
     folder.mkdir()
-    numba = images_numba(tmp_path / "numba")
-    server = Server(under=under, TMPDIR=str(folder), PYTHONPATH=numba)
+    server = Server(under=under, TMPDIR=str(folder))
     try:
         server.wait_until_ready()
         with httpx.Client(base_url=server.url, timeout=60) as client:
