@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 from uvicorn.supervisors import Multiprocess
@@ -37,6 +38,7 @@ SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
 HUNG_SECONDS = 60
 """A process that is silent for so long is replaced; less, and one that starts on a busy machine is,
 again and again."""
+LOOP = "auto"  # uvloop, but where it is not made for: on Windows
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -78,7 +80,10 @@ def _run_server(settings: Settings) -> int:
     """Serve until told to stop."""
     _warn_if_open(settings)
     if settings.workers == 1:
-        asyncio.run(_serve(settings))
+        app = create_app(settings)
+        config = uvicorn.Config(app, lifespan="off", **_options(settings))
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_serve(app, config))
     else:
         _serve_by_many(settings)
     return 0
@@ -96,7 +101,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "http": partial(Connection, seconds=settings.upload_seconds),
-        "loop": "asyncio",  # whatever else is installed
+        "loop": LOOP,
         "ws": "none",
         "log_config": log_config(settings.log_format),
         "access_log": False,  # `web.observe` logs each request, once it has been answered
@@ -107,7 +112,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(app: FastAPI, config: uvicorn.Config) -> None:
     """Serve inside the application's lifespan.
 
     The lifespan is entered here rather than by the server, which would turn a `ModelError` into
@@ -115,8 +120,6 @@ async def _serve(settings: Settings) -> None:
     which must not kill the process before the lifespan has ended.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    app = create_app(settings)
-    config = uvicorn.Config(app, lifespan="off", **_options(settings))
     async with app.router.lifespan_context(app):
         await uvicorn.Server(config).serve()
 

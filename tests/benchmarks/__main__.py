@@ -117,7 +117,7 @@ def layouts(files, seconds, highest):
         "two processes, one recording at a time each (`--workers 2 --concurrency 1`)": {
             "arguments": ["--workers", "2", "--concurrency", "1"]
         },
-        "on uvloop": {"module": "tests.benchmarks.with_uvloop"},
+        "on Python's own event loop instead of uvloop": {"module": "tests.benchmarks.with_asyncio"},
         "keeping answers (`--cache-entries 16`), the same clips again and again": {
             "arguments": ["--cache-entries", "16"]
         },
