@@ -8,14 +8,19 @@ AUDIT_VENV = .venv-audit
 # By all processors; a file's tests stay together, since they share what it takes long to make.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test check train example openapi client benchmark torture audit sbom clean
+.PHONY: serve test test-slow check train example openapi client benchmark torture audit sbom clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
 
 test: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
-	$(FIFTEEN_VENV)/bin/python -m $(PYTEST)
-	$(TRAINING_VENV)/bin/python -m $(PYTEST) tests/training
+	$(FIFTEEN_VENV)/bin/python -m $(PYTEST) -m "not slow"
+	$(TRAINING_VENV)/bin/python -m $(PYTEST) -m "not slow" tests/training
+
+# Clusters, load, benchmarks in their smallest form: two minutes more.
+test-slow: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
+	$(FIFTEEN_VENV)/bin/python -m $(PYTEST) -m slow
+	$(TRAINING_VENV)/bin/python -m $(PYTEST) -m slow tests/training
 
 check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff check

@@ -84,8 +84,8 @@ def test_every_setting_is_in_the_table():
 
 
 def test_the_commands_exist():
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for text in (README, (ROOT / "CONTRIBUTING.md").read_text()):
-        commands = re.findall(r"^make (\w+)|`make (\w+)", text, re.MULTILINE)
+        commands = re.findall(r"^make ([\w-]+)|`make ([\w-]+)", text, re.MULTILINE)
         assert commands
         assert {first or second for first, second in commands} <= set(targets)

@@ -21,6 +21,8 @@ from tests.test_app import assert_analysis, assert_problem, post
 from tests.web import test_analyze, test_head, test_headers, test_kserve, test_observe
 from tests.web.test_metrics import read
 
+pytestmark = pytest.mark.slow
+
 LOAD = SIZE["scorer"]["max_queued_requests"]  # senders: so few that none is refused
 HELD_SECONDS = 2
 # Of some minutes, so that most of the time something is with the models.

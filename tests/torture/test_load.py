@@ -11,6 +11,8 @@ from tests.server import Server
 from tests.test_main import workers_of
 from tests.torture import load
 
+pytestmark = pytest.mark.slow
+
 CLIENTS, SECONDS = 256, 4.0
 OPTIONS = ("--log-format", "json", "--shutdown-seconds", "30")
 TWICE = 40.0  # requests a second at the least
@@ -70,17 +72,19 @@ def test_stopping_loses_no_accepted_request(starting):
 
 def test_a_killed_process_loses_no_more_than_it_held(starting):
     server = starting("--workers", "2")
-    rate = twice(server)
-    killed = []
+    rate, victim = twice(server), workers_of(server)[0]
+    killed = []  # it was alive at the first time, and dead at the second
 
     def kill():
         killed.append(time.monotonic())
-        os.kill(workers_of(server)[0], signal.SIGKILL)
+        os.kill(victim, signal.SIGKILL)
+        killed.append(time.monotonic())
 
     result = asyncio.run(load.load(server, CLIENTS, SECONDS, rate, kill))
     assert result.wrong() == []
-    assert all(each.begun < killed[0] < each.ended for each in result.unanswered())
-    after = [each.status for each in result.sent if each.begun > killed[0]]
+    alive, dead = killed
+    assert all(each.begun < dead and alive < each.ended for each in result.unanswered())
+    after = [each.status for each in result.sent if each.begun > dead]
     assert set(after) == {200, 503}
     deadline = time.monotonic() + 60
     while server.log.count("Application startup complete") < 3:  # another took its place

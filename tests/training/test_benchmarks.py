@@ -14,6 +14,8 @@ from tests.benchmarks.performance import Figure, Measured
 from tests.benchmarks.preparing import Preparing
 from tests.benchmarks.rivals import same_network
 
+pytestmark = pytest.mark.slow
+
 REPEATS = 2
 
 

@@ -41,6 +41,7 @@ def plans_into(folder, recordings):
     return [(folder / f"shard-{number}.npy", [track]) for number, track in enumerate(tracks)]
 
 
+@pytest.mark.slow
 def test_the_shards_are_those_of_processes(tmp_path, few_made):
     recordings = [tmp_path / "groove.wav", tmp_path / "broken.mp3"]
     groove = signals.groove(16, audio.SAMPLE_RATE)
