@@ -17,6 +17,13 @@ import uvicorn
 ROOT = Path(__file__).parent.parent
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
 class Served:
     """Something that serves on a port of this machine."""
 

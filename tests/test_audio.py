@@ -12,6 +12,7 @@ import soxr
 from service import audio
 from tests import signals
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
+from tests.reference import librosa_log_mel
 
 LOSSLESS = ("wav", "aiff", "flac")
 CONTAINERS = {
@@ -340,16 +341,6 @@ class TestWindows:
     def test_less_than_the_least_is_refused(self, n_samples):
         with pytest.raises(audio.ClipTooShortError, match="at least 3 s"):
             audio.windows(np.zeros(n_samples, np.float32))
-
-
-def librosa_log_mel(window, **change):
-    """The same spectrogram by the field's reference, each level relative to the loudest."""
-    numbers = {
-        "n_fft": audio.N_FFT, "hop_length": audio.HOP, "n_mels": audio.N_MELS,
-        "fmin": audio.F_MIN, "fmax": audio.F_MAX, "pad_mode": "constant",
-    }  # fmt: skip
-    power = librosa.feature.melspectrogram(y=window, sr=audio.SAMPLE_RATE, **numbers | change)
-    return librosa.power_to_db(power, ref=np.max, amin=1e-20, top_db=audio.SPAN_DB)
 
 
 class TestLogMel:

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 import av
-import librosa
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -25,10 +24,10 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from scipy.fft import rfft
 
-from service import audio
-from service.model import INPUT, OUTPUTS, load_models
+from service import audio, model
 from service.settings import MODELS
 from tests.benchmarks.parts import libsndfile, milliseconds
+from tests.reference import librosa_log_mel
 
 SHIPPED = MODELS / "fifteen.onnx"
 BATCH = 40  # windows, ten minutes
@@ -126,9 +125,8 @@ def spectrograms(window, repeats):
             return milliseconds(lambda: audio.log_mel(windows), repeats) / ours
 
     dense = audio._mel_filters().toarray()
-    yield Tried(
-        "librosa's spectrogram", "SciPy's FFT in float32", librosa_log_mel(window, repeats) / ours
-    )
+    librosa = milliseconds(lambda: librosa_log_mel(window), repeats)
+    yield Tried("librosa's spectrogram", "SciPy's FFT in float32", librosa / ours)
     yield Tried("NumPy's FFT", "SciPy's", replaced("rfft", np.fft.rfft))
     yield Tried(
         "mel bands by a dense product", "a sparse one", replaced("_mel_filters", lambda: dense)
@@ -143,33 +141,22 @@ def spectrograms(window, repeats):
     )
 
 
-def librosa_log_mel(window, repeats):
-    """Return what `librosa` takes for the same, ms."""
-    return milliseconds(
-        lambda: librosa.power_to_db(
-            librosa.feature.melspectrogram(
-                y=window, sr=audio.SAMPLE_RATE, n_fft=audio.N_FFT, hop_length=audio.HOP,
-                n_mels=audio.N_MELS, fmin=audio.F_MIN, fmax=audio.F_MAX, pad_mode="constant",
-            ),
-            ref=np.max,
-        ),
-        repeats,
-    )  # fmt: skip
-
-
 def networks(window, repeats):
     """Yield ways to run the network."""
     heard = audio.log_mel(window[None])
-    model = load_models(MODELS)["fifteen"]
-    ours = milliseconds(lambda: model.score(heard), repeats)
-    shipped = model.score(heard).genres
+    loaded = model.load_models(MODELS)["fifteen"]
+    ours = milliseconds(lambda: loaded.score(heard), repeats)
+    shipped = loaded.score(heard).genres
 
     def tried(what, instead_of, session):
-        differs = np.abs(session.run(OUTPUTS[:1], {INPUT: heard})[0] - shipped).max()
-        times = milliseconds(lambda: session.run(OUTPUTS, {INPUT: heard}), repeats) / ours
+        def run():
+            return session.run(model.OUTPUTS, {model.INPUT: heard})
+
+        differs = np.abs(run()[0] - shipped).max()
+        times = milliseconds(run, repeats) / ours
         return Tried(what, instead_of, times, f"a probability is {differs:.1g} away at the most")
 
-    plain = _one_thread()
+    plain = model._one_thread()
     plain.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     yield tried(
         "the graph as it was exported", "optimised by ONNX Runtime", _session(SHIPPED, plain)
@@ -181,19 +168,13 @@ def networks(window, repeats):
         onnx.save(graph, bare)
         quantize_dynamic(bare, small, weight_type=QuantType.QUInt8)
         onnx.save(convert_float_to_float16(graph, keep_io_types=True), half)
-        yield tried("weights in int8", "float32", _session(small, _one_thread()))
-        yield tried("float16", "float32", _session(half, _one_thread()))
+        yield tried("weights in int8", "float32", _session(small, model._one_thread()))
+        yield tried("float16", "float32", _session(half, model._one_thread()))
     yield tried("as many threads as processors", "one", _session(SHIPPED, ort.SessionOptions()))
 
 
 def _session(path, options):
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def _one_thread():
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return options
 
 
 IMPORT = """

@@ -4,7 +4,6 @@ import itertools
 import os
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,25 +67,6 @@ def request(server, data, repeats):
         for _ in range(repeats):
             _post(client, data)
         return 1_000 * (spent(server.process.pid) - before) / repeats
-
-
-def throughput(server, recordings, seconds, clients):
-    """Return recordings a second, asked by some clients at the same time."""
-    ends = time.monotonic() + seconds
-
-    def ask(place):
-        count = 0
-        with httpx.Client(base_url=server.url, timeout=60) as client:
-            while True:
-                _post(client, recordings[(place + count) % len(recordings)])
-                count += 1
-                if time.monotonic() >= ends:
-                    return count
-
-    started = time.monotonic()
-    with ThreadPoolExecutor(clients) as threads:
-        counts = list(threads.map(ask, range(clients)))
-    return sum(counts) / (time.monotonic() - started)
 
 
 def _post(client, data):

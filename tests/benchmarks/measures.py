@@ -1,6 +1,6 @@
 """What docs/PERFORMANCE.md tells, measured: a figure each."""
 
-import socket
+import os
 import statistics
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from service import audio
 from tests import signals
 from tests.benchmarks import cost
 from tests.benchmarks.load import closed, offered
-from tests.server import ROOT, Server
+from tests.server import ROOT, Server, free_port
 
 RATE = 48_000
 LENGTHS = (15, 60, 240, 600)  # s
@@ -37,9 +37,7 @@ def serving(*arguments, module="service", **environment):
 @contextmanager
 def rival(name, workers):
     """Run a rival; yield its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.rivals", name, str(port), str(workers)]
     process = subprocess.Popen(command, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
@@ -115,18 +113,19 @@ def sustained(server, files, seconds):
     )
 
 
-def rate(url, files, seconds, clients=4):
-    """Return answers a second by some clients, who ask one request after the other."""
+def rate(url, files, seconds):
+    """Return answers a second by two clients for each processor, one request after the other."""
+    clients = 2 * os.cpu_count()
     closed(url, files, clients, seconds / 4)  # what is loaded at first use
     load = closed(url, files, clients, seconds)
     assert not load.failed, load.failed[:3]
     return load.rate
 
 
-def rival_rate(name, files, seconds, layouts=(1, 2)):
-    """Return a rival's answers a second, by as many processes as suit it best."""
+def rival_rate(name, files, seconds):
+    """Return a rival's answers a second, by one process or one a processor: what suits it."""
     rates = []
-    for workers in layouts:
+    for workers in (1, os.cpu_count()):
         with rival(name, workers) as url:
             rates.append(rate(url, files, seconds))
     return max(rates)

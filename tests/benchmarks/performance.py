@@ -185,8 +185,8 @@ with random ones, which bunch whatever the service does. At twice the rate it ga
 answers a second, and refused {refused} requests with 503. When ready it held {ready_mb:.0f} MB.
 
 An afternoon's work is `tests/benchmarks/rivals.py`: FastAPI, `librosa.load`,
-`librosa.feature.melspectrogram`, and the same network in PyTorch. Each rival has as many processes
-as suit it best.
+`librosa.feature.melspectrogram`, and the same network in PyTorch. Each rival has one
+process or one for each processor, whichever suits it.
 
 ## Where the time goes
 

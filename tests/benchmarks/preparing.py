@@ -7,7 +7,6 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from service import audio
 from tests import signals
 from training import prepare
 from training.corpus import read_corpus
@@ -55,19 +54,13 @@ def _heard(tracks):
 
 
 def _prepared(tracks):
+    shard = prepare._Shard()
     for track in tracks:
-        waveform = prepare.track_waveform(track)
-        for take in prepare.TAKES:
-            prepare.take_spectrograms(track, waveform, take)
-        prepare.danceability(waveform)
+        shard.add(track)
+    assert not shard.refused
 
 
 def _timed(work, tracks):
     started = time.process_time()
     work(tracks)
     return time.process_time() - started
-
-
-def in_15_s(rate):
-    """Return the processor time of a window's length of sound, ms."""
-    return 1_000 * audio.WINDOW_SECONDS / rate

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 import httpx2 as httpx
 import yaml
 
-from tests.server import ROOT, Served
+from tests.server import ROOT, Served, free_port
 
 CONFIG = yaml.safe_load((ROOT / "deploy/ray/serve.yaml").read_text())
 SIZE = {
@@ -47,12 +46,6 @@ def small(port: int, metrics: Path) -> dict:
         "http_options": {"host": "127.0.0.1", "port": port},
         "applications": [application],
     }
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 class Cluster(Served):
