@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,8 +57,13 @@ def assert_alike(answers):
 
 
 def ask(server, recording):
+    """Post a recording, again where a process that still starts says when."""
     files = {"file": recording}
-    response = httpx.post(f"{server.url}/v1/analyze?timeline=1", files=files, timeout=60)
+    for _ in range(30):
+        response = httpx.post(f"{server.url}/v1/analyze?timeline=1", files=files, timeout=60)
+        if response.status_code != 503:
+            break
+        time.sleep(int(response.headers["Retry-After"]))
     assert response.status_code == 200
     return response.json()
 
