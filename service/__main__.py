@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 from uvicorn.supervisors import Multiprocess
 
-from service.app import create_app
+from service.analysis import ProbeError, warm_up
+from service.app import create_app, create_proved_app
 from service.installed import load_served, load_taxonomy
 from service.library.command import run as annotate_library
 from service.library.find import MissingPathError
@@ -55,9 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
                 return _run_server(CliApp.run(Settings, arguments))
     except ValidationError as error:
         for each in error.errors():
+            if each["type"] == "default_factory_not_called":
+                continue  # of a setting whose default follows from others: one of them is wrong
             _complain(f"{_setting(each['loc'])}: {each['msg']}")
         return 2
-    except (*SETTINGS, ModelError, TaxonomyError) as error:
+    except (*SETTINGS, ModelError, ProbeError, TaxonomyError) as error:
         _complain(str(error))
         return 2 if isinstance(error, SETTINGS) else 1
     except KeyboardInterrupt:
@@ -126,9 +129,11 @@ async def _serve(app: FastAPI, config: uvicorn.Config) -> None:
 
 def _serve_by_many(settings: Settings) -> None:
     """Serve by several processes, which share one socket; one that dies is replaced."""
-    load_taxonomy(settings, load_served(settings))  # in one line, not a traceback of each
+    models = load_served(settings)  # what is wrong, in one line rather than a traceback of each
+    load_taxonomy(settings, models)
+    warm_up(models)
     config = uvicorn.Config(
-        partial(create_app, settings),
+        partial(create_proved_app, settings),
         factory=True,
         lifespan="on",
         workers=settings.workers,

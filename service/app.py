@@ -1,5 +1,6 @@
 """The application: its parts, wired."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -79,6 +80,28 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_ser
     client.install(app)
     _surround(app, settings)
     problems.install(app, app.state.limits, note_problem)
+    return app
+
+
+def create_proved_app(
+    settings: Settings, load: Callable[[Settings], Models] = load_served
+) -> FastAPI:
+    """Build the application so that it starts only once its models are proved.
+
+    Its start raises, beside what that of `create_app` does, `service.analysis.ProbeError` where
+    they answer otherwise. For processes among others, which take requests as soon as they have
+    started.
+    """
+    app = create_app(settings, load)
+    lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def proved(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app):
+            await asyncio.wrap_future(app.state.warming)
+            yield
+
+    app.router.lifespan_context = proved
     return app
 
 

@@ -15,8 +15,10 @@ Conventions
 * Time is in seconds, frequency in hertz, level in decibels.
 """
 
+import ctypes
 import io
 import math
+import sys
 import wave
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 import soxr
+from av.audio.plane import AudioPlane
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import rfft
@@ -41,10 +44,11 @@ MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
 MAX_CHANNELS = 8
 MAX_STREAMS = 64  # films have a dozen; a megabyte of MP4 can hold hundreds, each with its decoder
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
+MAX_ALLOCATION = 2**27  # bytes that FFmpeg may ask for at once; some files of 33 bytes ask for 2 GB
 
 CHECK_SECONDS = 0.02  # between calls of `Bounds.check`
 BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
-NO_TIME = Fraction(1)  # time base of frames that say no time
+BLOCK_FRAMES = 2**11  # of a codec, that wait for it: a frame of one sample holds a kilobyte
 
 N_FFT = 2_048  # samples, 93 ms
 HOP = 735  # samples: 30 frames a second exactly
@@ -102,9 +106,25 @@ Opening decodes some of every stream to learn what it is, and nothing bounds tha
 may be a PNG of 200 megapixels. Only decoders of sound may do so.
 """
 
+SAMPLE_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}
+"""NumPy's names of FFmpeg's packed samples that are read."""
+
+
+def _bound_allocations() -> None:
+    """Have FFmpeg refuse what asks for more than `MAX_ALLOCATION` at once, in this process.
+
+    PyAV has no call for it; its extension knows the library that does.
+    """
+    if sys.platform != "win32":  # where an extension does not tell of the libraries it uses
+        ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION))
+
+
+_bound_allocations()
+
 Waveform = NDArray[np.float32]
 Windows = NDArray[np.float32]
 Spectrograms = NDArray[np.float32]
+_Plane = NDArray[Any]
 
 
 class AudioError(ValueError):
@@ -220,12 +240,14 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
         with av.open(
             io.BytesIO(data) if isinstance(data, bytes) else data,
             mode="r",
-            options=OPENING,
+            container_options=OPENING,
             metadata_errors="ignore",
         ) as container:
             stream = container.streams.best("audio")
             if not isinstance(stream, av.AudioStream):
                 raise NoAudioStreamError("This file holds no sound, only other streams.")
+            if stream.codec_context is None:
+                raise NotAudioError("No decoder here knows the sound in this file.")
             return _read(container, stream, bounds)
     except av.FFmpegError as error:
         raise NotAudioError("This is not audio we can read.") from error
@@ -301,26 +323,38 @@ class _Block:
 
 
 def _blocks(frames: Iterable[av.AudioFrame]) -> Iterator[_Block]:
-    """Join frames that follow one another: a call for each costs more than what it does."""
-    fifo, kind = av.AudioFifo(), None
+    """Join frames that follow one another: a call for each costs more than what it does.
+
+    PyAV's own queue of frames will not do: its frames share the memory of a channel order that a
+    file describes itself, and each of them frees it.
+    """
+    waiting: list[list[_Plane]] = []
+    kind, samples = (0, 0, ""), 0
     for frame in frames:
         its = frame.sample_rate, frame.layout.nb_channels, frame.format.name
         if its != kind:
             _check(*its)
-            yield from _taken(fifo)
-            fifo, kind = av.AudioFifo(), its
-        frame.pts, frame.time_base = None, NO_TIME  # the queue would insist that time goes on
-        fifo.write(frame)
-        if fifo.samples >= BLOCK_SAMPLES:
-            yield from _taken(fifo)
-    yield from _taken(fifo)
+            yield from _joined(waiting, *kind)
+            waiting, kind, samples = [], its, 0
+        waiting.append(_planes(frame))
+        samples += frame.samples
+        if samples >= BLOCK_SAMPLES or len(waiting) == BLOCK_FRAMES:
+            yield from _joined(waiting, *kind)
+            waiting, samples = [], 0
+    yield from _joined(waiting, *kind)
 
 
-def _taken(fifo: av.AudioFifo) -> Iterator[_Block]:
-    """Empty a queue of frames."""
-    frame = fifo.read()
-    if frame is not None:
-        yield _Block(_planes(frame), frame.sample_rate)
+def _joined(
+    waiting: list[list[_Plane]], rate: int, channels: int, sample_format: str
+) -> Iterator[_Block]:
+    """Join the planes of frames of one kind, if there are any."""
+    if not waiting:
+        return
+    planes = [np.concatenate(each) for each in zip(*waiting, strict=True)]
+    if sample_format.endswith("p"):
+        yield _Block(np.stack(planes), rate)
+    else:
+        yield _Block(planes[0].reshape(-1, channels).T, rate)
 
 
 def _check(rate: int, channels: int, sample_format: str) -> None:
@@ -331,16 +365,27 @@ def _check(rate: int, channels: int, sample_format: str) -> None:
         )
     if not 1 <= channels <= MAX_CHANNELS:
         raise UnsupportedAudioError(f"There are {channels} channels; send 1 to {MAX_CHANNELS}.")
-    if sample_format in ("s64", "s64p"):  # PyAV has no array of it, nor has anyone a use
+    if sample_format.removesuffix("p") not in SAMPLE_TYPES:
         raise UnsupportedAudioError("The samples are 64-bit integers; send 32 bits or fewer.")
 
 
-def _planes(frame: av.AudioFrame) -> NDArray[Any]:
-    """Return a frame's samples as they are coded [shape=(n_channels, frame.samples)]."""
-    samples = frame.to_ndarray()
-    if frame.format.is_planar:
-        return samples
-    return samples.reshape(-1, frame.layout.nb_channels).T
+def _planes(frame: av.AudioFrame) -> list[_Plane]:
+    """Return a frame's samples as they are coded: each channel's, or all of them interleaved.
+
+    Planes are read one by one: PyAV, asked for all, looks for a ninth after eight, which ends the
+    process.
+    """
+    dtype = np.dtype(SAMPLE_TYPES[frame.format.packed.name])
+    channels, samples = frame.layout.nb_channels, frame.samples
+    if not frame.format.is_planar:
+        return [_plane(frame, 0, dtype, samples * channels)]
+    return [_plane(frame, channel, dtype, samples) for channel in range(channels)]
+
+
+def _plane(frame: av.AudioFrame, place: int, dtype: np.dtype[Any], samples: int) -> _Plane:
+    """Return the samples of one plane."""
+    plane: Any = AudioPlane(frame, place)  # a buffer, which its types cannot say
+    return np.frombuffer(plane, dtype, samples)
 
 
 def _scale(dtype: np.dtype[Any]) -> tuple[float, float]:

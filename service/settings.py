@@ -33,6 +33,12 @@ def _rate(text: str) -> str:
     return text
 
 
+def _share_of_processors(before: dict[str, Any]) -> int:
+    """Return how many processors there are for each process; `before` has what is set so far."""
+    workers: int = before.get("workers", 1)
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 WriteTags = Literal["missing", "replace"]
 
@@ -110,10 +116,10 @@ class Settings(Hearing):
         32, ge=1, description="Bodies that a process holds at the same time, arriving or arrived."
     )
     concurrency: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=_share_of_processors,
         ge=1,
         description="Recordings that a process analyses at the same time; each may need 0.5 GB "
-        "of memory. As many as there are processors unless set.",
+        "of memory. Its share of the processors unless set.",
     )
     queue_length: int = Field(
         16, ge=0, description="Recordings that wait in a process; more are refused."

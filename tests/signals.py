@@ -64,6 +64,7 @@ ENCODINGS = {
     "adts": ("adts", "aac", {}),
 }
 """Name of an encoding: FFmpeg's muxer, its encoder, the muxer's options."""
+LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1"}
 
 
 class _Unseekable(io.BytesIO):
@@ -82,17 +83,13 @@ def encode(waveform: FLOAT, rate: int, encoding: str, channels: int = 1) -> byte
     muxer, codec, options = ENCODINGS[encoding]
     file = _Unseekable() if encoding == "webm" else io.BytesIO()
     with av.open(file, "w", format=muxer, options=options) as container:
-        stream = container.add_stream(
-            codec, rate=rate, layout="stereo" if channels == 2 else "mono"
-        )
+        stream = container.add_stream(codec, rate=rate, layout=LAYOUTS[channels])
         if not codec.startswith("pcm") and codec != "flac":
             stream.bit_rate = 96_000
         pcm = np.repeat((waveform * 32767).astype(np.int16)[:, None], channels, axis=1)
         for start in range(0, len(pcm), 960):
             frame = av.AudioFrame.from_ndarray(
-                pcm[start : start + 960].reshape(1, -1),
-                "s16",
-                "stereo" if channels == 2 else "mono",
+                pcm[start : start + 960].reshape(1, -1), "s16", LAYOUTS[channels]
             )
             frame.sample_rate = rate
             frame.pts = start

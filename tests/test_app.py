@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from service import app as app_module
 from service import audio
-from service.app import create_app
+from service.app import create_app, create_proved_app
 from service.audio import decode
 from service.model import ModelError, UnreadableModelError
 from service.schemas import Analysis
@@ -243,6 +243,23 @@ class TestHealth:
             assert "fifteen answers otherwise." in problem["detail"]
             assert_problem(post(client, clips["mp3"]), 503, "not-ready")
         assert "fifteen answers otherwise." in caplog.text
+
+
+class TestProved:
+    def test_ready_when_it_has_started(self):
+        with TestClient(create_proved_app(Settings())) as client:
+            assert client.get("/readyz").status_code == 200
+
+    def test_it_does_not_start_if_the_warm_up_fails(self, monkeypatch):
+        def fail(models):
+            raise ModelError("fifteen answers otherwise.")
+
+        monkeypatch.setattr(app_module, "warm_up", fail)
+        with (
+            pytest.raises(ModelError, match="answers otherwise"),
+            TestClient(create_proved_app(Settings())),
+        ):
+            pass
 
 
 class TestStart:

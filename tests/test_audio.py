@@ -1,9 +1,11 @@
 import io
+import struct
+import subprocess
+import sys
 import tracemalloc
 from functools import partial
 
 import av
-import librosa
 import numpy as np
 import pytest
 import soundfile
@@ -13,6 +15,7 @@ from service import audio
 from tests import signals
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
 from tests.reference import librosa_log_mel
+from training.compiled import librosa
 
 LOSSLESS = ("wav", "aiff", "flac")
 CONTAINERS = {
@@ -47,6 +50,27 @@ def video(muxer, codec):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+def in_its_own_order(data):
+    """A stereo AIFF that says where each of its channels belongs, right before left."""
+    places = b"".join(struct.pack(">IIfff", label, 0, 0, 0, 0) for label in (2, 1))
+    layout = struct.pack(">III", 0, 0, 2) + places
+    chunk = b"CHAN" + struct.pack(">I", len(layout)) + layout
+    size = struct.pack(">I", int.from_bytes(data[4:8]) + len(chunk))
+    return data[:4] + size + data[8:].replace(b"SSND", chunk + b"SSND", 1)
+
+
+def of_codec_nobody_knows(data):
+    """A WAV whose sound is of another codec than it was; FFmpeg names it, and cannot decode it."""
+    return data.replace(b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\x62\x20")
+
+
+HUGE = 2**31 - 256
+TAG_OF_2_GB = (
+    b"RIFF" + struct.pack("<I", HUGE) + b"WAVELIST" + struct.pack("<I", HUGE)
+    + b"INFOINAM" + struct.pack("<I", HUGE) + b"x"
+)  # fmt: skip
 
 
 def silent_opus(seconds):
@@ -108,6 +132,20 @@ class TestDecode:
         waveforms = np.random.default_rng(0).uniform(-0.5, 0.5, (66_150, channels))
         together = audio.decode(float_wav(waveforms.astype(np.float32)))
         assert np.allclose(together.waveform, waveforms.mean(axis=1), atol=1e-6)
+
+    @pytest.mark.parametrize("name", sorted(CONTAINERS.keys() - {"mp3"}))
+    def test_reads_eight_channels(self, name):
+        """Eight of a lossy codec are eight planes: PyAV, asked for all, reads a ninth, and dies."""
+        recording = audio.decode(signals.encode(signals.groove(4), 48_000, name, 8))
+        assert recording.channels == 8
+        assert recording.duration_seconds == pytest.approx(4, abs=0.08)
+        assert audio.levels(recording.waveform)[1] > -30
+
+    def test_reads_channels_in_an_order_of_their_own(self):
+        """PyAV 17.1 to 18.1 free such a layout twice, at every frame."""
+        data = signals.encode(signals.groove(4), 48_000, "aiff", 2)
+        recording = audio.decode(in_its_own_order(data))
+        np.testing.assert_array_equal(recording.waveform, audio.decode(data).waveform)
 
     @pytest.mark.parametrize("name", ["mp3", "webm", "flac"])
     def test_it_does_not_matter_how_much_is_resampled_at_a_time(self, clips, monkeypatch, name):
@@ -233,6 +271,25 @@ class TestDamage:
     def test_what_is_no_audio_is_refused(self, data):
         with pytest.raises(audio.NotAudioError):
             audio.decode(data)
+
+    def test_a_codec_that_nobody_knows_is_refused(self):
+        data = signals.wav(signals.sine(4), 44_100)
+        with pytest.raises(audio.NotAudioError):
+            audio.decode(of_codec_nobody_knows(data))
+
+    def test_a_tag_that_claims_gigabytes_has_none(self):
+        """In a process of its own, whose memory is its own."""
+        program = f"""
+import resource
+from service import audio
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    audio.decode({TAG_OF_2_GB!r})
+except audio.NotAudioError:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+        grown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+        assert int(grown.stdout) < 2**10 * audio.MAX_ALLOCATION / 2**20
 
     @pytest.mark.parametrize(
         "playlist",

@@ -87,8 +87,8 @@ OURS = {
         "app", "cluster.remote", "cluster.scorer", "installed", "logs", "settings", "web.metrics",
     },
     "__main__": {
-        "app", "installed", "library.command", "library.find", "library.records", "library.tags",
-        "logs", "model", "settings", "taxonomy", "web.access", "web.connection",
+        "analysis", "app", "installed", "library.command", "library.find", "library.records",
+        "library.tags", "logs", "model", "settings", "taxonomy", "web.access", "web.connection",
         "web.metrics",
     },
 }  # fmt: skip
@@ -98,13 +98,16 @@ TRAINED = {
     "__init__": set(),
     "corpus": set(),
     "augment": set(),
+    "compiled": set(),
     "synthesise": {"augment"},
     "not_music": {"augment"},
-    "danceability": set(),
+    "danceability": {"compiled"},
     "danceability_study": {"corpus", "danceability"},
     "made": {"corpus", "not_music", "synthesise"},
     "cluster": set(),
-    "prepare": {"augment", "cluster", "corpus", "danceability", "made", "not_music"},
+    "prepare": {
+        "augment", "cluster", "compiled", "corpus", "danceability", "made", "not_music",
+    },
     "prepared": {"corpus", "made", "prepare"},
     "divisions": {"corpus", "prepared"},
     "descriptors": set(),
@@ -152,7 +155,7 @@ TRAINED = {
     "compare.__init__": set(),
     "compare.sample": {"corpus"},
     "compare.clips": {"corpus"},
-    "compare.features": {"danceability"},
+    "compare.features": {"compiled", "danceability"},
     "compare.parallel": set(),
     "compare.store": {
         "compare.clips", "compare.features", "compare.parallel", "compare.sample", "prepare",
@@ -192,8 +195,8 @@ ENCODES = "training.augment"
 """Encodes as a phone does; it decodes by `service.audio`, like everything else."""
 
 NO_TORCH = {
-    "corpus", "augment", "synthesise", "not_music", "danceability", "danceability_study", "made",
-    "cluster", "prepare", "prepared", "divisions",
+    "corpus", "augment", "compiled", "synthesise", "not_music", "danceability",
+    "danceability_study", "made", "cluster", "prepare", "prepared", "divisions",
 }  # fmt: skip
 NO_HTTP = {
     "audio", "card", "model", "mood", "verdict", "schemas", "taxonomy", "quality", "analysis",
@@ -202,7 +205,7 @@ NO_HTTP = {
 ONLY_HERE = {
     "av": {"service.audio", ENCODES},
     "soxr": {"service.audio"},
-    "librosa": {"training.compare.features", "training.danceability", "training.prepare"},
+    "librosa": set(),  # by its name, and there only: `training.compiled`
     "catboost": {"training.compare.rows"},
     "onnxruntime": {"service.model", "training.export"},
     "ray": {"service.cluster.ingress", "service.cluster.remote", "service.cluster.scorer"},

@@ -10,6 +10,8 @@ import httpx2 as httpx
 import pytest
 
 from service.__main__ import main
+from service.analysis import ProbeError
+from service.model import ModelMismatchError
 from service.settings import MODELS, Settings
 from service.web.access import digest_of
 from tests.server import Server
@@ -48,6 +50,16 @@ def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says, a
     assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+@pytest.mark.parametrize("error", [ModelMismatchError, ProbeError])
+def test_several_processes_do_not_start_where_one_would_not_be_ready(monkeypatch, capsys, error):
+    def warm_up(models):
+        raise error("It answers otherwise.")
+
+    monkeypatch.setattr("service.__main__.warm_up", warm_up)
+    assert main(["--workers", "2"]) == 1
+    assert capsys.readouterr().err == "fifteen: It answers otherwise.\n"
 
 
 SHIPPED = MODELS / "fifteen.onnx"
@@ -155,16 +167,22 @@ def test_several_processes_answer_at_one_port(several):
         assert counted_metrics(several) == first + more
 
 
+def wait_until_started(server, count):
+    """Wait until so many processes of a service have started, those that have ended included."""
+    deadline = time.monotonic() + 60
+    while server.log.count("Application startup complete") < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_crash_of_one_process_leaves_the_others_and_is_mended(several, clips):
+    wait_until_started(several, 2)
     before = workers_of(several)
     assert len(before) == 2
     os.kill(before[0], signal.SIGSEGV)  # as by a recording that crashes the decoder
     for _ in range(10):
         assert httpx.post(f"{several.url}/v1/analyze", files={"file": clips["mp3"]}).is_success
-    deadline = time.monotonic() + 60
-    while several.log.count("Application startup complete") < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until_started(several, 3)
     after = workers_of(several)
     assert len(after) == 2
     assert before[0] not in after
@@ -173,6 +191,7 @@ def test_a_crash_of_one_process_leaves_the_others_and_is_mended(several, clips):
 
 def test_a_process_that_is_held_up_for_a_while_is_kept(several):
     """As on a busy machine, where uvicorn's own five seconds had it killed again and again."""
+    wait_until_started(several, 2)
     before = workers_of(several)
     os.kill(before[0], signal.SIGSTOP)
     time.sleep(7)

@@ -24,6 +24,15 @@ def test_defaults():
 
 
 @pytest.mark.parametrize(
+    ("processors", "workers", "concurrency"), [(1, 1, 1), (8, 1, 8), (8, 3, 2), (2, 4, 1)]
+)
+def test_processes_share_the_processors(monkeypatch, processors, workers, concurrency):
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    assert Settings(workers=workers).concurrency == concurrency
+    assert Settings(workers=workers, concurrency=5).concurrency == 5
+
+
+@pytest.mark.parametrize(
     ("name", "text", "value"),
     [
         ("host", "0.0.0.0", "0.0.0.0"),

@@ -39,12 +39,12 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, uniform_filter1d
 
 from service import audio
+from training.compiled import librosa
 
 DESCRIPTORS = (
     "regularity",  # the pattern of half a bar to two bars returns
@@ -193,9 +193,10 @@ def _power(window: audio.Waveform) -> Array:
 @cache
 def _mel_filters() -> NDArray[np.float32]:
     """Slaney's mel filters; shape=(N_BANDS, 1 + N_FFT // 2)."""
-    return librosa.filters.mel(
+    filters: NDArray[np.float32] = librosa.filters.mel(
         sr=audio.SAMPLE_RATE, n_fft=N_FFT, n_mels=N_BANDS, fmin=F_MIN, fmax=F_MAX
     )
+    return filters
 
 
 @cache

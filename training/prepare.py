@@ -32,7 +32,6 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -41,6 +40,7 @@ from tqdm import tqdm
 from service import audio
 from training import augment, made
 from training.cluster import on_cluster
+from training.compiled import librosa
 from training.corpus import EmotionLabel, Track, read_corpus
 from training.danceability import danceability
 from training.not_music import EspeakMissingError

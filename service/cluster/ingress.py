@@ -3,15 +3,12 @@
 ``deploy/ray/serve.yaml`` says how many replicas there are, and how much may wait for them.
 """
 
-import asyncio
 import logging.config
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from fastapi import FastAPI
 from pydantic_settings import CliApp
 from ray import serve
 from ray.serve import Application
@@ -19,7 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.app import create_app
+from service.app import create_proved_app
 from service.cluster.remote import load_remote
 from service.cluster.scorer import ScorerReplica
 from service.installed import load_served, load_taxonomy
@@ -46,26 +43,10 @@ class Ingress:
         logging.config.dictConfig(log_config(self._settings.log_format))
         if folder := os.environ.get(METRICS_FOLDER):
             Path(folder).mkdir(parents=True, exist_ok=True)
-        app = create_app(self._settings, partial(load_remote, handle=self._scorer))
-        start_proved(app)
+        # the engine sends requests to a replica that has started, and keeps the old one where a new
+        # one does not
+        app = create_proved_app(self._settings, partial(load_remote, handle=self._scorer))
         return ProxyHeadersMiddleware(app, self._settings.trusted_proxies)  # type: ignore[arg-type,return-value]
-
-
-def start_proved(app: FastAPI) -> None:
-    """Have an application start only when its models are proved, for its start raises else.
-
-    The engine sends requests to a replica that has started, and keeps the old ones where a new
-    one does not.
-    """
-    lifespan = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def proved(app: FastAPI) -> AsyncIterator[None]:
-        async with lifespan(app):
-            await asyncio.wrap_future(app.state.warming)
-            yield
-
-    app.router.lifespan_context = proved
 
 
 def build(_: Mapping[str, str]) -> Application:

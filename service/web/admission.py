@@ -64,7 +64,8 @@ class Queue:
 
     def __init__(self, concurrency: int, length: int) -> None:
         self._turns = CapacityLimiter(concurrency)
-        self._length = length
+        self._places = concurrency + length
+        self._taken = 0  # counted here: the limiter learns of a thread only when it is its turn
         self._seconds = FIRST_SECONDS
         self._closing = False
 
@@ -76,17 +77,17 @@ class Queue:
     @property
     def waiting(self) -> int:
         """How many wait for it."""
-        return self._turns.statistics().tasks_waiting
+        return self._taken - self.running
 
     @property
     def retry_after(self) -> int:
         """Seconds until all that run and wait will have had their turn, at least 1."""
-        seconds = (self.running + self.waiting) * self._seconds / self._turns.total_tokens
+        seconds = self._taken * self._seconds / self._turns.total_tokens
         return max(1, math.ceil(seconds))
 
     def refuse_if_full(self) -> None:
         """Raise `OverloadedError` where another recording would find no place."""
-        if self._turns.available_tokens < 1 and self.waiting >= self._length:
+        if self._taken >= self._places:
             raise OverloadedError(
                 f"{self.running} recordings are being analysed and {self.waiting} wait; "
                 f"ask again in {self.retry_after} s.",
@@ -120,7 +121,11 @@ class Queue:
             started = perf_counter()
             return work(), started, perf_counter()
 
-        result, started, ended = await to_thread.run_sync(turn, limiter=self._turns)
+        self._taken += 1
+        try:
+            result, started, ended = await to_thread.run_sync(turn, limiter=self._turns)
+        finally:
+            self._taken -= 1
         self._seconds += LEARNING_RATE * (ended - started - self._seconds)
         return result, started - asked
 

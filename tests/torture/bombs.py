@@ -18,7 +18,7 @@ from service import audio
 from service.verdict import VERDICTS
 from service.web.refusals import NAMESPACE
 from tests import signals
-from tests.test_audio import silent_opus
+from tests.test_audio import TAG_OF_2_GB, silent_opus
 from tests.torture.checksum import crc
 from tests.torture.outcome import Outcome
 
@@ -174,9 +174,10 @@ BOMBS = {
         lambda scale: signals.wav(signals.sine(3, rate=48_000), 48_000, 64),
         {"unsupported-audio"},
     ),
+    "a tag of 2 GB": (lambda scale: TAG_OF_2_GB, {"not-audio"}),
     "streams in Ogg": (lambda scale: many_in_ogg(round(5_000 * scale)), {"not-audio"}),
     "tracks in MP4": (lambda scale: many_in_mp4(round(5_000 * scale)), {"not-audio"}),
-    "tracks in Matroska": (lambda scale: many_in_matroska(round(5_000 * scale)), {"silence"}),
+    "tracks in Matroska": (lambda scale: many_in_matroska(round(5_000 * scale)), {"not-audio"}),
     "a cover of 30 MB": (lambda scale: tagged(bytes(30 * MIB)), ANSWERED),
     "a cover of 50 MB": (lambda scale: tagged(bytes(50 * MIB)), {"body-too-large"}),
     "a cover of megapixels": (

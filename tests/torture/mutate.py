@@ -35,12 +35,13 @@ FIELDS = {
 
 @cache
 def originals():
-    """A short groove in every encoding, mono and stereo, by name."""
+    """A short groove in every encoding, mono, stereo and of eight channels, by name."""
     groove = signals.groove(SECONDS, RATE)
     found = {
         f"{name}-{channels}": signals.encode(groove, RATE, name, channels)
         for name in (*signals.ENCODINGS, "vorbis")
-        for channels in (1, 2)
+        for channels in signals.LAYOUTS
+        if (name, channels) != ("mp3", 8)
     }
     return found | {"wav": signals.wav(groove, RATE)}
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.server import Server
-from tests.test_main import workers_of
+from tests.test_main import wait_until_started, workers_of
 from tests.torture import load
 
 pytestmark = pytest.mark.slow
@@ -72,6 +72,7 @@ def test_stopping_loses_no_accepted_request(starting):
 
 def test_a_killed_process_loses_no_more_than_it_held(starting):
     server = starting("--workers", "2")
+    wait_until_started(server, 2)
     rate, victim = twice(server), workers_of(server)[0]
     killed = []  # it was alive at the first time, and dead at the second
 
@@ -86,10 +87,7 @@ def test_a_killed_process_loses_no_more_than_it_held(starting):
     assert all(each.begun < dead and alive < each.ended for each in result.unanswered())
     after = [each.status for each in result.sent if each.begun > dead]
     assert set(after) == {200, 503}
-    deadline = time.monotonic() + 60
-    while server.log.count("Application startup complete") < 3:  # another took its place
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until_started(server, 3)  # another took its place
     assert server.stop() == 0
     accepted = load.logged(server)
     answered = {each.id: each.status for each in result.sent if each.status}

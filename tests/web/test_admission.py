@@ -79,6 +79,28 @@ class TestQueue:
 
         anyio.run(scenario)
 
+    def test_no_more_get_in_where_all_ask_in_one_instant(self):
+        outcomes = []
+
+        async def scenario():
+            queue, work = Queue(1, 2), Work()
+
+            async def ask():
+                try:
+                    outcomes.append((await queue.run(work))[0])
+                except OverloadedError:
+                    outcomes.append("refused")
+
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(ask)
+                await until(lambda: outcomes.count("refused") == 7)
+                assert (queue.running, queue.waiting) == (1, 2)
+                work.may_end.set()
+
+        anyio.run(scenario)
+        assert outcomes.count("done") == 3
+
     def test_when_to_come_again_is_when_all_will_have_had_their_turn(self, monkeypatch):
         monkeypatch.setattr(admission, "FIRST_SECONDS", 3.0)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from service import audio
+from training.compiled import librosa
 from training.danceability import danceability
 
 Floats = NDArray[Any]
