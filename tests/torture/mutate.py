@@ -4,6 +4,7 @@ import random
 from functools import cache
 
 from tests import signals
+from tests.test_audio import in_its_own_order
 from tests.torture.checksum import crc
 
 SECONDS, RATE = 3.2, 24_000
@@ -43,7 +44,8 @@ def originals():
         for channels in signals.LAYOUTS
         if (name, channels) != ("mp3", 8)
     }
-    return found | {"wav": signals.wav(groove, RATE)}
+    own_order = in_its_own_order(found["aiff-2"])
+    return found | {"wav": signals.wav(groove, RATE), "aiff-own-order": own_order}
 
 
 def case(number, seed=0):
