@@ -58,7 +58,6 @@ def measured(machine, clips, files, effort):
         }
         sustained = measures.sustained(server, files, effort.seconds)
     with serving() as server:
-        without_opus = measures.rate(server.url, files[:2], effort.seconds)
         by_length = measures.by_length(server, max(2, effort.repeats // 5))
     roomy = {"FIFTEEN_QUEUE_LENGTH": "256", "FIFTEEN_MAX_UPLOADS": "300"}
     with serving(**roomy) as server:
@@ -70,7 +69,8 @@ def measured(machine, clips, files, effort):
         stages=stages,
         requests=requests,
         best_known={name: parts.best_known(data, effort.repeats) for name, data in clips.items()},
-        without_opus=without_opus,
+        rates=measures.rates(files, effort.seconds),
+        without_opus=max(measures.rates(files[:2], effort.seconds).values()),
         rivals={
             "afternoon": measures.rival_rate("afternoon", files, effort.seconds),
             "essentia": measures.rival_rate("essentia", files[:2], effort.seconds),
@@ -114,9 +114,6 @@ def layouts(files, seconds, highest):
     """Return the highest rate of the service started otherwise."""
     started = {
         "one recording at a time (`--concurrency 1`)": {"arguments": ["--concurrency", "1"]},
-        "two processes, one recording at a time each (`--workers 2 --concurrency 1`)": {
-            "arguments": ["--workers", "2", "--concurrency", "1"]
-        },
         "on Python's own event loop instead of uvloop": {"module": "tests.benchmarks.with_asyncio"},
         "keeping answers (`--cache-entries 16`), the same clips again and again": {
             "arguments": ["--cache-entries", "16"]

@@ -77,7 +77,6 @@ class _Clients:
     def __init__(self, url, recordings):
         self.address = urlsplit(url)
         self.requests = itertools.cycle([_request(recording) for recording in recordings])
-        self.idle = []
         self.load = Load()
 
     async def ask(self, due):
@@ -95,25 +94,19 @@ class _Clients:
             self.load.failed.append(head.decode())
 
     async def _exchange(self):
-        """Send the next request and read its answer, by a connection that is kept."""
-        reader, writer = await self._connection()
-        writer.write(next(self.requests))
-        await writer.drain()
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(LENGTH.search(head)[1]))
-        if b"connection: close" in head:
-            writer.close()
-        else:
-            self.idle.append((reader, writer))
-        return int(head.split()[1]), head
+        """Send the next request and read its answer, by a connection of its own.
 
-    async def _connection(self):
-        while self.idle:
-            reader, writer = self.idle.pop()
-            if not reader.at_eof():
-                return reader, writer
+        One that is kept stays with one of several processes, which may be the busy one.
+        """
+        reader, writer = await asyncio.open_connection(self.address.hostname, self.address.port)
+        try:
+            writer.write(next(self.requests))
+            await writer.drain()
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            await reader.readexactly(int(LENGTH.search(head)[1]))
+        finally:
             writer.close()
-        return await asyncio.open_connection(self.address.hostname, self.address.port)
+        return int(head.split()[1]), head
 
     async def one_after_the_other(self, ends):
         while time.monotonic() < ends:
@@ -132,7 +125,10 @@ class _Clients:
 
 def _request(recording):
     """Return a request with a form, as it is sent: made once, or making it would be measured."""
-    request = httpx.Request("POST", "http://127.0.0.1/v1/analyze", files={"file": recording})
+    request = httpx.Request(
+        "POST", "http://127.0.0.1/v1/analyze", files={"file": recording},
+        headers={"Connection": "close"},
+    )  # fmt: skip
     body = request.read()
     fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     return f"POST /v1/analyze HTTP/1.1\r\n{fields}\r\n".encode() + body

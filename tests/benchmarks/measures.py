@@ -122,13 +122,27 @@ def rate(url, files, seconds):
     return load.rate
 
 
+def process_counts():
+    """Return the numbers of processes that a service is tried with."""
+    return sorted({1, os.cpu_count()})
+
+
+def rates(files, seconds):
+    """Return the service's answers a second, by how many processes it has."""
+    found = {}
+    for workers in process_counts():
+        with serving("--workers", str(workers)) as server:
+            found[workers] = rate(server.url, files, seconds)
+    return found
+
+
 def rival_rate(name, files, seconds):
-    """Return a rival's answers a second, by one process or one a processor: what suits it."""
-    rates = []
-    for workers in (1, os.cpu_count()):
+    """Return a rival's answers a second, by as many processes as suit it best."""
+    found = []
+    for workers in process_counts():
         with rival(name, workers) as url:
-            rates.append(rate(url, files, seconds))
-    return max(rates)
+            found.append(rate(url, files, seconds))
+    return max(found)
 
 
 def by_length(server, repeats, lengths=LENGTHS):

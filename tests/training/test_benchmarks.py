@@ -128,6 +128,7 @@ def test_the_page_divides_what_was_measured():
             stages={"mp3": Stages(20, 5, 5)},
             requests={"mp3": 36},
             best_known={"mp3": 20},
+            rates={1: 25, 2: 30},
             without_opus=30,
             rivals={"afternoon": 5, "essentia": 20},
             sustained=Sustained(25, (0.1, 0.2), (0.1, 0.5), 20, 7, 300),
@@ -143,8 +144,9 @@ def test_the_page_divides_what_was_measured():
     )
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
     assert [row[1] for row in rows[2:13]] == [
-        "1.2 x", "1.5 x", "5 x", "1.5 x", "2 x", "5 x", "0.8 x", "1 s", "300 MB", "1.5 %",
+        "1.2 x", "1.5 x", "6 x", "1.5 x", "2 x", "5 x", "0.8 x", "1 s", "300 MB", "1.5 %",
         "600 x real time",
     ]  # fmt: skip
     assert "| this | that | 1.25 | more |" in page
     assert "| otherwise | 0.50 |" in page
+    assert "by number of processes: 25.0 by 1, 30.0 by 2." in page
