@@ -8,7 +8,7 @@ AUDIT_VENV = .venv-audit
 # By all processors; a file's tests stay together, since they share what it takes long to make.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check train example openapi client benchmark torture audit sbom clean
+.PHONY: serve test test-slow check train example openapi client benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -82,10 +82,15 @@ sbom: $(AUDIT_VENV)/.audit $(FIFTEEN_VENV)/.serve
 	$(AUDIT_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file sbom.json $(FIFTEEN_VENV)/bin/python
 
+# What an image has of Debian's packages: writes sbom-image.cdx.json. IMAGE is the folder where it is
+# mounted, or the archive of `docker export`.
+sbom-image: $(AUDIT_VENV)/.audit
+	$(AUDIT_VENV)/bin/debsbom generate --root $(IMAGE) --sbom-type cdx --out sbom-image
+
 $(AUDIT_VENV)/.audit: constraints.txt
 	$(PYTHON) -m venv $(AUDIT_VENV)
-	$(AUDIT_VENV)/bin/python $(PIP_INSTALL) cyclonedx-bom pip-audit
+	$(AUDIT_VENV)/bin/python $(PIP_INSTALL) cyclonedx-bom debsbom pip-audit
 	touch $@
 
 clean:
-	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build *.egg-info .mypy_cache .pytest_cache .ruff_cache
