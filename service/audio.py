@@ -47,6 +47,7 @@ MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a
 MAX_ALLOCATION = 2**27  # bytes that FFmpeg may ask for at once; some files of 33 bytes ask for 2 GB
 
 CHECK_SECONDS = 0.02  # between calls of `Bounds.check`
+PLANAR = "p"  # ends FFmpeg's name of samples whose channels lie apart, not interleaved
 BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
 BLOCK_FRAMES = 2**11  # of a codec, that wait for it: a frame of one sample holds a kilobyte
 
@@ -106,8 +107,12 @@ Opening decodes some of every stream to learn what it is, and nothing bounds tha
 may be a PNG of 200 megapixels. Only decoders of sound may do so.
 """
 
-SAMPLE_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}
-"""NumPy's names of FFmpeg's packed samples that are read."""
+SAMPLE_TYPES = {
+    name + layout: np.dtype(numpys)
+    for name, numpys in (("u8", "u1"), ("s16", "i2"), ("s32", "i4"), ("flt", "f4"), ("dbl", "f8"))
+    for layout in ("", PLANAR)
+}
+"""By FFmpeg's names of the samples that are read, what NumPy calls them."""
 
 
 def _bound_allocations() -> None:
@@ -336,7 +341,7 @@ def _blocks(frames: Iterable[av.AudioFrame]) -> Iterator[_Block]:
             _check(*its)
             yield from _joined(waiting, *kind)
             waiting, kind, samples = [], its, 0
-        waiting.append(_planes(frame))
+        waiting.append(_planes(frame, *kind[1:]))
         samples += frame.samples
         if samples >= BLOCK_SAMPLES or len(waiting) == BLOCK_FRAMES:
             yield from _joined(waiting, *kind)
@@ -351,7 +356,7 @@ def _joined(
     if not waiting:
         return
     planes = [np.concatenate(each) for each in zip(*waiting, strict=True)]
-    if sample_format.endswith("p"):
+    if sample_format.endswith(PLANAR):
         yield _Block(np.stack(planes), rate)
     else:
         yield _Block(planes[0].reshape(-1, channels).T, rate)
@@ -365,27 +370,22 @@ def _check(rate: int, channels: int, sample_format: str) -> None:
         )
     if not 1 <= channels <= MAX_CHANNELS:
         raise UnsupportedAudioError(f"There are {channels} channels; send 1 to {MAX_CHANNELS}.")
-    if sample_format.removesuffix("p") not in SAMPLE_TYPES:
+    if sample_format not in SAMPLE_TYPES:
         raise UnsupportedAudioError("The samples are 64-bit integers; send 32 bits or fewer.")
 
 
-def _planes(frame: av.AudioFrame) -> list[_Plane]:
+def _planes(frame: av.AudioFrame, channels: int, sample_format: str) -> list[_Plane]:
     """Return a frame's samples as they are coded: each channel's, or all of them interleaved.
 
     Planes are read one by one: PyAV, asked for all, looks for a ninth after eight, which ends the
     process.
     """
-    dtype = np.dtype(SAMPLE_TYPES[frame.format.packed.name])
-    channels, samples = frame.layout.nb_channels, frame.samples
-    if not frame.format.is_planar:
-        return [_plane(frame, 0, dtype, samples * channels)]
-    return [_plane(frame, channel, dtype, samples) for channel in range(channels)]
-
-
-def _plane(frame: av.AudioFrame, place: int, dtype: np.dtype[Any], samples: int) -> _Plane:
-    """Return the samples of one plane."""
-    plane: Any = AudioPlane(frame, place)  # a buffer, which its types cannot say
-    return np.frombuffer(plane, dtype, samples)
+    dtype, samples = SAMPLE_TYPES[sample_format], frame.samples
+    if sample_format.endswith(PLANAR):
+        planes: list[Any] = [AudioPlane(frame, channel) for channel in range(channels)]
+        return [np.frombuffer(plane, dtype, samples) for plane in planes]
+    interleaved: Any = AudioPlane(frame, 0)
+    return [np.frombuffer(interleaved, dtype, samples * channels)]
 
 
 def _scale(dtype: np.dtype[Any]) -> tuple[float, float]:
