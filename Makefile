@@ -8,7 +8,7 @@ AUDIT_VENV = .venv-audit
 # By all processors; a file's tests stay together, since they share what it takes long to make.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check train example openapi client benchmark torture audit sbom sbom-image clean
+.PHONY: serve test test-slow check train example openapi client pictures benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -61,6 +61,11 @@ openapi: $(FIFTEEN_VENV)/.serve
 # What the client's files say of each other, after a change of one of them.
 client: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tests.client_files
+
+# The README's pictures of the client, after a change of its looks or of the model; it
+# needs Roboto, Debian's fonts-roboto-unhinted.
+pictures: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tests.pictures
 
 # What an analysis costs, and so what many need: writes docs/PERFORMANCE.md and docs/SCALING.md.
 # The rivals need Debian's ffmpeg.

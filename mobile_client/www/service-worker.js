@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "7b8789c042e7";
+const VERSION = "bbc3d0fada6d";
 const FILES = [
   "icons/192.png",
   "icons/512.png",
@@ -19,6 +19,7 @@ const FILES = [
   "js/export.js",
   "js/history.js",
   "js/home.js",
+  "js/key.js",
   "js/language.js",
   "js/main.js",
   "js/recorder.js",

@@ -87,8 +87,7 @@ def visit(server, browser):
 
     @contextmanager
     def visiting(browser=browser, **person):
-        person = PERSON | person
-        context = browser.new_context(base_url=server, **person)
+        context = browser.new_context(**{"base_url": server} | PERSON | person)
         context.add_init_script(SPY)
         page = context.new_page()
         errors = []

@@ -3,6 +3,7 @@
 import { read } from "./answer.js";
 import { genreBars, genreName, gauges, plane, timeline } from "./charts.js";
 import { button, byId, element } from "./dom.js";
+import * as key from "./key.js";
 import { either, moment, text, textOr } from "./language.js";
 import { retry } from "./sender.js";
 import { draw } from "./spectrogram.js";
@@ -106,7 +107,7 @@ function unanswered(clip, player) {
       "div",
       { class: "glance" },
       medallion(text(clip.why ?? clip.state), null),
-      ...(problem ? refusal(problem) : [sentence]),
+      ...(problem ? refusal(problem, clip) : [sentence]),
     ),
     element(
       "div",
@@ -124,12 +125,29 @@ function unanswered(clip, player) {
 }
 
 /** What the service said, in its own words, and what to do. */
-function refusal({ type, detail }) {
-  const advice = textOr(`advice.${type.split(":").at(-1)}`, text("advice"));
+function refusal({ type, detail }, clip) {
+  const slug = type.split(":").at(-1);
   return [
     element("p", { class: "verdict", lang: "en", dir: "ltr" }, detail),
-    element("p", {}, advice),
-  ];
+    element("p", {}, textOr(`advice.${slug}`, text("advice"))),
+    slug === "unauthorized" ? keyForm(clip) : null,
+  ].filter((part) => part);
+}
+
+/** Asks for the key that the service wants, and tries again with it. */
+function keyForm({ id }) {
+  const input = element("input", { type: "password", autocomplete: "off", required: true });
+  const onsubmit = (event) => {
+    event.preventDefault();
+    key.keep(input.value);
+    retry(id);
+  };
+  return element(
+    "form",
+    { class: "key", onsubmit },
+    element("label", {}, text("key"), input),
+    element("button", { class: "plain" }, text("key.use")),
+  );
 }
 
 function origin({ name, created }) {

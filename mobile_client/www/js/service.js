@@ -1,5 +1,7 @@
 /** The service over HTTP: the only place that knows its addresses. */
 
+import * as key from "./key.js";
+
 const ANALYZE = "v1/analyze?timeline=true";
 const RETRY_SECONDS = 5; // where a service that is busy does not say, or not to another origin
 const BUSY = [429, 503];
@@ -33,9 +35,10 @@ export class UnreachableError extends Error {}
 export async function analyze(audio, name) {
   const form = new FormData();
   form.append("file", audio, name);
+  const headers = key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
   let response;
   try {
-    response = await fetch(address(), { method: "POST", body: form });
+    response = await fetch(address(), { method: "POST", body: form, headers });
   } catch (error) {
     throw new UnreachableError("no answer", { cause: error });
   }

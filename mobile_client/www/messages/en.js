@@ -77,4 +77,7 @@ export default {
   "advice.clip-too-short": "Record again, three seconds at least; fifteen are best.",
   "advice.body-too-large": "Choose a shorter part of it.",
   "advice.incomplete-body": "The connection broke off. Try again.",
+  "advice.unauthorized": "Enter the key that its operator gave you.",
+  key: "Key",
+  "key.use": "Use this key",
 };

@@ -77,4 +77,7 @@ export default {
   "advice.clip-too-short": "Graba de nuevo, al menos tres segundos; lo mejor son quince.",
   "advice.body-too-large": "Elige una parte más corta.",
   "advice.incomplete-body": "Se cortó la conexión. Reinténtalo.",
+  "advice.unauthorized": "Escribe la clave que te dio el operador.",
+  key: "Clave",
+  "key.use": "Usar esta clave",
 };

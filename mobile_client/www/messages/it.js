@@ -77,4 +77,7 @@ export default {
   "advice.clip-too-short": "Registra di nuovo, almeno tre secondi; l'ideale è quindici.",
   "advice.body-too-large": "Scegline una parte più breve.",
   "advice.incomplete-body": "La connessione si è interrotta. Riprova.",
+  "advice.unauthorized": "Inserisci la chiave che ti ha dato il gestore.",
+  key: "Chiave",
+  "key.use": "Usa questa chiave",
 };

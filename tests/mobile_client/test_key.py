@@ -1,0 +1,54 @@
+"""A service that wants a key: the client asks for it, once."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from service.web.access import new_key
+from tests.mobile_client.conftest import expect_answer, ready
+from tests.mobile_client.test_everyone import assert_accessible
+from tests.server import Server
+
+KEY, DIGEST = new_key()
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    """The address of a service that answers only to whoever has the key."""
+    service = Server("--api-keys", json.dumps({"me": DIGEST}))
+    service.wait_until_ready()
+    yield service.url
+    service.stop()
+
+
+def enter(page, key):
+    page.fill(".key input", key)
+    page.keyboard.press("Enter")
+
+
+def test_it_is_asked_for_and_kept(visit, guarded, sounds):
+    with visit(base_url=guarded) as page:
+        page.set_input_files("#files", sounds["m4a"])
+        expect_answer(page, "No answer")
+        expect(page.locator("#clip .glance")).to_contain_text("the key that its operator gave you")
+        assert_accessible(page)
+        for wrong in ("another", "ключ"):
+            with page.expect_response("**/v1/analyze*") as refused:
+                enter(page, wrong)
+            assert refused.value.status == 401
+            expect(page.locator(".key input")).to_have_value("")
+        enter(page, f" {KEY} ")
+        expect_answer(page)
+        page.goto("/")
+        ready(page)
+        page.set_input_files("#files", sounds["m4a"])
+        expect_answer(page)
+
+
+def test_whoever_needs_none_sends_none(page, sounds):
+    with page.expect_request("**/v1/analyze*") as sent:
+        page.set_input_files("#files", sounds["m4a"])
+    expect_answer(page)
+    assert "authorization" not in sent.value.all_headers()
+    expect(page.locator(".key")).to_have_count(0)
