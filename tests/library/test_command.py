@@ -12,6 +12,7 @@ from service.__main__ import main
 
 ROOT = Path(__file__).parent.parent.parent
 ANALYZE = [sys.executable, "-m", "service", "analyze"]
+HEARING = ["env", "--default-signal=INT"]  # what runs in the background may be deaf to it
 
 
 @pytest.fixture
@@ -27,7 +28,9 @@ def library(tmp_path, clips):
 def test_a_run_that_was_stopped_goes_on_where_it_was(library, tmp_path):
     records = tmp_path / "records.jsonl"
     command = [*ANALYZE, str(library), "--output", str(records), "--jobs", "1"]
-    stopped = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+    stopped = subprocess.Popen(
+        [*HEARING, *command], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+    )
     while not records.exists() or not records.read_bytes():
         assert stopped.poll() is None
         time.sleep(0.02)
