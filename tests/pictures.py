@@ -21,7 +21,7 @@ from tests.mobile_client.conftest import (
     expect_answer,
     open_client,
 )
-from tests.server import ROOT, Server
+from tests.server import ROOT, serving
 
 DOCS = ROOT / "docs"
 SCHEMES = ("light", "dark")
@@ -42,30 +42,38 @@ LEFT = "4"  # seconds still to hear, where it listens
 
 def main():
     """Take every picture."""
-    server = Server()
-    server.wait_until_ready()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        sounds = Path(folder)
-        for name, waveform in _sounds().items():
-            (sounds / f"{name}.wav").write_bytes(signals.wav(waveform, audio.SAMPLE_RATE))
-        (sounds / "fonts.conf").write_text(FONTS)
-        microphone = f"--use-file-for-fake-audio-capture={sounds / 'heard.wav'}"
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[*HEADLESS, FAKE_DEVICE, GRANTED, microphone],
-            env=os.environ | {"FONTCONFIG_FILE": str(sounds / "fonts.conf")},
-        )
+    with (
+        tempfile.TemporaryDirectory() as name,
+        serving() as server,
+        _browser(Path(name)) as browser,
+    ):
+        before = [Path(name) / f"{each}.wav" for each in ("groove", "silence")]
         for scheme in SCHEMES:
             with _visiting(browser, server.url, color_scheme=scheme) as page:
-                screens = list(_screens(page, [sounds / "groove.wav", sounds / "silence.wav"]))
+                screens = list(_screens(page, before))
             (DOCS / f"client-phone-{scheme}.png").write_bytes(_beside(browser, screens, scheme))
             with _visiting(browser, server.url, color_scheme=scheme, viewport=DESKTOP) as page:
                 page.set_input_files("#files", CLIP)
                 expect_answer(page)
                 page.screenshot(path=DOCS / f"client-desktop-{scheme}.png", animations="disabled")
-        browser.close()
-    server.stop()
     return 0
+
+
+@contextmanager
+def _browser(folder):
+    """Start a browser that hears the clip; what is in the folder it reads."""
+    for name, waveform in _sounds().items():
+        (folder / f"{name}.wav").write_bytes(signals.wav(waveform, audio.SAMPLE_RATE))
+    (folder / "fonts.conf").write_text(FONTS)
+    microphone = f"--use-file-for-fake-audio-capture={folder / 'heard.wav'}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[*HEADLESS, FAKE_DEVICE, GRANTED, microphone],
+            env=os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf")},
+        )
+        yield browser
+        browser.close()
 
 
 def _sounds():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
@@ -106,6 +107,17 @@ class Server(Served):
         self.reader.join()
         self.process.stderr.close()
         return status
+
+
+@contextmanager
+def serving(*arguments, module="service", **environment):
+    """Run the service as a process until it is no longer needed."""
+    server = Server(*arguments, module=module, **environment)
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
 
 
 class Threaded(Served):

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from service import audio
 from tests.benchmarks import alternatives, cost, measures, parts, performance, preparing, scaling
-from tests.benchmarks.measures import serving
-from tests.server import ROOT
+from tests.server import ROOT, serving
 
 
 @dataclass(frozen=True)

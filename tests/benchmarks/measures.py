@@ -15,23 +15,12 @@ from service import audio
 from tests import signals
 from tests.benchmarks import cost
 from tests.benchmarks.load import closed, offered
-from tests.server import ROOT, Server, free_port
+from tests.server import ROOT, free_port, serving
 
 RATE = 48_000
 LENGTHS = (15, 60, 240, 600)  # s
 CLIENTS = (1, 4, 16, 64, 256)
 SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are heard soon
-
-
-@contextmanager
-def serving(*arguments, module="service", **environment):
-    """Run the service as a process until it is no longer needed."""
-    server = Server(*arguments, module=module, **environment)
-    try:
-        server.wait_until_ready()
-        yield server
-    finally:
-        server.stop()
 
 
 @contextmanager
