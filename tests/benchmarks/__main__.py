@@ -5,11 +5,13 @@ import os
 import platform
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 from service import audio
 from tests.benchmarks import alternatives, cost, measures, parts, performance, preparing, scaling
+from tests.benchmarks.cost import Stages
 from tests.server import ROOT, serving
 
 
@@ -17,9 +19,10 @@ from tests.server import ROOT, serving
 class Effort:
     """How long everything is measured."""
 
-    repeats: int = 30
-    requests: int = 60
-    seconds: int = 20
+    rounds: int = 3
+    repeats: int = 15
+    requests: int = 40
+    seconds: int = 10
     growing: int = 20_000
 
 
@@ -28,7 +31,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a trial: figures mean nothing")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     asked = parser.parse_args()
-    effort = Effort(2, 3, 1, 40) if asked.quick else Effort()
+    asked.docs.mkdir(parents=True, exist_ok=True)
+    effort = Effort(1, 2, 3, 1, 40) if asked.quick else Effort()
     machine = f"{os.cpu_count()} processors ({platform.machine()}), Python"
     machine += f" {platform.python_version()}"
     clips = cost.clips()
@@ -48,32 +52,27 @@ def main():
 
 def measured(machine, clips, files, effort):
     """Measure all that both pages tell."""
-    stages = {name: cost.stages(data, effort.repeats) for name, data in clips.items()}
     prepared = preparing.preparing(5)
     with serving() as server:
         ready_mb = server.most_memory_mb()
-        requests = {
-            name: cost.request(server, data, effort.requests) for name, data in clips.items()
-        }
-        sustained = measures.sustained(server, files, effort.seconds)
+        found = analyses(server, clips, effort)
+        sustained = measures.sustained(server, files, 2 * effort.seconds)
+    rates = measures.rates(files, effort.seconds, effort.rounds)
     with serving() as server:
-        by_length = measures.by_length(server, max(2, effort.repeats // 5))
+        by_length = measures.by_length(server, max(2, effort.repeats // 3))
     roomy = {"FIFTEEN_QUEUE_LENGTH": "256", "FIFTEEN_MAX_UPLOADS": "300"}
     with serving(**roomy) as server:
         by_clients = measures.by_clients(server, files, effort.seconds)
     with serving() as server:
         growth = measures.growth(server, effort.growing)
+    stages = {name: Stages(*found["stages", name]) for name in clips}
+    requests = {name: found["request", name] for name in clips}
     fast = performance.Measured(
         machine=machine,
         stages=stages,
         requests=requests,
-        best_known={name: parts.best_known(data, effort.repeats) for name, data in clips.items()},
-        rates=measures.rates(files, effort.seconds),
-        without_opus=max(measures.rates(files[:2], effort.seconds).values()),
-        rivals={
-            "afternoon": measures.rival_rate("afternoon", files, effort.seconds),
-            "essentia": measures.rival_rate("essentia", files[:2], effort.seconds),
-        },
+        best_known={name: found["best known", name] for name in clips},
+        rates=rates,
         sustained=sustained,
         start_seconds=measures.start(5),
         ready_mb=ready_mb,
@@ -82,14 +81,13 @@ def measured(machine, clips, files, effort):
         by_length=by_length,
         by_clients=by_clients,
         tried=list(tried(clips, effort.repeats)),
-        layouts=layouts(files, effort.seconds, sustained.highest),
     )
     scaled = scaling.Measured(
         machine=machine,
         stages=stages,
-        track=cost.stages(cost.track(), max(2, effort.repeats // 10)),
+        track=cost.stages(cost.track(), max(2, effort.repeats // 5)),
         requests=requests,
-        per_second=sustained.highest,
+        per_second=rates["service", 1],
         processors=os.cpu_count(),
         clip_bytes={name: len(data) for name, data in clips.items()},
         at_rest_mb=ready_mb,
@@ -97,6 +95,16 @@ def measured(machine, clips, files, effort):
         prepared=prepared.whole,
     )
     return fast, scaled
+
+
+def analyses(server, clips, effort):
+    """Measure an analysis: its stages, the best known of their parts, and whole requests."""
+    found = {}
+    for name, data in clips.items():
+        found["stages", name] = lambda d=data: astuple(cost.stages(d, effort.repeats))
+        found["best known", name] = partial(parts.best_known, data, effort.repeats)
+        found["request", name] = partial(cost.request, server, data, effort.requests)
+    return measures.in_rounds(found, effort.rounds)
 
 
 def tried(clips, repeats):
@@ -107,22 +115,6 @@ def tried(clips, repeats):
     yield from alternatives.spectrograms(window, repeats)
     yield from alternatives.networks(window, repeats)
     yield from alternatives.imports(max(1, repeats // 6))
-
-
-def layouts(files, seconds, highest):
-    """Return the highest rate of the service started otherwise."""
-    started = {
-        "one recording at a time (`--concurrency 1`)": {"arguments": ["--concurrency", "1"]},
-        "on Python's own event loop instead of uvloop": {"module": "tests.benchmarks.with_asyncio"},
-        "keeping answers (`--cache-entries 16`), the same clips again and again": {
-            "arguments": ["--cache-entries", "16"]
-        },
-    }
-    found = {}
-    for name, how in started.items():
-        with serving(*how.get("arguments", ()), module=how.get("module", "service")) as server:
-            found[name] = measures.rate(server.url, files, seconds) / highest
-    return found
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import httpx2 as httpx
+import numpy as np
 
 from service import audio
 from tests import signals
@@ -20,6 +22,14 @@ from tests.server import ROOT, free_port, serving
 RATE = 48_000
 LENGTHS = (15, 60, 240, 600)  # s
 CLIENTS = (1, 4, 16, 64, 256)
+LAYOUTS = {
+    "one recording at a time (`--concurrency 1`)": ("service", ["--concurrency", "1"]),
+    "on Python's own event loop instead of uvloop": ("tests.benchmarks.with_asyncio", []),
+    "keeping answers (`--cache-entries 16`), the same clips again and again": (
+        "service", ["--cache-entries", "16"],
+    ),
+}  # fmt: skip
+"""Other ways to start the service: the module and its arguments, by name."""
 SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are heard soon
 
 
@@ -88,10 +98,10 @@ class Sustained:
 def sustained(server, files, seconds):
     """Measure a service under load; raises `AssertionError` if anything but 503 is refused."""
     highest = rate(server.url, files, seconds)
+    twice = offered(server.url, files, 2 * highest, seconds)
     long = 3 * seconds  # one answer in a hundred is not many
     even = offered(server.url, files, 0.8 * highest, long)
     random = offered(server.url, files, 0.8 * highest, long, "random")
-    twice = offered(server.url, files, 2 * highest, seconds)
     for load in (even, random, twice):
         assert not load.failed, load.failed[:3]
     return Sustained(
@@ -112,27 +122,49 @@ def rate(url, files, seconds):
     return load.rate
 
 
-def process_counts():
-    """Return the numbers of processes that a service is tried with."""
-    return sorted({1, os.cpu_count()})
+def in_rounds(measured, rounds):
+    """Call some measurements in turns, again and again; return the median of each by its name.
+
+    In turns, so that what else the machine does meanwhile is done to all of them.
+    """
+    found = [{name: measure() for name, measure in measured.items()} for _ in range(rounds)]
+    return {name: np.median([each[name] for each in found], axis=0) for name in measured}
 
 
-def rates(files, seconds):
-    """Return the service's answers a second, by how many processes it has."""
-    found = {}
-    for workers in process_counts():
-        with serving("--workers", str(workers)) as server:
-            found[workers] = rate(server.url, files, seconds)
-    return found
+def rates(files, seconds, rounds):
+    """Measure answers a second, of the service and of its rivals.
+
+    Returns
+    -------
+    rates : dict
+        By who answers and by how many processes: ``"service"``, ``"service without WebM"``,
+        ``"afternoon"``, ``"essentia"`` (without WebM, too), and each of `LAYOUTS`.
+    """
+    found = {
+        (name, 1): partial(service_rate, files, seconds, *arguments, module=module)
+        for name, (module, arguments) in LAYOUTS.items()
+    }
+    for workers in sorted({1, os.cpu_count()}):
+        arguments = ("--workers", str(workers))
+        found["service", workers] = partial(service_rate, files, seconds, *arguments)
+        found["afternoon", workers] = partial(rival_rate, "afternoon", workers, files, seconds)
+        found["service without WebM", workers] = partial(
+            service_rate, files[:2], seconds, *arguments
+        )
+        found["essentia", workers] = partial(rival_rate, "essentia", workers, files[:2], seconds)
+    return in_rounds(found, rounds)
 
 
-def rival_rate(name, files, seconds):
-    """Return a rival's answers a second, by as many processes as suit it best."""
-    found = []
-    for workers in process_counts():
-        with rival(name, workers) as url:
-            found.append(rate(url, files, seconds))
-    return max(found)
+def service_rate(files, seconds, *arguments, module="service"):
+    """Return answers a second of a service started so."""
+    with serving(*arguments, module=module) as server:
+        return rate(server.url, files, seconds)
+
+
+def rival_rate(name, workers, files, seconds):
+    """Return answers a second of a rival."""
+    with rival(name, workers) as url:
+        return rate(url, files, seconds)
 
 
 def by_length(server, repeats, lengths=LENGTHS):

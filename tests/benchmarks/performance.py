@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.alternatives import Tried
 from tests.benchmarks.cost import Stages
-from tests.benchmarks.measures import Growth, Sustained
+from tests.benchmarks.measures import LAYOUTS, Growth, Sustained
 from tests.benchmarks.preparing import Preparing
 
 
@@ -20,11 +20,7 @@ class Measured:
     stages, requests, best_known : dict
         Of a clip of 15 s by its format, processor time in ms.
     rates : dict
-        Answers a second, by how many processes the service has.
-    without_opus : float
-        The highest of these with what Essentia reads.
-    rivals : dict
-        Answers a second, by their names.
+        Answers a second, as `measures.rates` has them.
     sustained : Sustained
         Of one process.
     start_seconds, ready_mb : float
@@ -34,17 +30,13 @@ class Measured:
         Processor time, ms, for 15 s of sound of recordings of so many seconds, and of a request
         where so many clients ask.
     tried : sequence of Tried
-    layouts : dict
-        Highest rate of the service started otherwise, as a multiple of `sustained.highest`.
     """
 
     machine: str
     stages: dict[str, Stages]
     requests: dict[str, float]
     best_known: dict[str, float]
-    rates: dict[int, float]
-    without_opus: float
-    rivals: dict[str, float]
+    rates: dict[tuple[str, int], float]
     sustained: Sustained
     start_seconds: float
     ready_mb: float
@@ -53,7 +45,10 @@ class Measured:
     by_length: dict[int, float]
     by_clients: dict[int, float]
     tried: Sequence[Tried]
-    layouts: dict[str, float]
+
+    def rate(self, who):
+        """Return somebody's answers a second, by as many processes as suit it best."""
+        return max(rate for (name, _), rate in self.rates.items() if name == who)
 
 
 @dataclass(frozen=True)
@@ -96,11 +91,11 @@ def figures(measured):
     )  # fmt: skip
     yield Figure(
         "throughput over an afternoon's work (MP3, M4A, WebM)",
-        max(measured.rates.values()) / measured.rivals["afternoon"], "x", 3, 6, ">=",
+        measured.rate("service") / measured.rate("afternoon"), "x", 3, 6, ">=",
     )  # fmt: skip
     yield Figure(
         "throughput over Essentia's loader and mel bands (MP3, M4A; it reads no WebM)",
-        measured.without_opus / measured.rivals["essentia"], "x", 1, 1.5, ">=",
+        measured.rate("service without WebM") / measured.rate("essentia"), "x", 1, 1.5, ">=",
     )  # fmt: skip
     for name, latency in (("even", load.even), ("random", load.random)):
         median, late = latency
@@ -136,9 +131,7 @@ def page(measured):
         machine=measured.machine,
         figures="\n".join(figure.row() for figure in figures(measured)),
         highest=load.highest,
-        rates=", ".join(
-            f"{rate:.1f} by {workers}" for workers, rate in sorted(measured.rates.items())
-        ),
+        rates="\n".join(_rates(measured)),
         even=_latency(load.even),
         random=_latency(load.random),
         overload=load.overload,
@@ -152,7 +145,8 @@ def page(measured):
             for each in measured.tried
         ),
         layouts="\n".join(
-            f"| {layout} | {times:.2f} |" for layout, times in measured.layouts.items()
+            f"| {layout} | {measured.rates[layout, 1] / measured.rates['service', 1]:.2f} |"
+            for layout in LAYOUTS
         ),
     )
 
@@ -167,6 +161,12 @@ def _parts(measured):
         times = [stage.decode, stage.spectrogram, stage.inference, stage.total]
         cells = [*times, measured.best_known[name], measured.requests[name]]
         yield f"| {name} | {' | '.join(f'{cell:.1f}' for cell in cells)} |"
+
+
+def _rates(measured):
+    for (name, processes), rate in measured.rates.items():
+        if name not in LAYOUTS:
+            yield f"| {name} | {processes} | {rate:.1f} |"
 
 
 def _cells(times, unit):
@@ -186,17 +186,24 @@ said. All ratios are of one run.
 | --- | --- | --- | --- |
 {figures}
 
-Rates are answers a second to two clients for each processor, a connection for each request. The
-service gave, by number of processes: {rates}. It and its rivals count with one process or with one
-for each processor, whichever suits them; the lines below are those of one process.
+What is compared was measured in turns, several times, and medians are told: a machine that others
+share is not as fast in one minute as in the next.
 
-Its highest rate was {highest:.1f}. At 80 % of it the median and the 99th percentile of the latency
-were {even} with even arrivals, and {random} with random ones, which bunch whatever the service
-does. At twice the rate it gave {overload:.1f} answers a second, and refused {refused} requests with
-503. When ready it held {ready_mb:.0f} MB.
+Of one process, the highest rate was {highest:.1f} answers a second, to two clients for each
+processor, a connection for each request. At 80 % of it the median and the 99th percentile of the
+latency were {even} with even arrivals, and {random} with random ones, which bunch whatever the
+service does. At twice the rate it gave {overload:.1f} answers a second, and refused {refused}
+requests with 503. When ready it held {ready_mb:.0f} MB.
 
-An afternoon's work is `tests/benchmarks/rivals.py`: FastAPI, `librosa.load`,
-`librosa.feature.melspectrogram`, and the same network in PyTorch.
+## Rates
+
+Answers a second, asked likewise. The figures above count everybody with as many processes as suit
+it best. An afternoon's work is `tests/benchmarks/rivals.py`: FastAPI, `librosa.load`,
+`librosa.feature.melspectrogram`, and the same network in PyTorch. Essentia reads no WebM.
+
+| who | processes | rate |
+| --- | --- | --- |
+{rates}
 
 ## Where the time goes
 
@@ -217,7 +224,7 @@ Processor time as a multiple of that of what it would replace: above 1 it costs 
 | --- | --- | --- | --- |
 {tried}
 
-One process started otherwise, its highest rate as a multiple of the one above:
+One process started otherwise, its rate as a multiple of that of the service above:
 
 | started | rate |
 | --- | --- |

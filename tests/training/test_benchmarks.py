@@ -121,6 +121,23 @@ def test_a_figure_is_held_to_what_is_wanted(value, better, verdict):
     assert Figure("name", value, "x", must, aim, better).row().endswith(f"| {verdict} |")
 
 
+def test_what_is_compared_is_measured_in_turns():
+    called = []
+
+    def measure(name, values):
+        def measured():
+            called.append(name)
+            return values[called.count(name) - 1]
+
+        return measured
+
+    found = {"a": measure("a", [1, 9, 2]), "b": measure("b", [(1, 2), (3, 4), (8, 9)])}
+    medians = measures.in_rounds(found, 3)
+    assert called == ["a", "b"] * 3
+    assert medians["a"] == 2
+    assert tuple(medians["b"]) == (3, 4)
+
+
 def test_the_page_divides_what_was_measured():
     page = performance.page(
         Measured(
@@ -128,9 +145,11 @@ def test_the_page_divides_what_was_measured():
             stages={"mp3": Stages(20, 5, 5)},
             requests={"mp3": 36},
             best_known={"mp3": 20},
-            rates={1: 25, 2: 30},
-            without_opus=30,
-            rivals={"afternoon": 5, "essentia": 20},
+            rates={
+                ("service", 1): 25, ("service", 2): 30, ("afternoon", 1): 5, ("afternoon", 2): 3,
+                ("service without WebM", 1): 30, ("essentia", 1): 20,
+                **{(layout, 1): 12.5 for layout in measures.LAYOUTS},
+            },
             sustained=Sustained(25, (0.1, 0.2), (0.1, 0.5), 20, 7, 300),
             start_seconds=1,
             ready_mb=180,
@@ -139,14 +158,13 @@ def test_the_page_divides_what_was_measured():
             by_length={15: 30.0},
             by_clients={1: 36.0},
             tried=[Tried("this", "that", 1.25, "more")],
-            layouts={"otherwise": 0.5},
         )
-    )
+    )  # fmt: skip
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
     assert [row[1] for row in rows[2:13]] == [
         "1.2 x", "1.5 x", "6 x", "1.5 x", "2 x", "5 x", "0.8 x", "1 s", "300 MB", "1.5 %",
         "600 x real time",
     ]  # fmt: skip
     assert "| this | that | 1.25 | more |" in page
-    assert "| otherwise | 0.50 |" in page
-    assert "by number of processes: 25.0 by 1, 30.0 by 2." in page
+    assert all(f"| {layout} | 0.50 |" in page for layout in measures.LAYOUTS)
+    assert "| service | 2 | 30.0 |" in page
