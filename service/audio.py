@@ -251,7 +251,7 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
             stream = container.streams.best("audio")
             if not isinstance(stream, av.AudioStream):
                 raise NoAudioStreamError("This file holds no sound, only other streams.")
-            if stream.codec_context is None:
+            if stream.codec_context is None:  # PyAV, asked to decode it, ends the process
                 raise NotAudioError("No decoder here knows the sound in this file.")
             return _read(container, stream, bounds)
     except av.FFmpegError as error:

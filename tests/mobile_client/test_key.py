@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from service.web.access import new_key
 from tests.mobile_client.conftest import expect_answer, ready
 from tests.mobile_client.test_everyone import assert_accessible
-from tests.server import Server
+from tests.server import serving
 
 KEY, DIGEST = new_key()
 
@@ -16,10 +16,8 @@ KEY, DIGEST = new_key()
 @pytest.fixture(scope="module")
 def guarded():
     """The address of a service that answers only to whoever has the key."""
-    service = Server("--api-keys", json.dumps({"me": DIGEST}))
-    service.wait_until_ready()
-    yield service.url
-    service.stop()
+    with serving("--api-keys", json.dumps({"me": DIGEST})) as service:
+        yield service.url
 
 
 def enter(page, key):

@@ -94,9 +94,11 @@ class TestQueue:
             async with anyio.create_task_group() as group:
                 for _ in range(10):
                     group.start_soon(ask)
-                await until(lambda: outcomes.count("refused") == 7)
-                assert (queue.running, queue.waiting) == (1, 2)
-                work.may_end.set()
+                try:
+                    await until(lambda: outcomes.count("refused") == 7)
+                    assert (queue.running, queue.waiting) == (1, 2)
+                finally:
+                    work.may_end.set()
 
         anyio.run(scenario)
         assert outcomes.count("done") == 3
