@@ -67,9 +67,9 @@ def of_codec_nobody_knows(data):
 
 
 HUGE = 2**31 - 256
-TAG_OF_2_GB = (
-    b"RIFF" + struct.pack("<I", HUGE) + b"WAVELIST" + struct.pack("<I", HUGE)
-    + b"INFOINAM" + struct.pack("<I", HUGE) + b"x"
+TAG_OF_2_GB = (  # each part within the one around it, or FFmpeg would not believe it
+    b"RIFF" + struct.pack("<I", HUGE) + b"WAVELIST" + struct.pack("<I", HUGE - 32)
+    + b"INFOINAM" + struct.pack("<I", HUGE - 64) + b"x"
 )  # fmt: skip
 
 
