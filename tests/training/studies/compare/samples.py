@@ -16,9 +16,9 @@ def sample(n, rng, shapes):
         )
         for shape in shapes
     )
-    numbers = np.stack([label + 0.1 * rng.normal(size=n), np.full(n, np.nan)], axis=1)
-    numbers[::2, 1] = label[::2] / 2
-    return Sample(inputs, label.astype(np.int64), numbers.astype(np.float32), ("a", "b", "c"))
+    scores = np.stack([label + 0.1 * rng.normal(size=n), np.full(n, np.nan)], axis=1)
+    scores[::2, 1] = label[::2] / 2
+    return Sample(inputs, label.astype(np.int64), scores.astype(np.float32), ("a", "b", "c"))
 
 
 def trial(*shapes, budget=QUICK):

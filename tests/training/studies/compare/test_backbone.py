@@ -45,7 +45,7 @@ def test_a_trunk_embeds_every_piece_of_every_window(heard):
 
 
 def test_a_piece_is_heard_by_itself(heard):
-    case = backbone._trial(heard, backbone.hears(ALL, heard.clips), FAST)
+    case = backbone.training_trial(heard, backbone.hears(ALL, heard.clips), FAST)
     network = Classifier(("trunk",)).network(case)
     spectrogram = case.train.inputs[0][:1].astype(np.float32)
     changed = spectrogram.copy()

@@ -38,16 +38,16 @@ def test_genres_merge_by_a_table_and_the_rare_are_left_out(clips, store):
 
 def test_the_dominant_feeling_is_nobodys_where_two_share_it(clips, store):
     shared = [replace(clip, votes=dict.fromkeys(clip.votes, 0.2)) for clip in clips]
-    assert set(names(labels.feelings(clips, store, FAST))) == {"", "calmness", "power"}
+    assert set(names(labels.dominant_feelings(clips, store, FAST))) == {"", "calmness", "power"}
     with pytest.raises(TooFewError, match=f"{FOLDS} songs"):
-        labels.feelings(shared, store, FAST)
+        labels.dominant_feelings(shared, store, FAST)
 
 
 def test_kinds_are_the_nearest_means_of_the_train_side(clips, store):
     place_of = {"jazz": 0.0, "pop-punk": 5.0, "house": 10.0}
     concerned = {i: clip for i, clip in enumerate(clips) if clip.genre}
     give(store, "attributes", {i: [place_of[clip.genre]] for i, clip in concerned.items()})
-    found = labels.kinds(clips, store, FAST)
+    found = labels.clusters(clips, store, FAST)
     pairs = {(clip.genre, name) for clip, name in zip(clips, names(found), strict=True)}
     assert len(pairs) == 4  # of each genre one kind, and of what has no genre none
     assert len(found.classes) == 3
@@ -74,8 +74,8 @@ def test_emotions_are_of_the_commonest_origin(clips, store):
     mixed = [replace(c, emotion=votes) if i == of_genre[0] else c for i, c in enumerate(clips)]
     found = labels.emotions(mixed, store, FAST)
     assert found.scales == ("valence", "energy", "danceability")
-    assert np.flatnonzero(~np.isnan(found.numbers[:, 0])).tolist() == of_genre[1:]
-    assert np.flatnonzero(~np.isnan(found.numbers[:, 2])).tolist() == of_genre
+    assert np.flatnonzero(~np.isnan(found.scores[:, 0])).tolist() == of_genre[1:]
+    assert np.flatnonzero(~np.isnan(found.scores[:, 2])).tolist() == of_genre
 
 
 def test_a_scale_without_labels_is_left_out(clips, store):

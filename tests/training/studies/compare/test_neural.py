@@ -45,11 +45,11 @@ def test_a_finer_picture_is_shrunk_more_and_has_as_many_features():
 @pytest.mark.parametrize("model", [Regressors(("dense",)), Transfer(("dense",))])
 def test_scales_are_learnt_one_by_one(model):
     case = trial(VECTOR)
-    numbers = model(case).numbers
-    known = ~np.isnan(case.test.numbers)
+    scores = model(case).scores
+    known = ~np.isnan(case.test.scores)
     for scale in range(2):
         there = known[:, scale]
-        rank = spearmanr(numbers[there, scale], case.test.numbers[there, scale]).statistic
+        rank = spearmanr(scores[there, scale], case.test.scores[there, scale]).statistic
         assert rank > 0.7
 
 
@@ -57,18 +57,18 @@ def test_one_network_does_it_all():
     case = trial(VECTOR)
     answer = Multitask(("dense",))(case)
     assert accuracy(answer, case) > 0.8
-    assert spearmanr(answer.numbers[:, 0], case.test.numbers[:, 0]).statistic > 0.7
+    assert spearmanr(answer.scores[:, 0], case.test.scores[:, 0]).statistic > 0.7
 
 
 def test_what_has_no_label_is_not_learnt_from():
     case = trial(VECTOR)
     label = case.train.label.copy()
     label[48:] = UNKNOWN
-    numbers = np.where(np.arange(96)[:, None] < 48, case.train.numbers, np.nan)
-    partly = replace(case, train=replace(case.train, label=label, numbers=numbers))
+    scores = np.where(np.arange(96)[:, None] < 48, case.train.scores, np.nan)
+    partly = replace(case, train=replace(case.train, label=label, scores=scores))
     answer = Multitask(("dense",))(partly)
-    assert np.isfinite(answer.numbers).all()
-    assert len(neural._classes_alone(partly).train.label) == 48
+    assert np.isfinite(answer.scores).all()
+    assert len(neural.only_classes(partly).train.label) == 48
 
 
 def test_patience_ends_and_the_best_state_stays(monkeypatch):

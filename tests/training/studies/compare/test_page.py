@@ -24,7 +24,7 @@ def work(tmp_path):
         history=[Epoch(2.0, 1.5, 0.5), Epoch(1.0, 1.25, 0.75)],
     )
     scales = Result("digest", seconds=[1.0], spearman={"valence": [0.25], "energy": [0.625]})
-    kinds = Result("digest", seconds=[0.5], elbow=[3.0, 1.0, 0.5], notes=["half is jazz"])
+    clusters = Result("digest", seconds=[0.5], elbow=[3.0, 1.0, 0.5], notes=["half is jazz"])
     refused = Result("digest", reason="too few recordings of punk: 1 in train")
     for row in ROWS:
         result = {
@@ -33,7 +33,7 @@ def work(tmp_path):
             "pop-punk, pop or hardcore": refused,
         }.get(row.task.name)
         if row.name == "k-means":
-            result = kinds
+            result = clusters
         if result:
             results.write(row, tmp_path, result)
     return tmp_path
