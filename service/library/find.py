@@ -16,7 +16,7 @@ class MissingPathError(ValueError):
 
 
 def recordings(paths: Iterable[Path]) -> list[Path]:
-    """Return the files to analyse, absolute, each once, in the order of their names.
+    """Return the files to analyze, absolute, each once, in the order of their names.
 
     Parameters
     ----------

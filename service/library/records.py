@@ -214,7 +214,7 @@ class RecordFile:
         It is made where it is not there.
     layout : Format
     now : iterable of Made
-        What records of all the recordings to analyse would be made of.
+        What records of all the recordings to analyze would be made of.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from service import audio
-from tests import signals
+from tools import signals
 from training import divisions, made
 from training.corpus import EmotionLabel, Track
 from training.evaluate import evaluate

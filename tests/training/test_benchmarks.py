@@ -6,13 +6,13 @@ import onnx
 import pytest
 
 from service import audio
-from tests.benchmarks import alternatives, cost, load, measures, parts, performance, preparing
-from tests.benchmarks.alternatives import Tried
-from tests.benchmarks.cost import Stages
-from tests.benchmarks.measures import Growth, Sustained
-from tests.benchmarks.performance import Figure, Measured
-from tests.benchmarks.preparing import Preparing
-from tests.benchmarks.rivals import same_network
+from tools.benchmarks import alternatives, cost, load, measures, parts, performance, preparing
+from tools.benchmarks.alternatives import Tried
+from tools.benchmarks.cost import Stages
+from tools.benchmarks.measures import Growth, Sustained
+from tools.benchmarks.performance import Figure, Measured
+from tools.benchmarks.preparing import Preparing
+from tools.benchmarks.rivals import same_network
 
 pytestmark = pytest.mark.slow
 

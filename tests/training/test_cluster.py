@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from service import audio
-from tests import signals
-from tests.server import ROOT
 from tests.training.test_prepare import contents
+from tools import signals
+from tools.server import ROOT
 from training import cluster, made, prepare
 from training.__main__ import main
 from training.corpus import Track

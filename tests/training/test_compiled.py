@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.server import ROOT
+from tools.server import ROOT
 from training.compiled import COMPILED, LOCK, librosa
 
 FOLDER = Path(librosa.__file__).parent

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.descriptors import N_COARSE, Descriptors, _grouped
 
 SECONDS = audio.WINDOW_SECONDS

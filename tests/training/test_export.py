@@ -7,7 +7,7 @@ import torch
 
 from service import audio
 from service.model import Model
-from tests import signals
+from tools import signals
 from training import divisions
 from training import export as exporting
 from training.export import ExportMismatchError, check, export, predict

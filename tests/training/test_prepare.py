@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training import made, not_music, prepare
 from training.corpus import Track
 from training.prepared import Prepared

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.compare.clips import read_clips
 from training.compare.labels import PUNK, VOCAL_JAZZ
 from training.compare.sample import FAST
