@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from time import monotonic
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import av
 import numpy as np
@@ -133,7 +133,15 @@ _Plane = NDArray[Any]
 
 
 class AudioError(ValueError):
-    """The recording cannot be analysed. The message is written for the person who sent it."""
+    """The recording cannot be analysed. The message is written for the person who sent it.
+
+    Attributes
+    ----------
+    slug : str
+        The problem's stable name for programs.
+    """
+
+    slug: ClassVar[str] = "not-audio"
 
 
 class NotAudioError(AudioError):
@@ -143,17 +151,25 @@ class NotAudioError(AudioError):
 class NoAudioStreamError(AudioError):
     """The container is fine and holds no sound: a silent video, a picture."""
 
+    slug = "no-audio-stream"
+
 
 class UnsupportedAudioError(AudioError):
     """The sound has a sample rate, channels or samples outside the limits."""
+
+    slug = "unsupported-audio"
 
 
 class ClipTooShortError(AudioError):
     """The recording lasts less than `MIN_SECONDS`."""
 
+    slug = "clip-too-short"
+
 
 class DecodeTimeoutError(AudioError):
     """Decoding takes longer than it may."""
+
+    slug = "decode-timeout"
 
 
 @dataclass(frozen=True)

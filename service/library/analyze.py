@@ -21,16 +21,14 @@ from service.library.records import Made, Record
 from service.library.tags import TagsError, tags_of, write_tags
 from service.loading import load_served, load_taxonomy
 from service.model import Scorer
-from service.schemas import Analysis
+from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import LibrarySettings
 from service.taxonomy import Taxonomy
-from service.web.errors import kind_of
-from service.web.problem import NAMESPACE
 
-CRASHED = f"{NAMESPACE}decoder-crash"
-UNREADABLE = f"{NAMESPACE}unreadable-file"
-UNTAGGED = f"{NAMESPACE}tags-not-written"
-"""What goes wrong with files alone, beside `service.web.errors.KINDS`."""
+CRASHED = "decoder-crash"
+UNREADABLE = "unreadable-file"
+UNTAGGED = "tags-not-written"
+"""Slugs of problems of files alone, beside those of `audio.AudioError`."""
 
 AHEAD = 2  # recordings handed to each process, so that none waits
 
@@ -115,7 +113,7 @@ def analyze_file(path: Path, settings: LibrarySettings) -> Record:
         with path.open("rb") as file:
             analysis = analyze(file, model, bounds, taxonomy, timeline=settings.timeline)
     except audio.AudioError as error:
-        return _record(path, settings, problem=_problem(kind_of(error).type, str(error)))
+        return _record(path, settings, problem=_problem(error.slug, str(error)))
     except OSError as error:
         return _record(path, settings, problem=_problem(UNREADABLE, f"{error.strerror}."))
     return _tagged(path, settings, analysis)
@@ -134,8 +132,8 @@ def _tagged(path: Path, settings: LibrarySettings, analysis: Analysis) -> Record
     return _record(path, settings, **said, tags=written)
 
 
-def _problem(type_: str, detail: str) -> dict[str, str]:
-    return {"type": type_, "detail": detail}
+def _problem(slug: str, detail: str) -> dict[str, str]:
+    return {"type": PROBLEM_TYPES + slug, "detail": detail}
 
 
 def _record(

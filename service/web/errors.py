@@ -50,34 +50,32 @@ ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(up
 
 
 KINDS: dict[type[Exception], Kind] = {
-    audio.NotAudioError: Kind("not-audio", 422, "Not audio", accepted=True),
-    audio.NoAudioStreamError: Kind("no-audio-stream", 422, "No audio stream", accepted=True),
-    audio.UnsupportedAudioError: Kind("unsupported-audio", 422, "Unsupported audio", limits=True),
-    audio.ClipTooShortError: Kind("clip-too-short", 422, "Clip too short", limits=True),
-    audio.DecodeTimeoutError: Kind("decode-timeout", 422, "Decode timeout", limits=True),
-    uploads.BodyTooLargeError: Kind("body-too-large", 413, "Body too large", limits=True),
-    uploads.UnsupportedMediaTypeError: Kind(
-        "unsupported-media-type", 415, "Unsupported media type", accepted=True
-    ),
-    uploads.EmptyBodyError: Kind("empty-body", 400, "Empty body"),
-    uploads.IncompleteBodyError: Kind("incomplete-body", 400, "Incomplete body"),
-    uploads.UploadTimeoutError: Kind("upload-timeout", 408, "Upload timeout", limits=True),
-    uploads.MissingFileError: Kind("missing-file", 400, "Missing file"),
-    uploads.MalformedMultipartError: Kind("malformed-multipart", 400, "Malformed multipart"),
-    UnknownModelError: Kind("unknown-model", 404, "Unknown model"),
+    audio.NotAudioError: Kind(audio.NotAudioError.slug, 422, accepted=True),
+    audio.NoAudioStreamError: Kind(audio.NoAudioStreamError.slug, 422, accepted=True),
+    audio.UnsupportedAudioError: Kind(audio.UnsupportedAudioError.slug, 422, limits=True),
+    audio.ClipTooShortError: Kind(audio.ClipTooShortError.slug, 422, limits=True),
+    audio.DecodeTimeoutError: Kind(audio.DecodeTimeoutError.slug, 422, limits=True),
+    uploads.BodyTooLargeError: Kind("body-too-large", 413, limits=True),
+    uploads.UnsupportedMediaTypeError: Kind("unsupported-media-type", 415, accepted=True),
+    uploads.EmptyBodyError: Kind("empty-body", 400),
+    uploads.IncompleteBodyError: Kind("incomplete-body", 400),
+    uploads.UploadTimeoutError: Kind("upload-timeout", 408, limits=True),
+    uploads.MissingFileError: Kind("missing-file", 400),
+    uploads.MalformedMultipartError: Kind("malformed-multipart", 400),
+    UnknownModelError: Kind("unknown-model", 404),
     NotReadyError: NOT_READY,
     OverloadedError: OVERLOADED,
-    RateLimitedError: Kind("rate-limited", 429, "Rate limited"),
-    UnauthorizedError: Kind("unauthorized", 401, "Unauthorized"),
-    SenderLeftError: Kind("sender-left", 499, "Sender left"),
-    RequestValidationError: Kind("invalid-request", 422, "Invalid request"),
-    Exception: Kind("internal-error", 500, "Internal error"),
+    RateLimitedError: Kind("rate-limited", 429),
+    UnauthorizedError: Kind("unauthorized", 401),
+    SenderLeftError: Kind("sender-left", 499),
+    RequestValidationError: Kind("invalid-request", 422),
+    Exception: Kind("internal-error", 500),
 }
 """Every failure of ours; a subclass is answered as its nearest listed ancestor."""
 
 HTTP_KINDS = {
-    404: Kind("not-found", 404, "Not found"),
-    405: Kind("method-not-allowed", 405, "Method not allowed"),
+    404: Kind("not-found", 404),
+    405: Kind("method-not-allowed", 405),
 }
 """What Starlette's router raises as `HTTPException`, by status."""
 
@@ -135,7 +133,7 @@ def kind_of(error: Exception) -> Kind:
     """Say what kind of problem an exception is."""
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
-        return HTTP_KINDS.get(status, Kind(None, status, status.phrase))
+        return HTTP_KINDS.get(status, Kind(None, status))
     return next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
 
 

@@ -1,22 +1,22 @@
 """How a refusal looks, and how a request is called: what each answer over HTTP may need.
 
-`web.problems` says which failure is which kind. This needs no decoder, for `cluster.proxy`.
+`web.errors` says which failure is which kind. This needs no decoder, for `cluster.proxy`.
 """
 
 import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 
-from service.schemas import Accepted, Limits, Problem
+from service.schemas import PROBLEM_TYPES, Accepted, Limits, Problem
 
 REQUEST_ID = "X-Request-ID"
 MEDIA_TYPE = "application/problem+json"
-NAMESPACE = "urn:problem-type:fifteen:"
 
 _GIVEN_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # what may go into a log as it is
 
@@ -28,24 +28,29 @@ class Kind:
     Attributes
     ----------
     slug : str or None
-        The type, without `NAMESPACE`. Clients go by it: it never changes. None where the status
-        says it all.
+        The type, without `PROBLEM_TYPES`. Clients depend on it: it never changes. None where the
+        status says it all.
     status : int
-    title : str
     limits, accepted : bool
         Which extension members help to do better.
     """
 
     slug: str | None
     status: int
-    title: str
     limits: bool = False
     accepted: bool = False
 
     @property
     def type(self) -> str:
         """The type as published, a URI."""
-        return "about:blank" if self.slug is None else NAMESPACE + self.slug
+        return "about:blank" if self.slug is None else PROBLEM_TYPES + self.slug
+
+    @property
+    def title(self) -> str:
+        """The type in words."""
+        if self.slug is None:
+            return HTTPStatus(self.status).phrase
+        return self.slug.replace("-", " ").capitalize()
 
     def problem(
         self,
@@ -66,8 +71,8 @@ class Kind:
         )
 
 
-NOT_READY = Kind("not-ready", 503, "Not ready")
-OVERLOADED = Kind("overloaded", 503, "Overloaded", limits=True)
+NOT_READY = Kind("not-ready", 503)
+OVERLOADED = Kind("overloaded", 503, limits=True)
 
 
 def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:

@@ -12,10 +12,9 @@ from service import audio
 from service.app import create_app, create_proved_app
 from service.audio import decode
 from service.model import ModelError, UnreadableModelError
-from service.schemas import Analysis
+from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import Settings
 from service.web import errors, uploads
-from service.web.problem import NAMESPACE
 from tests.service.test_audio import CONTAINERS, float_wav, video
 from tools import signals
 from tools.server import Server
@@ -45,7 +44,7 @@ def post_raw(client, data, content_type="audio/webm;codecs=opus"):
 def assert_problem(response, status, slug):
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == errors.MEDIA_TYPE
-    assert response.json()["type"] == NAMESPACE + slug
+    assert response.json()["type"] == PROBLEM_TYPES + slug
     return response.json()
 
 
@@ -316,7 +315,7 @@ class TestDocumentation:
     def test_every_failure_of_analyze(self, document):
         responses = document["paths"]["/v1/analyze"]["post"]["responses"]
         described = " ".join(response["description"] for response in responses.values())
-        assert set(re.findall(rf"{NAMESPACE}([a-z-]+)", described)) == {
+        assert set(re.findall(rf"{PROBLEM_TYPES}([a-z-]+)", described)) == {
             kind.slug for kind in errors.KINDS.values()
         }
 

@@ -3,8 +3,8 @@
 import httpx2 as httpx
 import pytest
 
+from service.schemas import PROBLEM_TYPES
 from service.web import uploads
-from service.web.problem import NAMESPACE
 from tests.service.test_app import assert_problem
 from tools.server import Server
 from tools.torture import bombs
@@ -82,7 +82,7 @@ def test_an_endless_body_costs_no_more_than_the_limit(bounded):
             sent += bombs.MIB
         answer = bounded.answer(connection)
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert NAMESPACE.encode() + b"body-too-large" in answer
+    assert PROBLEM_TYPES.encode() + b"body-too-large" in answer
     assert bounded.most_memory_mb() - before < 2.5 * limit / bombs.MIB
 
 

@@ -15,8 +15,8 @@ import httpx2 as httpx
 import numpy as np
 
 from service import audio
+from service.schemas import PROBLEM_TYPES
 from service.verdict import VERDICTS
-from service.web.problem import NAMESPACE
 from tests.service.test_audio import TAG_OF_2_GB, silent_opus
 from tools import signals
 from tools.torture.checksum import crc
@@ -212,7 +212,7 @@ def throw(server, data):
     response = httpx.post(f"{server.url}/v1/analyze", content=data, headers=headers, timeout=60)
     seconds = time.perf_counter() - started
     body = response.json()
-    kind = body.get("verdict") or body["type"].removeprefix(NAMESPACE)
+    kind = body.get("verdict") or body["type"].removeprefix(PROBLEM_TYPES)
     return Cost(kind, seconds, server.most_memory_mb() - before)
 
 

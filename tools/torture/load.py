@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from service.web.problem import NAMESPACE
+from service.schemas import PROBLEM_TYPES
 from tools import signals
 from tools.torture.outcome import Outcome
 
-REFUSAL = f"{NAMESPACE}overloaded"
+REFUSAL = f"{PROBLEM_TYPES}overloaded"
 PATIENCE_SECONDS = 60  # of a sender
 MOST_GROWN = 1.1
 

@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 
-from service.schemas import Analysis
-from service.web.problem import NAMESPACE
+from service.schemas import PROBLEM_TYPES, Analysis
 from tools.torture.mutate import case
 from tools.torture.outcome import Outcome
 
@@ -18,7 +17,7 @@ NAMES = [
 ]  # fmt: skip
 """What a form calls a file, mostly wrongly."""
 REFUSALS = {
-    NAMESPACE + slug
+    PROBLEM_TYPES + slug
     for slug in (
         "not-audio", "no-audio-stream", "unsupported-audio", "clip-too-short", "decode-timeout",
     )
@@ -54,7 +53,7 @@ def _answered(client, number, data):
     problem = response.json()
     if response.status_code != 422 or problem["type"] not in REFUSALS or not problem["detail"]:
         raise ValueError(f"{response.status_code}: {response.text}")
-    return problem["type"].removeprefix(NAMESPACE)
+    return problem["type"].removeprefix(PROBLEM_TYPES)
 
 
 def torture(server, cases, seed, jobs):

@@ -12,13 +12,13 @@ from starlette.exceptions import HTTPException
 
 from service import audio
 from service.model import UnknownModelError
+from service.schemas import PROBLEM_TYPES
 from service.settings import Settings
 from service.web import errors, uploads
 from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
 from service.web.auth import RateLimitedError, UnauthorizedError
 from service.web.errors import KINDS
 from service.web.limits import limits_of
-from service.web.problem import NAMESPACE
 
 LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
@@ -93,7 +93,7 @@ def test_a_failure_becomes_a_problem(failure):
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
-    assert problem["type"] == NAMESPACE + slug
+    assert problem["type"] == PROBLEM_TYPES + slug
     assert problem["status"] == status
     assert problem["title"] == slug.replace("-", " ").capitalize()
     assert problem["detail"] == "What happened."
@@ -131,7 +131,7 @@ def test_a_subclass_is_answered_as_its_ancestor():
     class OddError(audio.NotAudioError):
         pass
 
-    assert answer_to(OddError("Odd.")).json()["type"] == NAMESPACE + "not-audio"
+    assert answer_to(OddError("Odd.")).json()["type"] == PROBLEM_TYPES + "not-audio"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_who_is_unknown_is_told_how_to_say_who_they_are():
 def test_an_unknown_address():
     response = answer_to(None, "/nowhere%20at/all")
     assert response.status_code == 404
-    assert response.json()["type"] == NAMESPACE + "not-found"
+    assert response.json()["type"] == PROBLEM_TYPES + "not-found"
     assert response.json()["instance"] == "/nowhere%20at/all"
 
 
@@ -156,14 +156,14 @@ def test_another_method():
     response = answer_to(None, method="DELETE")
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
-    assert response.json()["type"] == NAMESPACE + "method-not-allowed"
+    assert response.json()["type"] == PROBLEM_TYPES + "method-not-allowed"
     assert "DELETE" in response.json()["detail"]
 
 
 def test_an_invalid_request():
     response = answer_to(None, "/?number=many")
     assert response.status_code == 422
-    assert response.json()["type"] == NAMESPACE + "invalid-request"
+    assert response.json()["type"] == PROBLEM_TYPES + "invalid-request"
     assert response.json()["detail"].startswith("query number: ")
 
 
@@ -177,7 +177,7 @@ def test_any_other_http_exception():
 def test_the_unexpected_tells_nothing():
     response = answer_to(RuntimeError(SECRET))
     assert response.status_code == 500
-    assert response.json()["type"] == NAMESPACE + "internal-error"
+    assert response.json()["type"] == PROBLEM_TYPES + "internal-error"
     assert SECRET not in response.text
     assert response.headers["x-request-id"] == "abc"
 
