@@ -1,9 +1,9 @@
 """The spectrogram by the field's reference."""
 
 import numpy as np
-from training.compiled import librosa
 
 from service import audio
+from training.data.lazy_librosa import librosa
 
 
 def librosa_log_mel(window, **change):

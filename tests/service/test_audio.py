@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from training.compiled import librosa
 
 from service import audio
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
 from tools import signals
 from tools.reference import librosa_log_mel
+from training.data.lazy_librosa import librosa
 
 LOSSLESS = ("wav", "aiff", "flac")
 CONTAINERS = {

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from service.analysis import analyse
+from service.analysis import analyze
 from service.model import Model
 from tests.training.conftest import DESCRIPTION
 from tools import signals
@@ -66,7 +66,7 @@ def test_a_folder_of_music_becomes_a_model_that_answers(corpus, tmp_path, traini
     assert model.card.emotions == ["danceability"]
     assert model.card.figures.folds.genre.unknown_auroc is None
     assert model.card.thresholds.known == 0  # there is no other music to tell apart
-    probabilities = analyse(signals.wav(signals.groove(16, 22_050), 22_050), model)
+    probabilities = analyze(signals.wav(signals.groove(16, 22_050), 22_050), model)
     assert {each.genre for each in probabilities.genres} == set(TEMPI)
     assert probabilities.danceability is not None
     assert (probabilities.valence, probabilities.energy) == (None, None)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
-from training.corpus import read_corpus
 
 from tools import signals
 from training import prepare
+from training.data.corpus import read_corpus
 
 GENRES = ("blues", "house")
 SECONDS, RATE = 30, 44_100
