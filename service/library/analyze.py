@@ -17,6 +17,7 @@ from functools import cache
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import Any, BinaryIO
 
 from service import audio
@@ -36,7 +37,9 @@ FAILED = "internal-error"
 UNTAGGED = "tags-not-written"
 """Slugs of problems of files alone, beside those of `audio.AudioError`."""
 
-NO_SOUND = {PROBLEM_TYPES + audio.NotAudioError.slug, PROBLEM_TYPES + audio.NoAudioStreamError.slug}
+NO_SOUND_TYPES = {
+    PROBLEM_TYPES + error.slug for error in (audio.NotAudioError, audio.NoAudioStreamError)
+}
 """Types of the problems of a file that is no sound."""
 
 DIGEST_DIGITS = 16
@@ -104,9 +107,25 @@ def _alone(path: Path, settings: LibrarySettings) -> Record:
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Start processes that ignore an interrupt: this process stops them."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    """Start processes."""
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _live_with_parent)
+
+
+def _live_with_parent() -> None:
+    """Have this process ignore an interrupt, and end when its parent does.
+
+    The parent handles an interrupt. One that is killed cannot end its processes, which would wait
+    for work for good.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @cache

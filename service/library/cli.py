@@ -8,7 +8,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from service.library.analyze import NO_SOUND, analyze_all, fingerprint, loaded
+from service.library.analyze import NO_SOUND_TYPES, analyze_all, fingerprint, loaded
 from service.library.find import Library
 from service.library.records import (
     Format,
@@ -64,7 +64,7 @@ def run(settings: LibrarySettings) -> int:
 
 
 def _holds_no_sound(record: Record) -> bool:
-    return record.problem is not None and record.problem["type"] in NO_SOUND
+    return record.problem is not None and record.problem["type"] in NO_SOUND_TYPES
 
 
 def _open_output(settings: LibrarySettings, library: Library) -> "RecordFile | _StandardOutput":
@@ -124,7 +124,8 @@ def _left_out(library: Library) -> str:
     """Return a line on the files that were left out, if there are any."""
     parts = []
     if kinds := library.no_sound:
-        listed = ", ".join(_count(count, kind) for kind, count in kinds.most_common())
+        ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(_count(count, kind) for kind, count in ranked)
         parts.append(f"{_count(kinds.total(), 'file')} without sound ({listed})")
     if library.hidden:
         parts.append(_count(library.hidden, "hidden file or folder", "hidden files and folders"))

@@ -98,7 +98,7 @@ class Library:
         self.hidden = self.links = 0
         self._excluded = {os.path.realpath(path) for path in exclude}
         self._excluded_names = {Path(path).name for path in [*map(str, exclude), *self._excluded]}
-        self._walked: set[str] = set()
+        self._walked: set[Path] = set()
         absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
         folders = [path for path in absolute if os.path.isdir(path)]  # noqa: PTH112
         self._named = set(absolute).difference(folders)
@@ -118,42 +118,33 @@ class Library:
         return True
 
     def _below(self, top: Path) -> Iterator[Path]:
-        """Yield the candidates in a folder and in the folders in it."""
-        unreadable: list[Path] = []
-        for folder, inner, names in os.walk(
-            top, onerror=lambda error: unreadable.append(Path(error.filename))
-        ):
+        """Yield the candidates in a folder and in the folders in it, however deep."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
             if folder in self._walked:
-                inner.clear()
                 continue
             self._walked.add(folder)
-            inner[:] = [name for name in inner if self._is_entered(folder, name)]
-            for path in (Path(folder, name) for name in names):
-                if path not in self._named and self._is_candidate(path):
+            try:
+                with os.scandir(folder) as scan:
+                    entries = list(scan)
+            except OSError:
+                yield folder
+                continue
+            for entry in entries:
+                path = folder / entry.name
+                if path in self._named or self._is_excluded(path):
+                    continue
+                if entry.name.startswith("."):
+                    self.hidden += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif entry.is_symlink() and os.path.isdir(path):  # noqa: PTH112, it never raises
+                    self.links += 1
+                elif kind := NO_SOUND.get(_suffix(path)):
+                    self.no_sound[kind] += 1
+                else:
                     yield path
-        yield from unreadable
-
-    def _is_entered(self, folder: str, name: str) -> bool:
-        """Say whether a folder is walked, and count it if not."""
-        if name.startswith("."):
-            self.hidden += 1
-            return False
-        if os.path.islink(os.path.join(folder, name)):  # noqa: PTH114, PTH118
-            self.links += 1
-            return False
-        return True
-
-    def _is_candidate(self, path: Path) -> bool:
-        """Say whether a file of a folder is a candidate, and count it if not."""
-        if self._is_excluded(path):
-            return False
-        if path.name.startswith("."):
-            self.hidden += 1
-            return False
-        if kind := NO_SOUND.get(_suffix(path)):
-            self.no_sound[kind] += 1
-            return False
-        return True
 
     def _is_excluded(self, path: Path) -> bool:
         return path.name in self._excluded_names and os.path.realpath(path) in self._excluded

@@ -276,7 +276,7 @@ class RecordFile:
         self._layout = layout
         self.done: dict[str, bool] = {}
         self._path = Path(os.path.realpath(path))
-        if self._path.exists() and not self._path.is_file():
+        if os.path.lexists(self._path) and not os.path.isfile(self._path):  # noqa: PTH113
             raise OutputError(f"{path} is no file: name another one.")
         try:
             self._renew({fingerprint.path: fingerprint for fingerprint in current})
