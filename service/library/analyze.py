@@ -42,6 +42,7 @@ NO_SOUND_TYPES = {
 }
 """Types of the problems of a file that is no sound."""
 
+ATTEMPTS = 2  # at a file that changes while it is analysed
 DIGEST_DIGITS = 16
 AHEAD = 2  # recordings queued for each process, so that none is idle
 
@@ -168,7 +169,19 @@ def _settings_digest(settings: LibrarySettings) -> str:
 
 
 def analyze_file(path: Path, settings: LibrarySettings) -> Record:
-    """Analyse one recording, and write its tags if that is requested."""
+    """Analyse one recording, and write its tags if that is requested.
+
+    One that changes meanwhile is tried again: another process may have written tags into it under
+    another name.
+    """
+    for _ in range(ATTEMPTS):
+        record = _attempt(path, settings)
+        if record.problem is None or record.problem["type"] != PROBLEM_TYPES + CHANGED:
+            break
+    return record
+
+
+def _attempt(path: Path, settings: LibrarySettings) -> Record:
     model, taxonomy = loaded(settings)
     bounds = audio.Bounds(settings.max_seconds, settings.decode_seconds)
     before = fingerprint(path, settings)
