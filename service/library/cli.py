@@ -45,8 +45,7 @@ def run(settings: LibrarySettings) -> int:
     if settings.write_tags and not find_spec("mutagen"):
         raise TagsError("Writing tags needs the extra tags: pip install '.[tags]'.")
     loaded(settings)
-    output = settings.output
-    library = Library(settings.paths, exclude=[output, part_of(output)] if output else [])
+    library = Library(settings.paths, exclude=_written(settings.output))
     analysed = failed = 0
     with _open_output(settings, library) as records:
         waiting = [path for path in library.candidates if str(path) not in records.done]
@@ -61,6 +60,11 @@ def run(settings: LibrarySettings) -> int:
         failed_before = sum(records.done.values())
     sys.stderr.write(_summary(analysed, failed, unchanged, failed_before) + _left_out(library))
     return 1 if failed or failed_before else 0
+
+
+def _written(output: Path | None) -> list[Path]:
+    """Return the files that the command writes."""
+    return [] if output is None else [output, part_of(output)]
 
 
 def _holds_no_sound(record: Record) -> bool:

@@ -353,5 +353,6 @@ class RecordFile:
 
 
 def part_of(path: Path) -> Path:
-    """Return the temporary file beside a file of records."""
-    return path.with_name(f"{path.name}.part")
+    """Return the temporary file beside a file of records, or beside what a link leads to."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.name}.part")
