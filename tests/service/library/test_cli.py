@@ -201,7 +201,7 @@ def test_a_folder_of_recordings_and_other_files_is_no_failure(tmp_path, clips, c
 def test_a_changed_setting_analyzes_again(tmp_path, clips):
     (tmp_path / "x.mp3").write_bytes(clips["mp3"])
     taxonomy, output = tmp_path / "names.toml", tmp_path / "records.jsonl"
-    command = [tmp_path, "--output", output, "--taxonomy", taxonomy]
+    command = [tmp_path / "x.mp3", "--output", output, "--taxonomy", taxonomy]
     for names in ('house = "Electronic"', 'house = "Dance"'):
         taxonomy.write_text(names)
         assert run(*command).stderr == "1 recording analysed.\n"
