@@ -44,8 +44,10 @@ def run(settings: LibrarySettings) -> int:
     """
     if settings.write_tags and not find_spec("mutagen"):
         raise TagsError("Writing tags needs the extra tags: pip install '.[tags]'.")
+    # settings go to another process with every recording, and paths may be many
+    paths, settings = settings.paths, settings.model_copy(update={"paths": ()})
     loaded(settings)
-    library = Library(settings.paths, exclude=_written(settings.output))
+    library = Library(paths, exclude=_written(settings.output))
     analysed = failed = 0
     with _open_output(settings, library) as records:
         waiting = [path for path in library.candidates if str(path) not in records.done]
