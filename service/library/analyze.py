@@ -143,7 +143,11 @@ def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
     can be read.
     """
     model, _ = loaded(settings)
-    requested = {"timeline": settings.timeline, "tags": settings.write_tags is not None}
+    requested = {
+        "timeline": settings.timeline,
+        "tags": settings.write_tags is not None,
+        "replace": settings.write_tags == "replace",
+    }
     try:
         state = path.stat()
         readable = stat.S_ISREG(state.st_mode) and os.access(path, os.R_OK)

@@ -43,7 +43,7 @@ class Fingerprint:
     settings : str
         Digest of the settings that change an analysis.
     asked : tuple of str
-        What was requested beside the analysis: ``timeline``, ``tags``.
+        What was requested beside the analysis: ``timeline``, ``tags``, ``replace`` of tags.
     """
 
     path: str

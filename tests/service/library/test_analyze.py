@@ -163,6 +163,18 @@ def test_a_file_that_can_be_read_again_is_not_up_to_date(clip, clips):
     assert not record.fingerprint.covers(fingerprint(clip, settings(clip)))
 
 
+@pytest.mark.parametrize("mode", [0o000, 0o200])
+def test_a_file_without_permission_is_up_to_date_until_it_has_one(clip, mode):
+    clip.chmod(mode)
+    if os.access(clip, os.R_OK):
+        pytest.skip("this user reads every file")
+    record = analyzed(clip)
+    assert slug(record) == "unreadable-file"
+    assert record.fingerprint.covers(fingerprint(clip, settings(clip)))
+    clip.chmod(0o600)
+    assert not record.fingerprint.covers(fingerprint(clip, settings(clip)))
+
+
 def test_a_file_that_changes_while_it_is_analyzed_has_to_be_analyzed_again(clip):
     before = clip.stat().st_size
     record = analyzed(Growing(clip), write_tags="replace")
@@ -200,6 +212,13 @@ def test_another_content_of_the_same_taxonomy_changes_the_fingerprint(clip, tmp_
         taxonomy.write_text(names)
         digests.add(fingerprint(clip, settings(clip, taxonomy=taxonomy)).settings)
     assert len(digests) == 3
+
+
+def test_replaced_tags_are_more_than_missing_ones(clip):
+    missing = fingerprint(clip, settings(clip, write_tags="missing"))
+    replaced = fingerprint(clip, settings(clip, write_tags="replace"))
+    assert replaced.covers(missing)
+    assert not missing.covers(replaced)
 
 
 def test_a_setting_that_changes_no_answer_leaves_the_fingerprint(clip, tmp_path):
