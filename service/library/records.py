@@ -302,7 +302,8 @@ class RecordFile:
         for stored in self._stored():
             path = stored.fingerprint.path
             if path not in current:
-                yield stored.text
+                if stored.fingerprint.modified_ns or not os.path.isdir(path):  # noqa: PTH112
+                    yield stored.text  # else it is a folder that can be read again
             elif (
                 path not in self.done
                 and stored.fingerprint.covers(current[path])

@@ -137,6 +137,14 @@ def test_records_of_other_folders_stay(path, layout):
     assert read(path, layout) == [fingerprint("/elsewhere"), fingerprint("/a")]
 
 
+def test_the_record_of_a_folder_goes_when_the_folder_can_be_read(path, layout, tmp_path):
+    folder = fingerprint(str(tmp_path), size=0, modified=0)
+    write(path, layout, [record(folder, PROBLEM)])
+    assert write(path, layout, [], [folder]) == {str(tmp_path)}
+    write(path, layout, [], [fingerprint(str(tmp_path / "x"))])
+    assert read(path, layout) == []
+
+
 def test_a_run_resumes_wherever_it_was_cut_off(path, layout):
     several = [fingerprint("/a"), fingerprint(ODD)]
     write(path, layout, map(record, several))
