@@ -26,6 +26,7 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff check
 	$(TRAINING_VENV)/bin/ruff format --check
 	$(TRAINING_VENV)/bin/mypy
+	$(TRAINING_VENV)/bin/lint-imports
 
 # A model from a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
 WORK ?= trained
@@ -52,20 +53,20 @@ $(TRAINING_VENV)/.all: pyproject.toml constraints.txt
 
 # The answer that the README and the OpenAPI document show, after a change of the model.
 example: $(FIFTEEN_VENV)/.serve
-	$(FIFTEEN_VENV)/bin/python -m tests.example
+	$(FIFTEEN_VENV)/bin/python -m tools.example
 
 # The OpenAPI document, after a change of the interface.
 openapi: $(FIFTEEN_VENV)/.serve
-	$(FIFTEEN_VENV)/bin/python -m tests.openapi
+	$(FIFTEEN_VENV)/bin/python -m tools.openapi
 
 # What the client's files say of each other, after a change of one of them.
 client: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.client_files
+	$(FIFTEEN_VENV)/bin/python -m tools.client_files
 
 # The README's pictures of the client, after a change of its looks or of the model; it
 # needs Roboto, Debian's fonts-roboto-unhinted.
 pictures: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.pictures
+	$(FIFTEEN_VENV)/bin/python -m tools.pictures
 
 # What an analysis costs, and so what many need: writes docs/PERFORMANCE.md and docs/SCALING.md.
 # The rivals need Debian's ffmpeg.

@@ -1,7 +1,7 @@
 """The commands.
 
 * ``python -m service``: serve until told to stop;
-* ``python -m service analyze PATH...``: analyse files and folders, without a server;
+* ``python -m service analyze PATH...``: analyze files and folders, without a server;
 * ``python -m service key``: draw a key.
 """
 
@@ -21,20 +21,20 @@ from uvicorn.supervisors import Multiprocess
 
 from service.analysis import ProbeError, warm_up
 from service.app import create_app, create_proved_app
-from service.installed import load_served, load_taxonomy
-from service.library.command import run as annotate_library
+from service.library.cli import run as analyze_library
 from service.library.find import MissingPathError
-from service.library.records import AnotherFileError
+from service.library.records import OutputError
 from service.library.tags import TagsError
+from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.model import ModelError
 from service.settings import ConfigError, LibrarySettings, Settings
 from service.taxonomy import TaxonomyError
-from service.web.access import new_key
-from service.web.connection import Connection
+from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
+from service.web.protocol import Connection
 
-SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
+SETTINGS = (ConfigError, MissingPathError, OutputError, TagsError)
 """What only another setting can mend."""
 HUNG_SECONDS = 60
 """A process that is silent for so long is replaced; less, and one that starts on a busy machine is,
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             case ["key"]:
                 return _draw_key()
             case ["analyze", *rest]:
-                return annotate_library(CliApp.run(LibrarySettings, rest))
+                return analyze_library(CliApp.run(LibrarySettings, rest))
             case _:
                 return _run_server(CliApp.run(Settings, arguments))
     except ValidationError as error:

@@ -48,7 +48,7 @@ class ProbeError(RuntimeError):
     """A file that belongs to the service cannot be decoded: the installation is broken."""
 
 
-def analyse(
+def analyze(
     data: bytes | BinaryIO,
     model: Scorer,
     bounds: audio.Bounds = audio.UNBOUNDED,

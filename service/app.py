@@ -11,19 +11,20 @@ from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
-from service.installed import load_served, load_taxonomy
+from service.loading import load_served, load_taxonomy
 from service.model import Models
 from service.settings import Settings
-from service.web import analyze, catalogue, client, docs, health, kserve, metrics, problems
-from service.web.access import Gate
+from service.web import errors, metrics
 from service.web.admission import Queue, Uploads
-from service.web.head import Head
-from service.web.headers import SecurityHeaders
+from service.web.auth import Gate
+from service.web.cache import Results
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
-from service.web.observe import Observe, note_problem
-from service.web.refusals import REQUEST_ID
-from service.web.results import Results
+from service.web.middleware.head import Head
+from service.web.middleware.headers import SecurityHeaders
+from service.web.middleware.observe import Observe, note_problem
+from service.web.problem import REQUEST_ID
+from service.web.routes import analyze, docs, frontend, health, kserve, models
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
@@ -74,12 +75,12 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_ser
         settings.api_keys, _rate(settings.rate_per_key), _rate(settings.rate_per_address)
     )
     app.state.limits = limits_of(settings)
-    for room in (analyze, catalogue, health, kserve, metrics, docs):
-        app.include_router(room.router)
+    for module in (analyze, models, health, kserve, metrics, docs):
+        app.include_router(module.router)
     app.mount("/docs", docs.FILES)
-    client.install(app)
+    frontend.install(app)
     _surround(app, settings)
-    problems.install(app, app.state.limits, note_problem)
+    errors.install(app, app.state.limits, note_problem)
     return app
 
 

@@ -253,6 +253,10 @@ class Accepted(Answer):
     )
 
 
+PROBLEM_TYPES = "urn:problem-type:fifteen:"
+"""Precedes the slug of every problem's type."""
+
+
 class Problem(Answer):
     """Why a request failed; RFC 9457, ``application/problem+json``.
 

@@ -6,8 +6,8 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.model import load_models
 from service.settings import MODELS, Settings
-from tests import signals
-from tests.server import Server
+from tools import signals
+from tools.server import Server
 
 CLIP_SECONDS, CLIP_RATE = 5, 48_000
 

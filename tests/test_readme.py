@@ -13,7 +13,7 @@ import pytest
 from service.schemas import ANALYSIS
 from service.settings import Settings
 from service.verdict import VERDICTS
-from service.web import problems
+from service.web import errors
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -70,7 +70,7 @@ def test_the_library_example_writes_a_table(tmp_path, clips):
 
 
 def test_every_problem_type_is_in_the_table():
-    kinds = {*problems.KINDS.values(), *problems.HTTP_KINDS.values()}
+    kinds = {*errors.KINDS.values(), *errors.HTTP_KINDS.values()}
     assert sorted(table_column("Refusals")) == sorted(kind.slug for kind in kinds)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from service.web.access import digest_of
-from tests.test_app import assert_problem, post
-from tests.web.test_analyze import serving
+from service.web.auth import digest_of
+from tests.service.test_app import assert_problem, post
+from tests.service.web.routes.test_analyze import serving
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "SECURITY.md").read_text()

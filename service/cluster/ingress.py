@@ -19,7 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.app import create_proved_app
 from service.cluster.remote import load_remote
 from service.cluster.scorer import ScorerReplica
-from service.installed import load_served, load_taxonomy
+from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.settings import Settings
 from service.web.metrics import FOLDER as METRICS_FOLDER

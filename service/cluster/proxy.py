@@ -13,8 +13,8 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.web.headers import SECURITY
-from service.web.refusals import NOT_READY, OVERLOADED, REQUEST_ID, request_id_of, response_of
+from service.web.middleware.headers import SECURITY
+from service.web.problem import NOT_READY, OVERLOADED, REQUEST_ID, request_id_of, response_of
 
 ATTEMPTS = 3
 MOST_BYTES = 32 * 2**20  # of a body that are kept for another attempt; no more than may be sent

@@ -15,7 +15,7 @@ from ray.serve.handle import DeploymentHandle
 from service import audio
 from service.card import Card
 from service.cluster.scorer import MOST_WINDOWS, Asked, ScorerReplica
-from service.installed import load_served
+from service.loading import load_served
 from service.model import Models, Scorer, Scores, UnknownModelError
 from service.settings import Settings
 from service.web.admission import NotReadyError, OverloadedError

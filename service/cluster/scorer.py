@@ -8,7 +8,7 @@ import numpy as np
 from ray import serve
 
 from service import audio
-from service.installed import load_served
+from service.loading import load_served
 from service.model import Scores, UnknownModelError
 from service.settings import Settings
 

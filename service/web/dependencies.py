@@ -12,8 +12,8 @@ from service.settings import Settings
 from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import NotReadyError, Queue, Uploads
+from service.web.cache import Results
 from service.web.metrics import Metrics
-from service.web.results import Results
 
 
 def _part(name: str) -> Callable[[Request], Awaitable[Any]]:

@@ -21,9 +21,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.model import Models
 from service.schemas import Analysis, Timings
-from service.web import problems
-from service.web.access import RateLimitedError, UnauthorizedError, let_in
+from service.web import errors
 from service.web.admission import Queue
+from service.web.auth import RateLimitedError, UnauthorizedError, let_in
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # upper ends of bins
@@ -122,7 +122,7 @@ class Metrics:
     "/metrics",
     response_class=Response,
     dependencies=[Depends(let_in)],
-    responses=problems.responses(UnauthorizedError, RateLimitedError) | _TEXT,
+    responses=errors.responses(UnauthorizedError, RateLimitedError) | _TEXT,
 )
 async def show_metrics(request: Request) -> Response:
     """Show what has been counted, for Prometheus."""

@@ -13,7 +13,7 @@ from ray.serve.schema import ServeDeploySchema
 from service.cluster import ingress, proxy
 from service.cluster.scorer import MOST_WINDOWS
 from service.settings import Settings
-from tests.server import ROOT
+from tools.server import ROOT
 
 FOLDER = ROOT / "deploy" / "ray"
 CONFIG = yaml.safe_load((FOLDER / "serve.yaml").read_text())

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from service import audio
-from tests import signals
+from tools import signals
 
 CLIP = Path(__file__).parent.parent / "clip.m4a"
 HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]

@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from service.web.client import FOLDER
+from service.web.routes.frontend import FOLDER
 from tests.mobile_client.conftest import expect_answer
 from tests.mobile_client.test_files import messages
 

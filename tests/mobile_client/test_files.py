@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from service.web.client import FOLDER, PAGE
-from tests import client_files
+from service.web.routes.frontend import FOLDER, PAGE
+from tools import client_files
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 TEXTS = [path for path in FILES if path.suffix != ".png"]

@@ -5,10 +5,10 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from service.web.access import new_key
+from service.web.auth import new_key
 from tests.mobile_client.conftest import expect_answer, ready
 from tests.mobile_client.test_everyone import assert_accessible
-from tests.server import serving
+from tools.server import serving
 
 KEY, DIGEST = new_key()
 

@@ -8,9 +8,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from service.web.client import FOLDER
+from service.web.routes.frontend import FOLDER
 from tests.mobile_client.conftest import expect_answer, ready
-from tests.server import Server
+from tools.server import Server
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.data import splits, synthetic
 from training.data.corpus import EmotionLabel, Track, corpus_digest
 from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, Dataset, preparation

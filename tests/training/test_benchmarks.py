@@ -1,18 +1,20 @@
 """What `make benchmark` measures, in its smallest form. Figures depend on the machine."""
 
+from collections import Counter
+
 import httpx2 as httpx
 import numpy as np
 import onnx
 import pytest
 
 from service import audio
-from tests.benchmarks import alternatives, cost, load, measures, parts, performance, preparing
-from tests.benchmarks.alternatives import Tried
-from tests.benchmarks.cost import Stages
-from tests.benchmarks.measures import Growth, Sustained
-from tests.benchmarks.performance import Figure, Measured
-from tests.benchmarks.preparing import Preparing
-from tests.benchmarks.rivals import same_network
+from tools.benchmarks import alternatives, cost, load, measures, parts, performance, preparing
+from tools.benchmarks.alternatives import Tried
+from tools.benchmarks.cost import Stages
+from tools.benchmarks.measures import Growth, Sustained
+from tools.benchmarks.performance import Figure, Measured
+from tools.benchmarks.preparing import Preparing
+from tools.benchmarks.rivals import same_network
 
 pytestmark = pytest.mark.slow
 
@@ -70,14 +72,16 @@ def test_a_rival_answers(files):
     assert sum(probabilities["genres"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_same_network_has_the_shipped_ones_layers():
-    shipped = {
-        each.name: tuple(each.dims) for each in onnx.load(alternatives.SHIPPED).graph.initializer
-    }
-    ours = {name: tuple(each.shape) for name, each in same_network().named_parameters()}
-    layers = {name for name, shape in ours.items() if len(shape) > 1 and "offsets" not in name}
-    assert len(layers) > 20
-    assert {name: ours[name] for name in layers} == {name: shipped[name] for name in layers}
+def test_the_same_network_has_the_weights_of_the_shipped_one():
+    """By shape: names of modules may change between a release and the next."""
+    shipped = [tuple(each.dims) for each in onnx.load(alternatives.SHIPPED).graph.initializer]
+    ours = [
+        tuple(each.shape)
+        for name, each in same_network().named_parameters()
+        if each.dim() > 1 and "offsets" not in name
+    ]
+    assert len(ours) > 20
+    assert not Counter(ours) - Counter(shipped)
 
 
 def test_load_is_answered_or_refused(process, files):

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from service.analysis import analyse
+from service.analysis import analyze
 from service.model import Model
-from tests import signals
 from tests.training.conftest import CARD_TEXT
+from tools import signals
 from training.__main__ import main, parser
 
 TEMPI = {"house": 124, "reggae": 76}
@@ -67,7 +67,7 @@ def test_a_folder_of_music_becomes_a_model_that_predicts(corpus, tmp_path, train
     assert model.card.emotions == ["danceability"]
     assert model.card.figures.folds.genre.unknown_auroc is None
     assert model.card.thresholds.known == 0  # the corpus has no other music
-    answer = analyse(signals.wav(signals.groove(16, 22_050), 22_050), model)
+    answer = analyze(signals.wav(signals.groove(16, 22_050), 22_050), model)
     assert {each.genre for each in answer.genres} == set(TEMPI)
     assert answer.danceability is not None
     assert (answer.valence, answer.energy) == (None, None)

@@ -13,8 +13,8 @@ import torch
 from threadpoolctl import threadpool_info
 
 from service import audio
-from tests import signals
 from tests.training.data.test_prepare import shard_files
+from tools import signals
 from training import parallel
 from training.__main__ import main
 from training.data import dataset, prepare, synthetic

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.data import danceability
 from training.data.danceability import COEFFICIENTS, DESCRIPTORS, FORMULA
 

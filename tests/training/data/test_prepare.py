@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training import parallel
 from training.data import prepare as module
 from training.data import synthetic, takes

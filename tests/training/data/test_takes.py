@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.data import takes
 from training.data.corpus import Track
 

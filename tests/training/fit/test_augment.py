@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.fit import augment
 
 GROOVE = audio.log_mel(audio.windows(signals.groove(15, audio.SAMPLE_RATE)))

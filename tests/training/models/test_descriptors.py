@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.models.descriptors import (
     N_MODULATIONS,
     N_PARTS,

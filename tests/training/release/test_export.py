@@ -7,7 +7,7 @@ import torch
 
 from service import audio
 from service.model import Model
-from tests import signals
+from tools import signals
 from training.fit.run import RunMismatchError
 from training.release import export as module
 from training.release.export import ExportMismatchError, check, export, predict

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
 from tests.training.data.test_danceability import AT_RANDOM, RNG, four_on_the_floor, hits
+from tools import signals
 from training.data import danceability
 from training.data.corpus import CorpusError
 from training.studies import danceability as danceability_study

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
 from tests.training.synthesis.test_phone import N_SAMPLES, power, share_above
+from tools import signals
 from training.synthesis import dsp
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.signal import correlate
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.synthesis import dsp, phone
 
 SECONDS = 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.data.corpus import EMOTION_MANIFEST, MANIFEST, SUBSETS
 from training.studies.compare.clips import read_clips
 from training.studies.compare.labels import PUNK, VOCAL_JAZZ

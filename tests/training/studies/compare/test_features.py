@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from tests import signals
+from tools import signals
 from training.studies.compare import features
 from training.studies.compare.features import FEATURES
 

@@ -1,0 +1,77 @@
+"""What is seen of every request: an id, a line in the log, and its share of the metrics."""
+
+import logging
+from time import perf_counter
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.schemas import Problem
+from service.web.metrics import Metrics
+from service.web.problem import REQUEST_ID, request_id_of
+
+logger = logging.getLogger("service.access")
+
+
+class Observe:
+    """Gives each request an id, logs it when it has been answered, and counts it.
+
+    The routes put what else is to be logged into ``request.state.seen``, a dict.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    metrics : Metrics
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen: dict[str, Any] = {"request_id": request_id_of(Headers(scope=scope)), "status": 500}
+        scope.setdefault("state", {})["seen"] = seen
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = seen["request_id"]
+            await send(message)
+
+        started = perf_counter()
+        with self._metrics.in_flight.track_inprogress():
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                self._note(scope, seen, perf_counter() - started)
+
+    def _note(self, scope: Scope, seen: dict[str, Any], seconds: float) -> None:
+        """Log and count a request that has been answered."""
+        route = getattr(scope.get("route"), "path", "none")
+        method = scope["method"] if route != "none" else "any"  # a sender may make up methods
+        self._metrics.requests.labels(method, route, seen["status"]).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        client = scope.get("client")
+        members = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "client": client[0] if client else None,
+            "milliseconds": round(1_000 * seconds, 2),
+            **seen,
+        }
+        logger.info(
+            "%s %s %d", scope["method"], ascii(scope["path"]), seen["status"], extra=members
+        )
+
+
+def note_problem(request: Request, problem: Problem) -> None:
+    """Have a problem logged with its request, and count it."""
+    request.state.seen["problem"] = problem.type
+    metrics: Metrics = request.app.state.metrics
+    metrics.refusals.labels(problem.type).inc()

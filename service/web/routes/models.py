@@ -1,0 +1,50 @@
+"""What is installed and what is accepted, over HTTP: models, their cards, the limits."""
+
+from fastapi import APIRouter, Depends
+from fastapi.exceptions import RequestValidationError
+
+from service.model import UnknownModelError
+from service.schemas import Limits, ModelCard, ModelList, ModelSummary
+from service.web import errors
+from service.web.auth import RateLimitedError, UnauthorizedError, let_in
+from service.web.dependencies import LimitsDep, ModelsDep, NameInPath, SettingsDep, TaxonomyDep
+
+_ANY = (UnauthorizedError, RateLimitedError)
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(let_in)])
+
+
+@router.get("/models", tags=["models"], responses=errors.responses(*_ANY))
+async def list_models(settings: SettingsDep, models: ModelsDep, taxonomy: TaxonomyDep) -> ModelList:
+    """List the installed models."""
+    default = models[settings.model]
+    return ModelList(
+        models=[
+            ModelSummary(
+                name=model.card.name,
+                version=model.card.version,
+                digest=model.digest,
+                description=model.card.description,
+                genres=taxonomy.rename(model.card.genres),
+                default=model is default,
+            )
+            for model in models
+        ]
+    )
+
+
+@router.get(
+    "/models/{name}",
+    tags=["models"],
+    responses=errors.responses(*_ANY, UnknownModelError, RequestValidationError),
+)
+async def show_model(models: ModelsDep, name: NameInPath) -> ModelCard:
+    """Show a model's card: what it was trained on, how good it is and what it cannot do."""
+    model = models[name]
+    return ModelCard(**dict(model.card), digest=model.digest)
+
+
+@router.get("/limits", tags=["limits"], responses=errors.responses(*_ANY))
+async def show_limits(limits: LimitsDep) -> Limits:
+    """Show what is accepted, in numbers."""
+    return limits

@@ -1,0 +1,68 @@
+import asyncio
+import shutil
+
+import numpy as np
+import pytest
+
+from service import audio
+from service.cluster.scorer import MOST_WINDOWS, Asked, ScorerReplica, count_windows
+from service.model import ModelMismatchError, UnknownModelError, load_models
+from service.settings import MODELS, Settings
+from tools import signals
+
+
+@pytest.fixture(scope="module")
+def spectrograms():
+    seeds = range(6)
+    return audio.log_mel(
+        np.stack([signals.groove(15, audio.SAMPLE_RATE, 90 + 20 * seed, seed) for seed in seeds])
+    )
+
+
+@pytest.fixture(scope="module")
+def replica():
+    return ScorerReplica(Settings())
+
+
+def assert_same(scores, expected):
+    for name, values in vars(expected).items():
+        np.testing.assert_allclose(vars(scores)[name], values, atol=1e-6, err_msg=name)
+
+
+def test_each_request_has_its_own_scores(replica, model, spectrograms):
+    parts = [spectrograms[0:1], spectrograms[1:4], spectrograms[4:6]]
+    batch = [Asked(model.digest, part) for part in parts]
+    for scores, part in zip(replica.score_batch(batch), parts, strict=True):
+        assert_same(scores, model.score(part))
+
+
+def test_models_are_not_mixed(tmp_path, spectrograms):
+    content = (MODELS / "fifteen.onnx").read_bytes()
+    version = f'"version":"{load_models(MODELS)["fifteen"].card.version}"'.encode()
+    shutil.copy(MODELS / "fifteen.onnx", tmp_path / "one.onnx")
+    (tmp_path / "two.onnx").write_bytes(content.replace(version, version.replace(b'"3', b'"9')))
+    models = list(load_models(tmp_path))
+    assert len({each.digest for each in models}) == 2
+    replica = ScorerReplica(Settings(models=tmp_path))
+    asked = [Asked(models[place % 2].digest, spectrograms[[place]]) for place in range(4)]
+    for place, scores in enumerate(replica.score_batch(asked)):
+        assert_same(scores, models[0].score(spectrograms[[place]]))
+
+
+def test_a_model_that_is_not_here(replica, spectrograms):
+    with pytest.raises(UnknownModelError):
+        asyncio.run(replica.score(Asked("sha256:0", spectrograms)))
+
+
+def test_a_model_that_answers_otherwise_does_not_start(monkeypatch):
+    def verify(self):
+        raise ModelMismatchError("fifteen answers otherwise.")
+
+    monkeypatch.setattr("service.model.Model.verify", verify)
+    with pytest.raises(ModelMismatchError):
+        ScorerReplica(Settings())
+
+
+def test_a_batch_is_as_large_as_its_windows(spectrograms):
+    assert count_windows([Asked("a", spectrograms), Asked("b", spectrograms[:1])]) == 7
+    assert MOST_WINDOWS > 7

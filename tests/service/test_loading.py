@@ -1,0 +1,33 @@
+import pytest
+
+from service.loading import load_served, load_taxonomy
+from service.model import ModelError
+from service.settings import Settings
+from service.taxonomy import MODELS_OWN, TaxonomyError
+
+
+def test_the_default_is_among_what_is_served():
+    settings = Settings()
+    models = load_served(settings)
+    assert models[settings.model].card.name == settings.model
+
+
+def test_a_default_that_is_not_there_is_refused():
+    with pytest.raises(ModelError, match=r"other is not in .*, which has: fifteen:"):
+        load_served(Settings(model="other"))
+
+
+def test_without_a_taxonomy_genres_keep_their_names():
+    settings = Settings()
+    assert load_taxonomy(settings, load_served(settings)) is MODELS_OWN
+
+
+def test_a_taxonomy_may_name_the_genres_of_the_models_alone(tmp_path):
+    path = tmp_path / "names.toml"
+    settings = Settings(taxonomy=path)
+    models = load_served(settings)
+    path.write_text('house = "Club"\n')
+    assert load_taxonomy(settings, models).rename(["house"]) == ["Club"]
+    path.write_text('polka = "Folk"\n')
+    with pytest.raises(TaxonomyError, match="polka"):
+        load_taxonomy(settings, models)

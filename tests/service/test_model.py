@@ -1,0 +1,217 @@
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from service import audio
+from service.model import (
+    Model,
+    ModelMismatchError,
+    Models,
+    UnknownModelError,
+    UnreadableModelError,
+    load_models,
+    write_digest,
+)
+from service.settings import MODELS
+from tools import signals
+
+SHIPPED = MODELS / "fifteen.onnx"
+VERSION = int(Model(SHIPPED).card.version)
+VERSIONS = [f'"version":"{version}"'.encode() for version in (VERSION, VERSION + 1)]
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A copy of the shipped model with some bytes, which it must have, replaced by others."""
+
+    def change(old: bytes, new: bytes):
+        content = SHIPPED.read_bytes()
+        assert len(old) == len(new)  # lengths inside the file stay right
+        assert old in content
+        path = tmp_path / "changed.onnx"
+        path.write_bytes(content.replace(old, new))
+        return path
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def spectrograms():
+    seeds = range(5)
+    return audio.log_mel(
+        np.stack([signals.groove(15, audio.SAMPLE_RATE, 90 + 20 * seed, seed) for seed in seeds])
+    )
+
+
+class TestScore:
+    def test_scores_are_probabilities_and_shares(self, model, spectrograms):
+        scores = model.score(spectrograms)
+        assert scores.genres.shape == (5, len(model.card.genres))
+        assert np.allclose(scores.genres.sum(axis=1), 1, atol=1e-5)
+        assert scores.emotion.shape == (5, len(model.card.emotions))
+        assert scores.music.shape == scores.known.shape == (5,)
+        for values in vars(scores).values():
+            assert values.dtype == np.float32
+            assert ((values >= 0) & (values <= 1)).all()
+
+    def test_a_window_is_alone_in_its_batch(self, model, spectrograms):
+        together = vars(model.score(spectrograms))
+        alone = [vars(model.score(spectrogram[None])) for spectrogram in spectrograms]
+        for name, values in together.items():
+            assert np.allclose(values, [one[name][0] for one in alone], atol=1e-5), name
+
+    def test_silence_has_scores(self, model):
+        scores = model.score(audio.log_mel(np.zeros((1, audio.N_SAMPLES), np.float32)))
+        assert all(np.isfinite(values).all() for values in vars(scores).values())
+
+
+class TestVerify:
+    def test_the_shipped_model_answers_as_exported(self, model):
+        model.verify()
+
+    def test_the_reference_answer_is_complete(self, model):
+        card = model.card
+        music_and_known = 2
+        assert len(card.reference_answer) == len(card.genres + card.emotions) + music_and_known
+
+    @pytest.mark.parametrize("place", [0, -3, -2, -1], ids=["genre", "emotion", "music", "known"])
+    @pytest.mark.parametrize("value", [2, float("nan")])
+    def test_another_answer_is_refused(self, value, place):
+        model = Model(SHIPPED)
+        answer = [*model.card.reference_answer]
+        answer[place] = value
+        model.card = model.card.model_copy(update={"reference_answer": answer})
+        with pytest.raises(ModelMismatchError, match="fifteen answers"):
+            model.verify()
+
+
+class TestLoading:
+    def test_a_missing_file_is_refused(self, tmp_path):
+        with pytest.raises(UnreadableModelError, match=r"missing\.onnx"):
+            Model(tmp_path / "missing.onnx")
+
+    @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+    def test_a_truncated_file_is_refused(self, tmp_path, share):
+        content = SHIPPED.read_bytes()
+        (tmp_path / "short.onnx").write_bytes(content[: int(share * len(content))])
+        with pytest.raises(UnreadableModelError, match=r"short.onnx is not a model"):
+            Model(tmp_path / "short.onnx")
+
+    @pytest.mark.parametrize("content", [b"\0", b"not a model", b"\x08\x0a" * 50])
+    def test_what_is_no_onnx_is_refused(self, tmp_path, content):
+        (tmp_path / "other.onnx").write_bytes(content)
+        with pytest.raises(UnreadableModelError):
+            Model(tmp_path / "other.onnx")
+
+    def test_a_model_without_card_is_refused(self, changed):
+        with pytest.raises(UnreadableModelError, match="KeyError"):
+            Model(changed(b"\x0a\x04card", b"\x0a\x04cord"))
+
+    def test_an_invalid_card_is_refused(self, changed):
+        with pytest.raises(UnreadableModelError, match="ValidationError"):
+            Model(changed(b'"licence":', b'"license":'))
+
+    def test_a_card_that_does_not_fit_its_file_is_refused(self, changed):
+        two = b'"emotions":["valence","energy"]'
+        three = b'"emotions":["valence","energy","danceability"]'
+        with pytest.raises(UnreadableModelError, match="unlike its card"):
+            Model(changed(three, two.ljust(len(three))))
+
+    @pytest.mark.parametrize("name", [b"music", b"known"])
+    def test_a_model_that_lacks_an_output_is_refused(self, changed, name):
+        with pytest.raises(UnreadableModelError, match="'other': "):
+            Model(changed(b"\x05" + name, b"\x05other"))
+
+    def test_other_front_end_numbers_are_refused(self, changed):
+        with pytest.raises(ModelMismatchError, match="another front-end"):
+            Model(changed(b'"span_db":80', b'"span_db":81'))
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("SPAN_DB", 79.9), ("HOP", 1_200), ("F_MIN", 25.0), ("N_MELS", 127)]
+    )
+    def test_another_front_end_is_refused(self, monkeypatch, name, value):
+        audio._mel_filters.cache_clear()
+        monkeypatch.setattr(audio, name, value)
+        with pytest.raises(ModelMismatchError, match="dB away"):
+            Model(SHIPPED)
+        audio._mel_filters.cache_clear()
+
+    def test_a_changed_transform_is_refused_by_its_signature(self, monkeypatch):
+        mono = audio._mono
+        monkeypatch.setattr(audio, "_mono", lambda frame: np.abs(mono(frame)) ** 0.9)
+        with pytest.raises(ModelMismatchError, match="dB away"):
+            Model(SHIPPED)
+
+    def test_a_signature_that_is_no_number_is_refused(self, monkeypatch):
+        monkeypatch.setattr(audio, "skew", lambda _: float("nan"))
+        with pytest.raises(ModelMismatchError):
+            Model(SHIPPED)
+
+    def test_a_file_that_is_not_the_one_written_down_is_refused(self, changed):
+        path = changed(*VERSIONS)
+        write_digest(path)
+        assert Model(path).card.version == str(VERSION + 1)
+        path.write_bytes(SHIPPED.read_bytes())
+        with pytest.raises(UnreadableModelError, match=r"changed or damaged.*\.onnx\.sha256"):
+            Model(path)
+
+    @pytest.mark.parametrize("written", ["", "\n", "0" * 64, "é"])
+    def test_a_digest_that_is_none_is_refused(self, tmp_path, written):
+        shutil.copy(SHIPPED, tmp_path)
+        (tmp_path / "fifteen.onnx.sha256").write_text(written)
+        with pytest.raises(UnreadableModelError, match="changed or damaged"):
+            Model(tmp_path / "fifteen.onnx")
+
+    def test_the_shipped_model_is_the_one_written_down(self):
+        (line,) = (MODELS / "fifteen.onnx.sha256").read_text().splitlines()
+        assert line == f"{Model(SHIPPED).digest.removeprefix('sha256:')}  fifteen.onnx"
+
+    def test_the_digest_is_of_the_file(self, model, changed):
+        other = Model(changed(*VERSIONS))
+        assert model.digest.startswith("sha256:")
+        assert len(model.digest) == len("sha256:") + 64
+        assert other.digest != model.digest
+
+
+def named(name, version):
+    """What stands for a model where only its name matters."""
+    return SimpleNamespace(card=SimpleNamespace(name=name, version=version))
+
+
+class TestFolder:
+    def test_models_are_found_by_name_and_version(self):
+        models = Models([named("b", "9"), named("b", "10"), named("a", "1"), named("b", "9.2")])
+        order = [(each.card.name, each.card.version) for each in models]
+        assert order == [("a", "1"), ("b", "9"), ("b", "9.2"), ("b", "10")]
+        assert models["b"].card.version == "10"
+        assert models["b:9"].card.version == "9"
+        assert models["a"].card.name == "a"
+
+    @pytest.mark.parametrize("asked", ["c", "b:1", "b:9:2", "", ":9", "B"])
+    def test_another_is_not_there(self, asked):
+        with pytest.raises(UnknownModelError, match=f"no model {asked}; "):
+            Models([named("b", "9")])[asked]
+
+    def test_two_versions_may_be_installed(self, changed, tmp_path):
+        changed(*VERSIONS)
+        shutil.copy(SHIPPED, tmp_path)
+        models = load_models(tmp_path)
+        assert len({model.card.version for model in models}) == 2
+
+    def test_an_empty_folder_is_refused(self, tmp_path):
+        with pytest.raises(UnreadableModelError, match="no model"):
+            load_models(tmp_path)
+
+    def test_two_models_of_one_name_are_refused(self, tmp_path):
+        for name in ("a.onnx", "b.onnx"):
+            shutil.copy(SHIPPED, tmp_path / name)
+        with pytest.raises(UnreadableModelError, match=r"Two files in .* are fifteen:"):
+            load_models(tmp_path)
+
+    def test_one_bad_model_refuses_the_folder(self, tmp_path):
+        shutil.copy(SHIPPED, tmp_path)
+        (tmp_path / "bad.onnx").write_bytes(b"bad")
+        with pytest.raises(UnreadableModelError, match=r"bad\.onnx"):
+            load_models(tmp_path)

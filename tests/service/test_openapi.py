@@ -1,0 +1,42 @@
+"""The OpenAPI document: committed, current, and kept to under a fuzzer's requests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.web.auth import digest_of
+from tools import openapi
+from tools.server import Server
+
+
+def test_the_committed_document_is_current():
+    assert openapi.FILE.read_text() == openapi.document(), "run: make openapi"
+
+
+@pytest.fixture
+def locked():
+    """A service that wants the key `sesame`."""
+    server = Server(FIFTEEN_API_KEYS=f'{{"tests": "{digest_of("sesame")}"}}')
+    server.wait_until_ready()
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log
+
+
+def test_schemathesis_finds_nothing(locked, tmp_path):
+    """All checks but one: that what fits the schema is taken, for no schema tells what is audio."""
+    command = [
+        Path(sys.executable).with_name("schemathesis"),
+        "run",
+        f"{locked.url}/openapi.json",
+        "--header=Authorization: Bearer sesame",
+        "--exclude-checks=positive_data_acceptance",
+        "--phases=coverage,fuzzing",
+        "--max-examples=10",
+        "--generation-deterministic",
+        "--no-color",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import soxr
+
+from service import audio, quality
+from service.quality import warnings_of
+from tests.service.test_audio import float_wav
+from tools import signals
+
+RATE = 44_100
+
+
+def warned(data):
+    """The types of what is wrong with an encoded recording."""
+    recording = audio.decode(data)
+    wrong = warnings_of(recording, audio.log_mel(audio.windows(recording.waveform)))
+    assert all(each.detail.endswith(".") for each in wrong)
+    return [each.type for each in wrong]
+
+
+@pytest.fixture(scope="module")
+def groove():
+    return signals.groove(5, RATE)
+
+
+def test_music_is_fine(groove, clips):
+    assert warned(signals.wav(groove, RATE)) == []
+    for name, data in clips.items():
+        assert warned(data) == [], name
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_recorder_that_was_overdriven_is_noticed(groove, channels):
+    loud = (40 * groove).clip(-1, 1)
+    assert warned(signals.wav(loud, RATE, channels)) == ["clipped"]
+    assert warned(signals.encode(loud, RATE, "m4a", channels)) == ["clipped"]
+
+
+def test_one_channel_is_enough(groove):
+    stereo = np.stack([(40 * groove).clip(-1, 1), 0.1 * groove], axis=1)
+    assert warned(float_wav(stereo, RATE)) == ["clipped"]
+
+
+def test_a_loud_master_is_not_clipped(groove):
+    assert warned(signals.wav(groove / np.abs(groove).max(), RATE)) == []
+
+
+@pytest.mark.parametrize("encoding", ["wav", "aiff", "flac"])
+def test_the_count_does_not_depend_on_the_format(groove, encoding):
+    loud = (40 * groove).clip(-1, 1)
+    share = float(np.mean(np.abs(loud) >= audio.FULL_SCALE))
+    found = audio.decode(signals.encode(loud, RATE, encoding)).at_full_scale
+    assert found == pytest.approx(share, abs=0.001)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.05, []), (0.01, ["very_quiet"]), (0, [])])
+def test_what_is_very_quiet_is_noticed_and_silence_is_a_verdict(groove, gain, expected):
+    assert warned(float_wav(gain * groove, RATE)) == expected
+
+
+def test_a_telephone_is_noticed(groove):
+    telephone = soxr.resample(groove, RATE, 8_000)
+    assert warned(float_wav(telephone, 8_000)) == ["narrow_band"]
+    assert warned(float_wav(soxr.resample(telephone, 8_000, RATE), RATE)) == ["narrow_band"]
+
+
+def test_a_wider_band_is_not_narrow(groove):
+    assert warned(float_wav(soxr.resample(groove, RATE, 16_000), 16_000)) == []
+    assert quality.TELEPHONE_HZ < 8_000

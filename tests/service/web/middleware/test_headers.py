@@ -1,0 +1,44 @@
+import pytest
+
+from service.settings import Settings
+from service.web.middleware.headers import SECURITY
+from tests.service.test_app import post
+from tests.service.web.routes.test_analyze import serving
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/nowhere", "/metrics"])
+def test_every_answer_has_them(client, path):
+    headers = client.get(path).headers
+    assert {name: headers[name] for name in SECURITY} == SECURITY
+
+
+def test_refusals_have_them(client):
+    assert post(client, b"x").headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_page_may_have_its_own_policy(client):
+    (policy,) = client.get("/docs").headers.get_list("content-security-policy")
+    assert policy.startswith("default-src 'self'")
+    assert client.get("/docs").headers["x-content-type-options"] == "nosniff"
+
+
+ORIGIN = {"origin": "https://a.org"}
+
+
+class TestCors:
+    def test_no_other_origin_may_ask_unless_set(self, client):
+        response = client.get("/v1/limits", headers=ORIGIN)
+        assert "access-control-allow-origin" not in response.headers
+
+    def test_those_that_are_set_may(self):
+        with serving(Settings(cors_origins=["https://a.org"])) as client:
+            asks = {"access-control-request-method": "POST"}
+            asks["access-control-request-headers"] = "authorization"
+            before = client.options("/v1/analyze", headers=ORIGIN | asks)
+            assert before.status_code == 200
+            assert before.headers["access-control-allow-origin"] == "https://a.org"
+            response = client.get("/v1/limits", headers=ORIGIN)
+            assert response.headers["access-control-allow-origin"] == "https://a.org"
+            assert "ETag" in response.headers["access-control-expose-headers"]
+            other = client.get("/v1/limits", headers={"origin": "https://b.org"})
+            assert "access-control-allow-origin" not in other.headers

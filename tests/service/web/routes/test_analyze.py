@@ -1,0 +1,182 @@
+"""What can be asked of an analysis: its timeline, its model, several at once, the same again."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service import audio
+from service.app import create_app
+from service.audio import decode
+from service.model import Model
+from service.settings import MODELS, Settings
+from service.web import uploads
+from tests.service.test_app import assert_analysis, assert_problem, post
+from tools import signals
+
+SHIPPED = Model(MODELS / "fifteen.onnx").card.version
+NEWER = str(int(SHIPPED) + 1)
+HALF_MINUTE = signals.wav(signals.groove(30, audio.SAMPLE_RATE), audio.SAMPLE_RATE)
+
+
+@contextmanager
+def serving(settings):
+    """A client of an application of its own, which is ready."""
+    with TestClient(create_app(settings)) as client:
+        client.app.state.warming.result()
+        yield client
+
+
+@pytest.fixture
+def decodings(monkeypatch):
+    """How often something was decoded."""
+    seen = []
+
+    def counting(data, bounds=audio.UNBOUNDED):
+        seen.append(data)
+        return decode(data, bounds)
+
+    monkeypatch.setattr(audio, "decode", counting)
+    return seen
+
+
+class TestTimeline:
+    def test_each_window_is_told_if_asked(self, client):
+        files = {"file": HALF_MINUTE}
+        answer = client.post("/v1/analyze?timeline=true", files=files).json()
+        assert [each["start_seconds"] for each in answer["timeline"]] == [0, 15]
+        assert {"genre", "genres", "valence", "energy", "danceability"} <= answer["timeline"][
+            0
+        ].keys()
+
+    def test_it_is_null_otherwise(self, client, clips):
+        assert post(client, clips["mp3"]).json()["timeline"] is None
+
+    def test_nonsense_is_refused(self, client, clips):
+        response = client.post("/v1/analyze?timeline=perhaps", files={"file": clips["mp3"]})
+        assert_problem(response, 422, "invalid-request")
+
+
+class TestBatch:
+    def ask(self, client, *files, query=""):
+        parts = [("files", each) for each in files]
+        return client.post(f"/v1/analyze/batch{query}", files=parts)
+
+    def test_each_is_answered_by_itself(self, client, clips):
+        response = self.ask(
+            client,
+            ("a.mp3", clips["mp3"]),
+            ("b.txt", b"not audio"),
+            ("c.wav", b""),
+            ("d.webm", clips["webm"]),
+        )
+        assert response.status_code == 200
+        results = response.json()["results"]
+        assert [each["filename"] for each in results] == ["a.mp3", "b.txt", "c.wav", "d.webm"]
+        assert [each["status"] for each in results] == [200, 422, 400, 200]
+        types = [(each["problem"] or {}).get("type", "").rpartition(":")[2] for each in results]
+        assert types == ["", "not-audio", "empty-body", ""]
+        alone = post(client, clips["webm"]).json()
+        for answer in (alone, results[3]["analysis"]):
+            del answer["timings"]
+        assert results[3]["analysis"] == alone
+
+    def test_the_query_is_for_all(self, client, clips):
+        response = self.ask(
+            client, ("a", clips["mp3"]), query=f"?timeline=1&model=fifteen:{SHIPPED}"
+        )
+        assert len(response.json()["results"][0]["analysis"]["timeline"]) == 1
+
+    def test_sixteen_and_no_more(self, client):
+        files = [("a", b"x")] * uploads.MAX_BATCH_FILES
+        assert len(self.ask(client, *files).json()["results"]) == 16
+        problem = assert_problem(self.ask(client, *files, ("b", b"x")), 400, "malformed-multipart")
+        assert "Maximum number of files is 16" in problem["detail"]
+
+    def test_a_form_without_files(self, client, clips):
+        response = client.post("/v1/analyze/batch", files={"file": clips["mp3"]})
+        assert "named files" in assert_problem(response, 400, "missing-file")["detail"]
+
+    def test_another_body(self, client, clips):
+        headers = {"content-type": "audio/mpeg"}
+        response = client.post("/v1/analyze/batch", content=clips["mp3"], headers=headers)
+        assert_problem(response, 415, "unsupported-media-type")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A client of a service with two versions of a model."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copy(MODELS / "fifteen.onnx", folder / "one.onnx")
+    content = (MODELS / "fifteen.onnx").read_bytes()
+    shipped, newer = (f'"version":"{version}"'.encode() for version in (SHIPPED, NEWER))
+    assert shipped in content
+    (folder / "two.onnx").write_bytes(content.replace(shipped, newer))
+    with serving(Settings(models=folder, model=f"fifteen:{SHIPPED}")) as client:
+        yield client
+
+
+class TestVersions:
+    @pytest.mark.parametrize(
+        ("asked", "version"),
+        [("", SHIPPED), ("?model=fifteen", NEWER), (f"?model=fifteen:{SHIPPED}", SHIPPED)],
+    )
+    def test_each_can_be_asked(self, two, clips, asked, version):
+        response = two.post(f"/v1/analyze{asked}", files={"file": clips["mp3"]})
+        assert assert_analysis(response).model.version == version
+
+    def test_another_version_is_not_there(self, two, clips):
+        response = two.post("/v1/analyze?model=fifteen:0", files={"file": clips["mp3"]})
+        assert "fifteen:0" in assert_problem(response, 404, "unknown-model")["detail"]
+
+    def test_both_are_listed_and_shown(self, two):
+        listed = two.get("/v1/models").json()["models"]
+        assert [(each["version"], each["default"]) for each in listed] == [
+            (SHIPPED, True),
+            (NEWER, False),
+        ]
+        assert two.get(f"/v1/models/fifteen:{SHIPPED}").json()["version"] == SHIPPED
+        assert two.get("/v1/models/fifteen").json()["version"] == NEWER
+
+
+def test_an_operators_genres(tmp_path, clips):
+    taxonomy = tmp_path / "genres.toml"
+    taxonomy.write_text('house = "Electronic"\ndubstep = "Electronic"\n')
+    with serving(Settings(taxonomy=taxonomy)) as client:
+        genres = {each["genre"] for each in post(client, clips["mp3"]).json()["genres"]}
+        assert genres == set(client.get("/v1/models").json()["models"][0]["genres"])
+    assert len(genres) == 8
+    assert "Electronic" in genres
+
+
+class TestTheSameAgain:
+    def test_a_sender_who_has_the_answer_is_told_so(self, client, clips, decodings):
+        tag = post(client, clips["mp3"]).headers["etag"]
+        again = client.post(
+            "/v1/analyze", files={"file": clips["mp3"]}, headers={"if-none-match": tag}
+        )
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert len(decodings) == 1
+
+    def test_another_recording_is_answered(self, client, clips):
+        tag = post(client, clips["mp3"]).headers["etag"]
+        headers = {"if-none-match": tag}
+        other = client.post("/v1/analyze", files={"file": clips["webm"]}, headers=headers)
+        assert assert_analysis(other)
+        assert other.headers["etag"] != tag
+
+    def test_an_answer_is_kept_where_the_operator_wants_it(self, clips, decodings):
+        with serving(Settings(cache_entries=2)) as client:
+            decodings.clear()
+            first, second = (post(client, clips["mp3"]) for _ in range(2))
+            assert first.json() == second.json()
+            assert len(decodings) == 1
+            post(client, clips["webm"])
+            assert len(decodings) == 2
+
+    def test_none_is_kept_by_default(self, client, clips, decodings):
+        for _ in range(2):
+            post(client, clips["mp3"])
+        assert len(decodings) == 2

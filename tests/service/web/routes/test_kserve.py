@@ -1,0 +1,44 @@
+import threading
+
+from fastapi.testclient import TestClient
+
+from service import app as app_module
+from service import audio
+from service.app import create_app
+from service.settings import Settings
+from tests.service.test_app import assert_problem
+
+
+def test_probes(client):
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+    assert client.get("/v2/models/fifteen/ready").json() == {"name": "fifteen", "ready": True}
+
+
+def test_a_service_that_still_starts_is_alive_and_not_ready(monkeypatch):
+    may_go_on = threading.Event()
+    monkeypatch.setattr(app_module, "warm_up", lambda _: may_go_on.wait(10))
+    with TestClient(create_app(Settings())) as client:
+        assert client.get("/v2/health/live").status_code == 200
+        assert_problem(client.get("/v2/health/ready"), 503, "not-ready")
+        assert_problem(client.get("/v2/models/fifteen/ready"), 503, "not-ready")
+        may_go_on.set()
+
+
+def test_a_model_describes_itself(client, model):
+    described = client.get("/v2/models/fifteen").json()
+    assert (described["name"], described["versions"]) == ("fifteen", [model.card.version])
+    (tensor,) = described["inputs"]
+    assert tensor["shape"] == [-1, audio.N_MELS, audio.N_FRAMES]
+    widths = {each["name"]: each["shape"][1:] for each in described["outputs"]}
+    assert widths == {
+        "genre_probabilities": [len(model.card.genres)],
+        "emotion": [len(model.card.emotions)],
+        "music": [],
+        "known": [],
+    }
+
+
+def test_another_model(client):
+    assert_problem(client.get("/v2/models/other"), 404, "unknown-model")
+    assert_problem(client.get("/v2/models/other/ready"), 404, "unknown-model")

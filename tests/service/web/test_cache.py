@@ -1,0 +1,60 @@
+import pytest
+from starlette.requests import Request
+
+from service.schemas import ANALYSIS, Analysis
+from service.settings import Settings
+from service.taxonomy import MODELS_OWN, Taxonomy
+from service.web.cache import Results, sender_has, tag_of
+
+TAG = 'W/"abc"'
+ANSWER = Analysis.model_validate(ANALYSIS)
+
+
+def asking(*values):
+    headers = [(b"if-none-match", value.encode()) for value in values]
+    return Request({"type": "http", "headers": headers})
+
+
+@pytest.mark.parametrize("values", [[TAG], ['"abc"'], ['"x", W/"abc"'], ['"x"', '"abc" , "y"']])
+def test_the_sender_has_it(values):
+    assert sender_has(asking(*values), TAG)
+
+
+@pytest.mark.parametrize("values", [[], [""], ["*"], ["abc"], ['W/"ab"'], [",,"]])
+def test_the_sender_has_something_else(values):
+    assert not sender_has(asking(*values), TAG)
+
+
+def test_a_tag_is_of_everything_that_the_answer_depends_on(model):
+    def tag(upload=b"a", timeline=False, taxonomy=MODELS_OWN, **settings):
+        return tag_of(upload, model, Settings(**settings), taxonomy, timeline=timeline)
+
+    assert tag() == tag()
+    assert tag().startswith('W/"')
+    others = [
+        tag(b"b"),
+        tag(timeline=True),
+        tag(taxonomy=Taxonomy({"house": "House"})),
+        tag(max_seconds=30),
+    ]
+    assert len({tag(), *others}) == 5
+
+
+def test_a_tag_is_of_the_model(model, monkeypatch):
+    before = tag_of(b"a", model, Settings(), MODELS_OWN, timeline=False)
+    monkeypatch.setattr(model, "digest", "sha256:0")
+    assert tag_of(b"a", model, Settings(), MODELS_OWN, timeline=False) != before
+
+
+def test_no_more_answers_are_kept_than_may_be():
+    results = Results(2)
+    for tag in "abc":
+        results.keep(tag, ANSWER)
+        results.get("a")
+    assert [results.get(tag) is ANSWER for tag in "abc"] == [True, False, True]
+
+
+def test_none_is_kept_unless_wanted():
+    results = Results(0)
+    results.keep("a", ANSWER)
+    assert results.get("a") is None

@@ -1,0 +1,51 @@
+"""The benchmark runs, and computes what it says. What it measures depends on the machine."""
+
+import pytest
+
+from tools.benchmarks import cost, load, scaling
+from tools.benchmarks.cost import Stages
+
+
+def test_the_stages_of_an_analysis_are_measured():
+    taken = cost.stages(cost.clips()["mp3"], repeats=2)
+    assert taken.decode > 0
+    assert taken.total == taken.decode + taken.spectrogram + taken.inference
+
+
+def test_requests_are_measured(process, clips, tmp_path):
+    assert cost.request(process, clips["mp3"], repeats=20) > 1
+    assert process.most_memory_mb() > 50
+    files = [tmp_path / "clip.mp3", tmp_path / "clip.m4a"]
+    for file in files:
+        file.write_bytes(clips[file.suffix[1:]])
+    assert load.closed(process.url, files, clients=2, seconds=0.5).rate > 0
+
+
+def test_a_page_multiplies_what_was_measured():
+    measured = scaling.Measured(
+        machine="One",
+        stages={"mp3": Stages(30, 10, 10)},
+        requests={"mp3": 70},
+        clip_bytes={"mp3": 125_000},
+        track=Stages(400, 100, 100),
+        per_second=28,
+        processors=2,
+        at_rest_mb=300,
+        most_mb=350,
+        prepared=100,
+    )
+    page = scaling.page(measured)
+    assert "| mp3 | 30.0 | 10.0 | 10.0 | 50.0 | 70.0 |" in page
+    assert "1.40 times" in page
+    assert "300 MB" in page
+    assert "350 MB at the most" in page
+    assert "| 100 | 10.0 | 5 | 0.40 | 100 |" in page
+    assert "400 times real time" in page
+    assert "280 hours of music: 2.8 processor hours" in page
+    assert "1,000,000 tracks: 667 processor hours" in page
+    assert "166.7 processor hours (6.67 at that price)" in page  # a million tracks of 0.6 s
+
+
+@pytest.mark.parametrize("rate", scaling.RATES)
+def test_every_rate_has_a_row(rate):
+    assert f"| {rate:,} | " in scaling._rates(0.07, 250_000)

@@ -1,0 +1,81 @@
+"""A few of the cases of ``make torture``, and that it would notice."""
+
+import os
+import signal
+
+import pytest
+
+from service import audio
+from tools.torture import decoding, mutate, serving
+
+DECODED, POSTED = 300, 60
+
+
+def test_the_decoder_survives_damaged_recordings():
+    outcome = decoding.decode_cases(range(DECODED))
+    assert outcome.failed == []
+    assert outcome.kinds.total() == DECODED
+    assert outcome.kinds["decoded"] > DECODED / 5  # else nothing but headers was tried
+    assert outcome.kinds["NotAudioError"] > DECODED / 50
+    assert outcome.slowest_seconds < decoding.HANGS_SECONDS
+
+
+def test_the_service_answers_damaged_recordings(server):
+    outcome = serving.post_cases(server, range(POSTED))
+    assert outcome.failed == []
+    assert outcome.kinds["answered"] > POSTED / 5
+    assert outcome.kinds["not-audio"] > 0
+
+
+def test_a_case_is_the_same_again_and_others_with_another_seed():
+    assert mutate.case(3) == mutate.case(3)
+    assert mutate.case(3) != mutate.case(4)
+    assert mutate.case(3) != mutate.case(3, seed=1)
+
+
+@pytest.mark.parametrize("mutation", mutate.MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_every_mutation_damages(mutation):
+    whole = mutate.originals()["mp3-1"]
+    assert bytes(mutation(whole, mutate.random.Random(0))) != whole
+
+
+@pytest.mark.parametrize("name", sorted(mutate.originals()))
+def test_every_container_says_what_its_sound_is(name):
+    """Else a lie about it would be one about something else."""
+    data = mutate.originals()[name]
+    found = [mark for mark in mutate.FIELDS if mark in data]
+    assert found, name
+    lies = {bytes(mutate.lie_about_sound(data, mutate.random.Random(seed))) for seed in range(20)}
+    assert len(lies - {data}) > 5
+    assert {len(each) for each in lies} == {len(data)}
+
+
+@pytest.mark.parametrize("name", ["opus-1", "vorbis-1"])
+def test_a_lie_in_ogg_has_its_checksum(name):
+    data = bytearray(mutate.originals()[name])
+    whole = bytes(data)
+    data[22:26] = bytes(4)
+    mutate.mend_ogg(data, 10)
+    assert bytes(data) == whole
+
+
+def test_an_exception_of_another_kind_is_a_finding(monkeypatch):
+    monkeypatch.setattr(audio, "log_mel", lambda windows: 1 / 0)
+    outcome = decoding.decode_cases(range(20))
+    assert outcome.failed
+    assert outcome.kinds["failure"] == len(outcome.failed)
+
+
+def test_a_crash_is_a_finding_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr(decoding, "_work", _work_that_dies)
+    outcome = decoding._by_processes(range(5), 0)
+    assert outcome.failed == [f"case 2: exit status {-signal.SIGSEGV}"]
+    assert outcome.kinds.total() == 5
+
+
+def _work_that_dies(numbers, seed, current, there):
+    for number in numbers:
+        current.value = number
+        if number == 2:
+            os.kill(os.getpid(), signal.SIGSEGV)
+    there.send(decoding.decode_cases(numbers, seed))

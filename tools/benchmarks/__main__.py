@@ -1,0 +1,121 @@
+"""``python -m tests.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import astuple, dataclass
+from functools import partial
+from pathlib import Path
+
+from service import audio
+from tools.benchmarks import alternatives, cost, measures, parts, performance, preparing, scaling
+from tools.benchmarks.cost import Stages
+from tools.server import ROOT, serving
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long everything is measured."""
+
+    rounds: int = 3
+    repeats: int = 15
+    requests: int = 40
+    seconds: int = 10
+    growing: int = 20_000
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a trial: figures mean nothing")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
+    asked = parser.parse_args()
+    asked.docs.mkdir(parents=True, exist_ok=True)
+    effort = Effort(1, 2, 3, 1, 40) if asked.quick else Effort()
+    machine = f"{os.cpu_count()} processors ({platform.machine()}), Python"
+    machine += f" {platform.python_version()}"
+    clips = cost.clips()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"clip.{name}" for name in clips]
+        for file, data in zip(files, clips.values(), strict=True):
+            file.write_bytes(data)
+        fast, scaled = measured(machine, clips, files, effort)
+    for name, page in (
+        ("PERFORMANCE.md", performance.page(fast)),
+        ("SCALING.md", scaling.page(scaled)),
+    ):
+        (asked.docs / name).write_text(page)
+        print(page)
+    return 0
+
+
+def measured(machine, clips, files, effort):
+    """Measure all that both pages tell."""
+    prepared = preparing.preparing(5)
+    with serving() as server:
+        ready_mb = server.most_memory_mb()
+        found = analyses(server, clips, effort)
+        sustained = measures.sustained(server, files, 2 * effort.seconds)
+    rates = measures.rates(files, effort.seconds, effort.rounds)
+    with serving() as server:
+        by_length = measures.by_length(server, max(2, effort.repeats // 3))
+    roomy = {"FIFTEEN_QUEUE_LENGTH": "256", "FIFTEEN_MAX_UPLOADS": "300"}
+    with serving(**roomy) as server:
+        by_clients = measures.by_clients(server, files, effort.seconds)
+    with serving() as server:
+        growth = measures.growth(server, effort.growing)
+    stages = {name: Stages(*found["stages", name]) for name in clips}
+    requests = {name: found["request", name] for name in clips}
+    fast = performance.Measured(
+        machine=machine,
+        stages=stages,
+        requests=requests,
+        best_known={name: found["best known", name] for name in clips},
+        rates=rates,
+        sustained=sustained,
+        start_seconds=measures.start(5),
+        ready_mb=ready_mb,
+        growth=growth,
+        preparing=prepared,
+        by_length=by_length,
+        by_clients=by_clients,
+        tried=list(tried(clips, effort.repeats)),
+    )
+    scaled = scaling.Measured(
+        machine=machine,
+        stages=stages,
+        track=cost.stages(cost.track(), max(2, effort.repeats // 5)),
+        requests=requests,
+        per_second=rates["service", 1],
+        processors=os.cpu_count(),
+        clip_bytes={name: len(data) for name, data in clips.items()},
+        at_rest_mb=ready_mb,
+        most_mb=sustained.most_mb,
+        prepared=prepared.whole,
+    )
+    return fast, scaled
+
+
+def analyses(server, clips, effort):
+    """Measure an analysis: its stages, the best known of their parts, and whole requests."""
+    found = {}
+    for name, data in clips.items():
+        found["stages", name] = lambda d=data: astuple(cost.stages(d, effort.repeats))
+        found["best known", name] = partial(parts.best_known, data, effort.repeats)
+        found["request", name] = partial(cost.request, server, data, effort.requests)
+    return measures.in_rounds(found, effort.rounds)
+
+
+def tried(clips, repeats):
+    """Yield all alternatives."""
+    window = audio.windows(audio.decode(clips["mp3"]).waveform)[0]
+    yield from alternatives.decoders(clips, max(1, repeats // 2))
+    yield from alternatives.resamplers(repeats)
+    yield from alternatives.spectrograms(window, repeats)
+    yield from alternatives.networks(window, repeats)
+    yield from alternatives.imports(max(1, repeats // 6))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""A service under load: what it sustains, how soon it answers, and what it does with too much.
+
+Clients are tasks of one event loop in a process of their own, so they share no lock with what they
+measure; the processors they do share, so what they do is little: they send bytes made before.
+"""
+
+import asyncio
+import itertools
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2 as httpx
+import numpy as np
+
+PATIENCE_SECONDS = 120
+LENGTH = re.compile(rb"content-length: (\d+)")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What became of some requests.
+
+    Attributes
+    ----------
+    seconds : float
+        From the first request to the last answer.
+    latencies : list of float
+        Of the requests answered with 200, seconds since each was due.
+    refused : list of float
+        Of those refused with 503.
+    failed : list of str
+        Whatever else.
+    """
+
+    seconds: float = 0
+    latencies: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def rate(self):
+        """Answers a second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, percent):
+        """Return a percentile of the latencies, seconds."""
+        return float(np.percentile(self.latencies, percent))
+
+
+def closed(url, files, clients, seconds):
+    """Have some clients ask one request after the other."""
+    return _apart(url, files, {"clients": clients, "seconds": seconds})
+
+
+def offered(url, files, rate, seconds, arrivals="even"):
+    """Ask at a rate, whether or not what was asked before is answered.
+
+    Arrivals are ``even``, as load generators have them, or ``random``, as those of people who know
+    nothing of each other (a Poisson process).
+    """
+    return _apart(url, files, {"rate": rate, "seconds": seconds, "arrivals": arrivals})
+
+
+def _apart(url, files, asked):
+    command = [sys.executable, "-m", "tools.benchmarks.load", url, json.dumps(asked)]
+    done = subprocess.run([*command, *map(str, files)], stdout=subprocess.PIPE, check=True)
+    return Load(**json.loads(done.stdout))
+
+
+class _Clients:
+    def __init__(self, url, recordings):
+        self.address = urlsplit(url)
+        self.requests = itertools.cycle([_request(recording) for recording in recordings])
+        self.load = Load()
+
+    async def ask(self, due):
+        try:
+            status, head = await asyncio.wait_for(self._exchange(), PATIENCE_SECONDS)
+        except (OSError, EOFError, TimeoutError) as error:
+            self.load.failed.append(repr(error))
+            return
+        took = time.monotonic() - due
+        if status == 200:
+            self.load.latencies.append(took)
+        elif status == 503 and b"retry-after" in head:
+            self.load.refused.append(took)
+        else:
+            self.load.failed.append(head.decode())
+
+    async def _exchange(self):
+        """Send the next request and read its answer, by a connection of its own.
+
+        One that is kept stays with one of several processes, which may be the busy one.
+        """
+        reader, writer = await asyncio.open_connection(self.address.hostname, self.address.port)
+        try:
+            writer.write(next(self.requests))
+            await writer.drain()
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            await reader.readexactly(int(LENGTH.search(head)[1]))
+        finally:
+            writer.close()
+        return int(head.split()[1]), head
+
+    async def one_after_the_other(self, ends):
+        while time.monotonic() < ends:
+            await self.ask(time.monotonic())
+
+    async def at_a_rate(self, rate, seconds, arrivals):
+        count = round(rate * seconds)
+        draw = np.random.default_rng(0)
+        gaps = draw.exponential(1, count) if arrivals == "random" else np.ones(count)
+        due = time.monotonic() + np.cumsum(gaps) / rate
+        async with asyncio.TaskGroup() as group:
+            for at in due:
+                await asyncio.sleep(max(0, at - time.monotonic()))
+                group.create_task(self.ask(at))
+
+
+def _request(recording):
+    """Return a request with a form, as it is sent: made once, or making it would be measured."""
+    request = httpx.Request(
+        "POST", "http://127.0.0.1/v1/analyze", files={"file": recording},
+        headers={"Connection": "close"},
+    )  # fmt: skip
+    body = request.read()
+    fields = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    return f"POST /v1/analyze HTTP/1.1\r\n{fields}\r\n".encode() + body
+
+
+async def _run(url, recordings, asked):
+    clients = _Clients(url, recordings)
+    started = time.monotonic()
+    if "rate" in asked:
+        await clients.at_a_rate(**asked)
+    else:
+        ends = started + asked["seconds"]
+        each = (clients.one_after_the_other(ends) for _ in range(asked["clients"]))
+        await asyncio.gather(*each)
+    return asdict(clients.load) | {"seconds": time.monotonic() - started}
+
+
+def main():
+    url, asked, *files = sys.argv[1:]
+    recordings = [(Path(name).name, Path(name).read_bytes()) for name in files]
+    print(json.dumps(asyncio.run(_run(url, recordings, json.loads(asked)))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""From what was measured to the page docs/PERFORMANCE.md."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tools.benchmarks.alternatives import Tried
+from tools.benchmarks.cost import Stages
+from tools.benchmarks.measures import LAYOUTS, Growth, Sustained
+from tools.benchmarks.preparing import Preparing
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured.
+
+    Attributes
+    ----------
+    machine : str
+    stages, requests, best_known : dict
+        Of a clip of 15 s by its format, processor time in ms.
+    rates : dict
+        Answers a second, as `measures.rates` has them.
+    sustained : Sustained
+        Of one process.
+    start_seconds, ready_mb : float
+    growth : Growth
+    preparing : Preparing
+    by_length, by_clients : dict
+        Processor time, ms, for 15 s of sound of recordings of so many seconds, and of a request
+        where so many clients ask.
+    tried : sequence of Tried
+    """
+
+    machine: str
+    stages: dict[str, Stages]
+    requests: dict[str, float]
+    best_known: dict[str, float]
+    rates: dict[tuple[str, int], float]
+    sustained: Sustained
+    start_seconds: float
+    ready_mb: float
+    growth: Growth
+    preparing: Preparing
+    by_length: dict[int, float]
+    by_clients: dict[int, float]
+    tried: Sequence[Tried]
+
+    def rate(self, who):
+        """Return somebody's answers a second, by as many processes as suit it best."""
+        return max(rate for (name, _), rate in self.rates.items() if name == who)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A line of the first table; `better` compares what was measured with what is wanted."""
+
+    name: str
+    value: float
+    unit: str
+    must: float
+    aim: float
+    better: str = "<="
+
+    def row(self):
+        holds = {"<=": operator.le, ">=": operator.ge}[self.better]
+        verdict = "missed"
+        if holds(self.value, self.must):
+            verdict = "aim reached" if holds(self.value, self.aim) else "reached"
+        sign = {"<=": "at most", ">=": "at least"}[self.better]
+        cells = [
+            self.name,
+            f"{self.value:.3g} {self.unit}",
+            f"{sign} {self.must:g}, aim {self.aim:g}",
+            verdict,
+        ]
+        return f"| {' | '.join(cells)} |"
+
+
+def figures(measured):
+    """Yield what is wanted, beside what was measured."""
+    chain = sum(stage.total for stage in measured.stages.values())
+    load = measured.sustained
+    yield Figure(
+        "processor time of a request over its stages in a loop",
+        sum(measured.requests.values()) / chain, "x", 1.35, 1.15,
+    )  # fmt: skip
+    yield Figure(
+        "the stages over the sum of the best known of their parts",
+        chain / sum(measured.best_known.values()), "x", 1.5, 1.2,
+    )  # fmt: skip
+    yield Figure(
+        "throughput over an afternoon's work (MP3, M4A, WebM)",
+        measured.rate("service") / measured.rate("afternoon"), "x", 3, 6, ">=",
+    )  # fmt: skip
+    yield Figure(
+        "throughput over Essentia's loader and mel bands (MP3, M4A; it reads no WebM)",
+        measured.rate("service without WebM") / measured.rate("essentia"), "x", 1, 1.5, ">=",
+    )  # fmt: skip
+    for name, latency in (("even", load.even), ("random", load.random)):
+        median, late = latency
+        yield Figure(
+            f"latency at 80 % of the highest rate, {name} arrivals: p99 over p50",
+            late / median, "x", 3, 2,
+        )  # fmt: skip
+    yield Figure(
+        "answers at twice the highest rate, over those at the highest",
+        load.overload / load.highest, "x", 0.9, 1, ">=",
+    )  # fmt: skip
+    yield Figure("from the start of the process until ready", measured.start_seconds, "s", 4, 1.5)
+    yield Figure("memory under that load, at the most", load.most_mb, "MB", 400, 220)
+    growth = measured.growth
+    yield Figure(
+        f"growth of memory over {growth.requests:,} requests, the first tenth left out",
+        100 * (growth.late_mb / growth.early_mb - 1), "%", 2, 0,
+    )  # fmt: skip
+    yield Figure(
+        "preparing a corpus: decoded and transformed, a processor",
+        measured.preparing.heard, "x real time", 400, 800, ">=",
+    )  # fmt: skip
+    yield Figure(
+        "preparing a corpus: all of `training.data.prepare`, a processor",
+        measured.preparing.whole, "x real time", 400, 800, ">=",
+    )  # fmt: skip
+
+
+def page(measured):
+    """Write the page."""
+    load = measured.sustained
+    return TEXT.format(
+        machine=measured.machine,
+        figures="\n".join(figure.row() for figure in figures(measured)),
+        highest=load.highest,
+        rates="\n".join(_rates(measured)),
+        even=_latency(load.even),
+        random=_latency(load.random),
+        overload=load.overload,
+        refused=load.refused,
+        ready_mb=measured.ready_mb,
+        parts="\n".join(_parts(measured)),
+        lengths=_cells(measured.by_length, "s"),
+        clients=_cells(measured.by_clients, "clients"),
+        tried="\n".join(
+            f"| {each.what} | {each.instead_of} | {each.times:.2f} | {each.besides} |"
+            for each in measured.tried
+        ),
+        layouts="\n".join(
+            f"| {layout} | {measured.rates[layout, 1] / measured.rates['service', 1]:.2f} |"
+            for layout in LAYOUTS
+        ),
+    )
+
+
+def _latency(latency):
+    median, late = latency
+    return f"{1_000 * median:.0f} and {1_000 * late:.0f} ms"
+
+
+def _parts(measured):
+    for name, stage in measured.stages.items():
+        times = [stage.decode, stage.spectrogram, stage.inference, stage.total]
+        cells = [*times, measured.best_known[name], measured.requests[name]]
+        yield f"| {name} | {' | '.join(f'{cell:.1f}' for cell in cells)} |"
+
+
+def _rates(measured):
+    for (name, processes), rate in measured.rates.items():
+        if name not in LAYOUTS:
+            yield f"| {name} | {processes} | {rate:.1f} |"
+
+
+def _cells(times, unit):
+    return ", ".join(f"{time:.1f} ms ({count} {unit})" for count, time in times.items())
+
+
+TEXT = """\
+# What an analysis costs, and why
+
+*Written by `make benchmark`; run it on your machine rather than edit.*
+
+{machine}. Clips of 15 s in stereo at 96 kbit/s, MP3, M4A and WebM in equal parts, by the shipped
+model; clients share the processors with the service. Times of a processor, not of a clock, unless
+said. All ratios are of one run.
+
+| figure | measured | wanted | |
+| --- | --- | --- | --- |
+{figures}
+
+What is compared was measured in turns, several times, and medians are told: a machine that others
+share is not as fast in one minute as in the next.
+
+Of one process, the highest rate was {highest:.1f} answers a second, to two clients for each
+processor, a connection for each request. At 80 % of it the median and the 99th percentile of the
+latency were {even} with even arrivals, and {random} with random ones, which bunch whatever the
+service does. At twice the rate it gave {overload:.1f} answers a second, and refused {refused}
+requests with 503. When ready it held {ready_mb:.0f} MB.
+
+## Rates
+
+Answers a second, asked likewise. The figures above count everybody with as many processes as suit
+it best. An afternoon's work is `tools/benchmarks/rivals.py`: FastAPI, `librosa.load`,
+`librosa.feature.melspectrogram`, and the same network in PyTorch. Essentia reads no WebM.
+
+| who | processes | rate |
+| --- | --- | --- |
+{rates}
+
+## Where the time goes
+
+Milliseconds. The best known is the sum of FFmpeg or libsndfile decoding to nowhere, soxr in one
+call, a real FFT of each frame and ONNX Runtime.
+
+| format | decode | spectrogram | inference | together | best known | request |
+| --- | --- | --- | --- | --- | --- | --- |
+{parts}
+
+For 15 s of an MP3 file of some length: {lengths}. A request while so many clients ask: {clients}.
+
+## What was tried
+
+Processor time as a multiple of that of what it would replace: above 1 it costs more.
+
+| tried | in place of | times | besides |
+| --- | --- | --- | --- |
+{tried}
+
+One process started otherwise, its rate as a multiple of that of the service above:
+
+| started | rate |
+| --- | --- |
+{layouts}
+"""

@@ -1,0 +1,159 @@
+"""From what one analysis costs to what many need: the page docs/SCALING.md."""
+
+import math
+from dataclasses import dataclass
+from statistics import mean
+
+from tools.benchmarks.cost import TRACK_SECONDS, Stages
+
+BUSY = 0.7  # share of its processors that a pod is kept at, as in deploy/kubernetes
+POD_PROCESSORS = 2
+PRICE = 0.04  # of a processor and hour; an assumption, in any currency
+RATES = (1, 100, 10_000)  # clips a second
+CORPUS_HOURS = 280
+TRACKS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `cost` measured.
+
+    Attributes
+    ----------
+    machine : str
+    stages, requests, clip_bytes : dict
+        Of a clip of 15 s, by its format; requests in ms of processor time.
+    track : Stages
+        Of `TRACK_SECONDS`.
+    per_second : float
+        Clips that one process answered in a second, all formats in equal parts.
+    processors : int
+        That it had.
+    prepared : float
+        Seconds of sound that a processor prepares for training in a second.
+    at_rest_mb, most_mb : float
+        Memory that it held when it was ready, and the most after all of this.
+    """
+
+    machine: str
+    stages: dict[str, Stages]
+    requests: dict[str, float]
+    clip_bytes: dict[str, int]
+    track: Stages
+    per_second: float
+    processors: int
+    at_rest_mb: float
+    most_mb: float
+    prepared: float
+
+
+def page(measured):
+    """Write the page."""
+    each = mean(measured.requests.values()) / 1_000
+    bare = mean(stage.total for stage in measured.stages.values())
+    return TEXT.format(
+        machine=measured.machine,
+        costs=_costs(measured),
+        ratio=1_000 * each / bare,
+        each=1_000 * each,
+        per_second=measured.per_second,
+        processors=measured.processors,
+        at_rest=measured.at_rest_mb,
+        most=measured.most_mb,
+        rates=_rates(each, mean(measured.clip_bytes.values())),
+        busy=100 * BUSY,
+        price=PRICE,
+        corpus=_job(CORPUS_HOURS * 3_600 / TRACK_SECONDS, measured.track),
+        corpus_hours=CORPUS_HOURS,
+        tracks=_job(TRACKS, measured.track),
+        trained_hours=CORPUS_HOURS / measured.prepared,
+        trained_tracks=TRACKS * TRACK_SECONDS / 3_600 / measured.prepared,
+        prepared=measured.prepared,
+        n_tracks=TRACKS,
+        minutes=TRACK_SECONDS // 60,
+        real_time=1_000 * TRACK_SECONDS / measured.track.total,
+    )
+
+
+def _costs(measured):
+    rows = [
+        f"| {name} | {stage.decode:.1f} | {stage.spectrogram:.1f} | {stage.inference:.1f} | "
+        f"{stage.total:.1f} | {measured.requests[name]:.1f} |"
+        for name, stage in measured.stages.items()
+    ]
+    return "\n".join(rows)
+
+
+def _rates(seconds, clip_bytes):
+    rows = []
+    for rate in RATES:
+        processors = rate * seconds / BUSY
+        pods = math.ceil(round(processors / POD_PROCESSORS, 6))
+        rows.append(
+            f"| {rate:,} | {processors:,.1f} | {pods:,.0f} | {processors * PRICE:,.2f} | "
+            f"{8 * rate * clip_bytes / 1e6:,.0f} |"
+        )
+    return "\n".join(rows)
+
+
+def _job(tracks, each):
+    hours = tracks * each.total / 1_000 / 3_600
+    return f"{hours:,.1f} processor hours ({hours * PRICE:,.2f} at that price)"
+
+
+TEXT = """\
+# What many recordings need
+
+*Written by `make benchmark`; run it on your machine rather than edit.*
+
+{machine}. A groove of 15 s in stereo, at 96 kbit/s, by the shipped model. Processor time in ms:
+the stages by one thread in a loop, a request by all that the process of the service spends.
+
+| format | decode | spectrogram | inference | together | request |
+| --- | --- | --- | --- | --- | --- |
+{costs}
+
+A request costs {ratio:.2f} times its stages. One process with {processors} processors answered
+{per_second:.0f} clips a second, all formats in equal parts. It held {at_rest:.0f} MB when it was
+ready, and {most:.0f} MB at the most.
+
+## Clips a second
+
+At {each:.0f} ms a request, in pods of two processors, {busy:.0f} % busy so that queues stay short:
+
+| clips a second | processors | pods | an hour, at {price} a processor | Mbit/s in |
+| --- | --- | --- | --- | --- |
+{rates}
+
+These are multiples of what one process did, not measurements of that many.
+
+## Libraries
+
+By one processor, `python -m service analyze` hears MP3 files of {minutes} minutes at
+{real_time:,.0f} times real time:
+
+- {corpus_hours} hours of music: {corpus}.
+- {n_tracks:,} tracks: {tracks}.
+
+`python -m training prepare` makes three takes of each, one of them through a simulated phone and a
+real codec, at {prepared:,.0f} times real time:
+
+- {corpus_hours} hours of music: {trained_hours:,.1f} processor hours.
+- {n_tracks:,} tracks: {trained_tracks:,.0f} processor hours.
+
+## What breaks first
+
+- Nothing is shared between processes, so requests scale with pods. What `Retry-After` tells is true
+  of the pod that answered.
+- Rates (`FIFTEEN_RATE_PER_KEY`) and the cache of answers count for each process by itself: a limit
+  over all pods belongs into the gateway before them.
+- The autoscaler in deploy/kubernetes ends at ten pods, to bound what a mistake may cost: raise
+  `maxReplicas`.
+- At thousands of clips a second the network and the load balancer are the next wall (last column),
+  and Prometheus asks every pod: scrape a sample of them.
+- A library is heard by one machine, by a process for each of its processors. For more machines,
+  divide its folders between them: each has its own file of records.
+- On Ray (deploy/ray) queues, `Retry-After`, rates and caches count for each replica of the
+  application, and metrics for each node: scrape every node. A proxy holds each body until it is
+  answered. A corpus is prepared by all machines (`prepare --engine ray`).
+"""

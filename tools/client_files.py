@@ -1,0 +1,52 @@
+"""``python -m tools.client_files``: write what the client's files say of each other anew.
+
+The client has no build step, so that what is derived is committed: the hash of the inline style in
+the policy of the page, the service worker's list of files and its version, and the declarations
+that the client and other programs are written against.
+"""
+
+import base64
+import hashlib
+import re
+
+from service.app import create_app
+from service.settings import Settings
+from service.web.routes.frontend import FOLDER, PAGE
+from tools.declarations import declarations
+
+WORKER = "service-worker.js"
+DECLARATIONS = FOLDER.parent / "fifteen.d.ts"
+
+
+def page(text: str) -> str:
+    """Return the page with the hash of its style in its policy."""
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return re.sub(r"'sha256-[^']*'", f"'sha256-{digest}'", text)
+
+
+def worker(text: str) -> str:
+    """Return the service worker with the list of the other files and its version."""
+    files = sorted(path for path in FOLDER.rglob("*") if path.is_file() and path.name != WORKER)
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode() + path.read_bytes())
+    names = [path.relative_to(FOLDER).as_posix() for path in files]
+    listed = "".join(f'  "{"./" if name == PAGE else name}",\n' for name in names)
+    text = re.sub(r'const VERSION = "[^"]*"', f'const VERSION = "{digest.hexdigest()[:12]}"', text)
+    return re.sub(r"const FILES = \[[^\]]*\]", f"const FILES = [\n{listed}]", text)
+
+
+DERIVED = {FOLDER / PAGE: page, FOLDER / WORKER: worker}
+"""What is written into files, in this order: the page is in the worker's list."""
+
+
+def main() -> None:
+    """Write all of it."""
+    for path, derive in DERIVED.items():
+        path.write_text(derive(path.read_text()))
+    DECLARATIONS.write_text(declarations(create_app(Settings()).openapi()))
+
+
+if __name__ == "__main__":
+    main()

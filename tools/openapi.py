@@ -1,0 +1,18 @@
+"""``python -m tools.openapi``: write ``openapi.json`` anew, after a change of the interface."""
+
+import json
+from pathlib import Path
+
+from service.app import create_app
+from service.settings import Settings
+
+FILE = Path(__file__).parent.parent / "openapi.json"
+
+
+def document() -> str:
+    """The OpenAPI document as the repository has it."""
+    return json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(document())

@@ -1,0 +1,134 @@
+"""``python -m tools.pictures``: the README's pictures of the client, as it is and answers today."""
+
+import base64
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+from service import audio
+from tests.mobile_client.conftest import (
+    CLIP,
+    FAKE_DEVICE,
+    GRANTED,
+    HEADLESS,
+    PERSON,
+    expect_answer,
+    open_client,
+)
+from tools import signals
+from tools.server import ROOT, serving
+
+DOCS = ROOT / "docs"
+SCHEMES = ("light", "dark")
+DESKTOP = {"width": 1280, "height": 800}
+GAP = 12  # pixels between the screens of a phone
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+<include>/etc/fonts/fonts.conf</include>
+<match target="pattern">
+<edit name="family" mode="prepend" binding="strong"><string>Roboto</string></edit>
+</match>
+</fontconfig>
+"""
+"""A system whose font is that of most phones."""
+LEFT = "4"  # seconds still to hear, where it listens
+
+
+def main():
+    """Take every picture."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        serving() as server,
+        _browser(Path(name)) as browser,
+    ):
+        before = [Path(name) / f"{each}.wav" for each in ("groove", "silence")]
+        for scheme in SCHEMES:
+            with _visiting(browser, server.url, color_scheme=scheme) as page:
+                screens = list(_screens(page, before))
+            (DOCS / f"client-phone-{scheme}.png").write_bytes(_beside(browser, screens, scheme))
+            with _visiting(browser, server.url, color_scheme=scheme, viewport=DESKTOP) as page:
+                page.set_input_files("#files", CLIP)
+                expect_answer(page)
+                page.screenshot(path=DOCS / f"client-desktop-{scheme}.png", animations="disabled")
+    return 0
+
+
+@contextmanager
+def _browser(folder):
+    """Start a browser that hears the clip; what is in the folder it reads."""
+    for name, waveform in _sounds().items():
+        (folder / f"{name}.wav").write_bytes(signals.wav(waveform, audio.SAMPLE_RATE))
+    (folder / "fonts.conf").write_text(FONTS)
+    microphone = f"--use-file-for-fake-audio-capture={folder / 'heard.wav'}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[*HEADLESS, FAKE_DEVICE, GRANTED, microphone],
+            env=os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf")},
+        )
+        yield browser
+        browser.close()
+
+
+def _sounds():
+    """What is heard, and what was heard before; float32 waveforms by name."""
+    return {
+        "heard": audio.decode(CLIP.read_bytes()).waveform,
+        "groove": signals.groove(15, audio.SAMPLE_RATE),
+        "silence": 0 * signals.sine(4),
+    }
+
+
+@contextmanager
+def _visiting(browser, url, **person):
+    """Open the client as someone new."""
+    context = browser.new_context(base_url=url, **PERSON | person)
+    page = context.new_page()
+    open_client(page)
+    yield page
+    context.close()
+
+
+def _screens(page, before):
+    """Photograph a phone that listens, answers, and shows its history."""
+    for file in before:
+        page.set_input_files("#files", file)
+        page.wait_for_selector("#clip h1")
+        page.wait_for_load_state("networkidle")
+    page.goto("/")
+    open_client(page)
+    page.click("#listen")
+    expect(page.locator("#listen-count")).to_have_text(LEFT)
+    yield page.screenshot()
+    expect_answer(page)
+    yield page.screenshot(animations="disabled")
+    page.click("nav a")
+    expect(page.locator(".clips li")).to_have_count(1 + len(before))
+    yield page.screenshot(animations="disabled")
+
+
+def _beside(browser, screens, scheme):
+    """Put pictures beside one another; return a PNG."""
+    images = "".join(
+        f'<img src="data:image/png;base64,{base64.b64encode(screen).decode()}">'
+        for screen in screens
+    )
+    ground = {"light": "#d8cab6", "dark": "#3a322a"}[scheme]
+    page = browser.new_page()
+    page.set_content(
+        f'<body style="margin:0;background:{ground}">'
+        f'<main style="display:inline-flex;gap:{GAP}px">{images}</main>'
+    )
+    picture = page.locator("main").screenshot()
+    page.close()
+    return picture
+
+
+if __name__ == "__main__":
+    sys.exit(main())

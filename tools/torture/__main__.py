@@ -1,0 +1,47 @@
+"""``python -m tests.torture``: damaged recordings, bombs, and more senders than can be served."""
+
+import argparse
+import os
+import sys
+
+from tools.server import Server
+from tools.torture import bombs, decoding, load, serving
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--decoded", type=int, default=100_000, help="cases for the decoder")
+    parser.add_argument("--posted", type=int, default=5_000, help="cases for the service")
+    parser.add_argument("--seed", default="0", help="another one, other cases")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, clients")
+    parser.add_argument("--bombs", type=float, default=1, help="their scale; 0 for none")
+    parser.add_argument("--clients", type=int, default=256, help="clients of the load")
+    parser.add_argument("--seconds", type=float, default=600, help="of the load; 0 for none")
+    asked = parser.parse_args()
+    outcomes = {"decoder": decoding.torture(asked.decoded, asked.seed, asked.jobs)}
+    outcomes["service"] = served(
+        lambda server: serving.torture(server, asked.posted, asked.seed, asked.jobs)
+    )
+    if asked.bombs:
+        outcomes["bombs"] = served(lambda server: bombs.torture(server, asked.bombs))
+    if asked.seconds:
+        outcomes["load"] = served(lambda server: load.torture(server, asked.clients, asked.seconds))
+    for name, outcome in outcomes.items():
+        print(f"{name}: {outcome}\n")
+    return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
+
+
+def served(torture):
+    """Torture a process of the service, and stop it."""
+    server = Server()
+    server.wait_until_ready()
+    outcome = torture(server)
+    if status := server.stop():
+        outcome.failed.append(f"exit status {status}")
+    if "Traceback" in server.log:
+        outcome.failed.append(server.log[server.log.index("Traceback") :][:2_000])
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())
