@@ -104,7 +104,7 @@ def describe(waveform: audio.Waveform) -> dict[str, float]:
 
 def danceability(waveform: audio.Waveform) -> float:
     """Return how danceable a recording is, in [0, 1]; raises as `describe`."""
-    return _formula().value(describe(waveform))
+    return fitted_formula().value(describe(waveform))
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Formula:
 
 
 @cache
-def _formula() -> Formula:
+def fitted_formula() -> Formula:
     """Read the formula that the study fitted."""
     table = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
     terms = {name: Term(**term) for name, term in table["terms"].items()}
@@ -147,7 +147,7 @@ def _formula() -> Formula:
 def save(formula: Formula) -> None:
     """Save a formula for `danceability`."""
     COEFFICIENTS.write_text(json.dumps(asdict(formula), indent=2) + "\n", encoding="utf-8")
-    _formula.cache_clear()
+    fitted_formula.cache_clear()
 
 
 def describe_window(window: audio.Waveform) -> Floats:

@@ -33,7 +33,7 @@ BACKBONES = ("embeddings", "embeddings without the voted")
 
 
 def declare(store: Store, budget: Budget) -> None:
-    """Tell the store the versions of the embeddings."""
+    """Register the versions of the embeddings in the store."""
     code = [Path(str(module.__file__)).read_text() for module in (neural, cnn)]
     for name in BACKBONES:
         trained = [
@@ -71,10 +71,11 @@ def embed(store: Store, wanted: dict[str, set[int]], budget: Budget, jobs: int) 
     """
     missing = {name: store.missing(name, places) for name, places in wanted.items()}
     tasks = [(store, name, places, budget) for name, places in missing.items() if places]
-    run_trainings(_embed, tasks, jobs, "backbones")
+    run_trainings(write_embeddings, tasks, jobs, "backbones")
 
 
-def _embed(store: Store, name: str, places: list[int], budget: Budget) -> None:
+def write_embeddings(store: Store, name: str, places: list[int], budget: Budget) -> None:
+    """Train a backbone, and write the embeddings of some clips."""
     used = training_places(name, store.clips)
     if {store.clips[place].subset for place in used} != {"train", "valid"}:
         return  # the result of rows that need it will say so

@@ -80,9 +80,9 @@ def _votes(row: dict[str, str]) -> dict[str, float]:
 
 def _first(clips: list[Clip], most: int) -> list[Clip]:
     seen: Counter[tuple[str, str]] = Counter()
-    kept = []
+    chosen = []
     for clip in clips:
         seen[clip.kind, clip.subset] += 1
         if seen[clip.kind, clip.subset] <= most:
-            kept.append(clip)
-    return kept
+            chosen.append(clip)
+    return chosen

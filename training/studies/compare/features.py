@@ -164,7 +164,7 @@ def measured_danceability(windows: audio.Windows) -> AnyFloats:
 
 def statistics(windows: audio.Windows) -> AnyFloats:
     """Sum up MFCC, tonnetz, tempo, harmonic and percussive power by seven numbers each."""
-    return np.stack([_seven(_curves(window)).ravel() for window in windows])
+    return np.stack([seven_statistics(_curves(window)).ravel() for window in windows])
 
 
 def _curves(window: audio.Waveform) -> AnyFloats:
@@ -188,8 +188,8 @@ def _curves(window: audio.Waveform) -> AnyFloats:
     )
 
 
-def _seven(curves: AnyFloats) -> AnyFloats:
-    """Return mean, deviation, least, most, median, skewness and kurtosis of curves."""
+def seven_statistics(curves: AnyFloats) -> AnyFloats:
+    """Return mean, deviation, minimum, maximum, median, skewness and kurtosis of curves."""
     mean, deviation = curves.mean(axis=1), curves.std(axis=1)
     standard = (curves - mean[:, None]) / (deviation[:, None] + 1e-6)
     return np.stack(

@@ -1,9 +1,9 @@
-"""What rows are asked to tell, and of which recordings.
+"""The tasks of rows: labels, and the recordings that have them.
 
 Conventions
 -----------
-* A *label* is a class by its place in `Labels.classes`; `UNKNOWN` where there is none.
-* Whatever is fitted for a label (k-means) is fitted on the train side alone.
+* A *label* is an index into `Labels.classes`, or `UNKNOWN`.
+* k-means, which defines some labels, is fitted to train only.
 """
 
 from collections import Counter

@@ -191,7 +191,7 @@ def fit(network: Network, trial: Trial, rate: float = RATE) -> list[Epoch]:
     -------
     history : list of Epoch
     """
-    epochs, budget = _epochs(network, trial, rate), trial.budget
+    epochs, budget = train_epochs(network, trial, rate), trial.budget
     history: list[Epoch] = []
     best, state, since = np.inf, deepcopy(network.state_dict()), 0
     while len(history) < budget.epochs and since < budget.patience:
@@ -212,7 +212,7 @@ def fit_in_two_phases(network: Network, trial: Trial) -> list[Epoch]:
     -------
     history : list of Epoch
     """
-    epochs, most = _epochs(network, trial, RATE), trial.budget.epochs
+    epochs, most = train_epochs(network, trial, RATE), trial.budget.epochs
     history = [next(epochs) for _ in range(most)]
     best = max(epoch.valid_accuracy for epoch in history)
     while len(history) < 2 * most:
@@ -222,7 +222,7 @@ def fit_in_two_phases(network: Network, trial: Trial) -> list[Epoch]:
     return history
 
 
-def _epochs(network: Network, trial: Trial, rate: float) -> Iterator[Epoch]:
+def train_epochs(network: Network, trial: Trial, rate: float) -> Iterator[Epoch]:
     """Train, and yield each epoch."""
     train, valid = trial.train, trial.valid
     network.to(device())

@@ -20,7 +20,7 @@ from training.studies.compare.rows import FEELINGS, GENRES, ROWS, SECTIONS, Row
 PAGE = "COMPARISON.md"
 SHIPPED = Path(__file__).parents[3] / "service" / "models" / "fifteen.onnx"
 CONCLUSIONS = "## Results"
-UNWRITTEN = "Nobody has written this yet."
+UNWRITTEN = "Not written yet."
 COLUMNS = 6  # of a grid of pictures
 PICTURES = {
     "curves": "Loss by epoch, dashed on train, solid on validation; first seed, and the last "
@@ -187,8 +187,8 @@ def _pictures(done: Done) -> Iterator[tuple[str, Picture]]:
 def best_rows(done: Done) -> Iterator[tuple[Row, Result]]:
     """Yield the best row of each section on genres or feelings with separate artists."""
     for number in range(1, len(SECTIONS) + 1):
-        asked = [pair for pair in done if pair[0].task in (GENRES, FEELINGS)]
-        measured = [pair for pair in asked if pair[0].section == number and pair[1].macro_f1]
+        labelled = [pair for pair in done if pair[0].task in (GENRES, FEELINGS)]
+        measured = [pair for pair in labelled if pair[0].section == number and pair[1].macro_f1]
         if measured:
             yield max(measured, key=lambda pair: float(np.mean(pair[1].macro_f1)))
 

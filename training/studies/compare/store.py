@@ -40,7 +40,7 @@ class Store:
 
     def name_of(self, feature: str) -> str:
         """Return the folder of a feature, whose name identifies its version."""
-        key = self._keys.get(feature) or _key(feature)
+        key = self._keys.get(feature) or feature_key(feature)
         return f"{feature.replace(' ', '-').replace(',', '')}-{key}"
 
     def set_version(self, feature: str, key: str) -> None:
@@ -89,7 +89,7 @@ class Store:
 
 
 @cache
-def _key(feature: str) -> str:
+def feature_key(feature: str) -> str:
     """Return a digest of everything that a feature depends on."""
     signature = np.round(audio.signature().astype(float), 2).tolist()
     return digest(audio.front_end(), signature, feature, FEATURES[feature].version)
@@ -123,14 +123,14 @@ def extract(store: Store, wanted: Mapping[str, Iterable[int]], jobs: int) -> Non
             by_place.setdefault(place, {})[feature] = store.path(feature, place)
     tasks = [(store.clips[place].path, targets) for place, targets in by_place.items()]
     progress = tqdm(total=len(tasks), desc="features", unit="recording")
-    for reason in parallel.run(_write_features, tasks, jobs):
+    for reason in parallel.run(write_features, tasks, jobs):
         if reason:
             tqdm.write(f"left out {reason!a}")
         progress.update()
     progress.close()
 
 
-def _write_features(path: Path, targets: dict[str, Path]) -> str:
+def write_features(path: Path, targets: dict[str, Path]) -> str:
     """Write features of a recording; return the reason if it has none."""
     try:
         waveform = audio.decode(path.read_bytes()).waveform

@@ -1,4 +1,4 @@
-"""Samples that a model can learn in a moment."""
+"""Samples that a model learns quickly."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ QUICK = Budget(epochs=12, patience=4, seeds=1, fewest=FAST.fewest)
 
 
 def sample(n, rng, shapes):
-    """Cases of three classes, whose level tells the class and one number."""
+    """Cases of three classes, whose level determines the class and one score."""
     label = np.arange(n) % 3
     inputs = tuple(
         (label.reshape(-1, *[1] * len(shape)) + 0.3 * rng.normal(size=(n, *shape))).astype(
