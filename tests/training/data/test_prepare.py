@@ -121,6 +121,7 @@ def test_an_interrupted_preparation_resumes(corpus, folder, small_shards, quick)
     assert Dataset(folder).digest == digest
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_does_not_change_the_shards(tmp_path, few_synthetic):
     tracks = synthetic.synthetic_tracks(set())
     for jobs in (1, 2):
