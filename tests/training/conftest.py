@@ -182,7 +182,8 @@ def fold(dataset):
 
 @pytest.fixture
 def few_synthetic(monkeypatch):
-    """One synthetic track of house and five tones, instead of hundreds."""
+    """One short synthetic track of house and five tones, instead of hundreds."""
+    monkeypatch.setattr(synthetic, "MUSIC_SECONDS", 4.0)
     monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
     monkeypatch.setattr(synthetic, "SOUND_TRACKS", {"tones": 5})
     monkeypatch.setattr(synthetic, "TRACKS_PER_KIND", 0)

@@ -24,12 +24,12 @@ RATE = audio.SAMPLE_RATE
 
 @pytest.fixture
 def corpus(tmp_path, few_synthetic):
-    """Two genres of five albums of one 16 s track, which has one window."""
+    """Two genres of five albums of one 5 s track, which has one window."""
     for genre, bpm in (("house", 124), ("reggae", 76)):
         for number in range(5):
             album = tmp_path / "corpus" / genre / f"album {genre} {number}"
             album.mkdir(parents=True)
-            waveform = signals.groove(16, RATE, bpm + number, number)
+            waveform = signals.groove(5, RATE, bpm + number, number)
             (album / "track.wav").write_bytes(signals.wav(waveform, RATE))
     return tmp_path / "corpus"
 
@@ -176,7 +176,7 @@ def test_a_changed_file_is_prepared_again(corpus, folder, quick):
     prepare(corpus, folder, jobs=1)
     before = shard_files(folder)
     changed = next(corpus.glob("house/*/track.wav"))
-    changed.write_bytes(signals.wav(signals.groove(16, RATE, 140, 99), RATE))
+    changed.write_bytes(signals.wav(signals.groove(5, RATE, 140, 99), RATE))
     prepare(corpus, folder, jobs=1)
     assert shard_files(folder)["shard-00000.npy"] != before["shard-00000.npy"]
 

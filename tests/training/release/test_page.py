@@ -20,7 +20,9 @@ def card(exported):
 
 @pytest.fixture(scope="module")
 def page(dataset, runs, exported):
-    return report(dataset, runs, exported)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "PATCH_BANDS", 32)  # a coarse picture is drawn quickly
+        return report(dataset, runs, exported)
 
 
 def test_the_page_is_beside_the_model(page, exported):
