@@ -57,6 +57,8 @@ KINDS: dict[type[Exception], Kind] = {
     audio.DecodeTimeoutError: Kind(audio.DecodeTimeoutError.slug, 422, limits=True),
     uploads.BodyTooLargeError: Kind("body-too-large", 413, limits=True),
     uploads.UnsupportedMediaTypeError: Kind("unsupported-media-type", 415, accepted=True),
+    uploads.UnsupportedContentEncodingError: Kind("unsupported-content-encoding", 415),
+    uploads.Base64Error: Kind("encoded-as-text", 415, accepted=True),
     uploads.EmptyBodyError: Kind("empty-body", 400),
     uploads.IncompleteBodyError: Kind("incomplete-body", 400),
     uploads.UploadTimeoutError: Kind("upload-timeout", 408, limits=True),
@@ -123,6 +125,10 @@ def _headers(error: Exception, request: Request) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, RetryLaterError):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, uploads.UnsupportedContentEncodingError):
+        return {"Accept-Encoding": "identity"}  # as RFC 9110, 15.5.16, has it
+    if isinstance(error, uploads.UnsupportedMediaTypeError):
+        return {"Accept": ", ".join(uploads.MEDIA_TYPES)}
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"  # which is answered before the router, by `web.head`

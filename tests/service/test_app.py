@@ -1,3 +1,5 @@
+import base64
+import gzip
 import json
 import re
 import threading
@@ -124,12 +126,76 @@ class TestAnalyze:
             ("audio/mpeg", b"", 400, "empty-body"),
             ("multipart/form-data", b"x", 400, "malformed-multipart"),
             ("multipart/form-data; boundary=B", b"--B--\r\n", 400, "missing-file"),
+            ("application/json", b'{"title": "x"}', 415, "unsupported-media-type"),
+            ("application/json", b'"data:audio/mp4;base64,AAAA"', 415, "encoded-as-text"),
+            ("audio/mp4", b"data:audio/mp4;base64,AAAA", 415, "encoded-as-text"),
         ],
     )
     def test_what_is_no_upload(self, client, content_type, body, status, slug):
         headers = {"content-type": content_type} if content_type else {}
         response = client.post("/v1/analyze", content=body, headers=headers)
         assert_problem(response, status, slug)
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "video/3gpp",
+            "video/quicktime",
+            "video/x-matroska",
+            "application/mp4",
+            "application/x-anything",
+            "binary/octet-stream",
+        ],
+    )
+    def test_the_content_decides_whatever_the_label(self, client, clips, content_type):
+        assert_analysis(post_raw(client, clips["m4a"], content_type))
+
+    @pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes])
+    def test_base64_is_refused_with_the_reason(self, client, clips, encode):
+        text = encode(clips["mp3"])
+        url = "data:audio/mpeg;base64," + text.decode()
+        for response in (
+            post(client, text),
+            post_raw(client, text, "audio/mpeg"),
+            post_raw(client, url.encode(), "text/plain"),
+            client.post("/v1/analyze", json={"title": "A", "audio": url}),
+            client.post("/v1/analyze", data={"file": url}),
+        ):
+            problem = assert_problem(response, 415, "encoded-as-text")
+            assert "base64" in problem["detail"]
+        response = client.post(
+            "/v1/analyze/batch", files=[("files", text), ("files", clips["mp3"])]
+        )
+        assert [each["status"] for each in response.json()["results"]] == [415, 200]
+
+    @pytest.mark.parametrize("path", ["/v1/analyze", "/v1/analyze/batch"])
+    def test_a_compressed_body_is_refused_as_http_has_it(self, client, clips, path):
+        headers = {"content-type": "audio/mpeg", "content-encoding": "gzip"}
+        response = client.post(path, content=gzip.compress(clips["mp3"]), headers=headers)
+        problem = assert_problem(response, 415, "unsupported-content-encoding")
+        assert response.headers["accept-encoding"] == "identity"
+        assert "gzip" in problem["detail"]
+
+    @pytest.mark.parametrize(
+        ("headers", "encode"),
+        [
+            ('name="file"', bytes),
+            ("name=\"file\"; filename*=UTF-8''my%20song.mp3", bytes),
+            (
+                'name="file"; filename="a.mp3"\r\nContent-Transfer-Encoding: base64',
+                base64.b64encode,
+            ),
+        ],
+        ids=["no-filename", "extended-filename", "base64"],
+    )
+    def test_a_part_named_file_is_the_recording(self, client, clips, headers, encode):
+        body = (
+            b'--B\r\nContent-Disposition: form-data; name="meta"; filename="blob"\r\n'
+            b"Content-Type: application/json\r\n\r\n{}\r\n"
+            b"--B\r\nContent-Disposition: form-data; " + headers.encode() + b"\r\n\r\n"
+            + encode(clips["mp3"]) + b"\r\n--B--\r\n"
+        )  # fmt: skip
+        assert_analysis(post_raw(client, body, "multipart/form-data; boundary=B"))
 
     def test_one_byte_above_the_limit(self):
         with TestClient(create_app(Settings(max_upload_bytes=1_000))) as client:

@@ -125,7 +125,10 @@ async def analyze(
 
     Send the file as a form's part `file`, or as the body itself. Fifteen seconds are best: a
     longer recording is answered by the mean over its windows of 15 s, a shorter one is repeated.
-    The container is recognised by its content, whatever the request calls it.
+
+    The content decides what a recording is, not its label: a body may have any Content-Type but
+    `text/*`, JSON, `application/x-www-form-urlencoded` and other multipart types. Other parts of a
+    form are ignored. Base64 text and a Content-Encoding such as gzip are refused.
     """
     tag = analyst.tag(upload)
     if sender_has(request, tag):
@@ -158,7 +161,7 @@ async def _answer_one(
 ) -> BatchResult:
     """Answer one file of several, whatever becomes of it."""
     try:
-        data = uploads.some(upload.data)
+        data = uploads.usable(upload.data)
         analysis = await analyst.answer(data, analyst.tag(data))
     except (audio.AudioError, uploads.UploadError, RetryLaterError) as error:
         problem = errors.problem_of(error, request, limits)

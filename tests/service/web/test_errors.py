@@ -28,6 +28,8 @@ EXPECTED = {
     audio.ClipTooShortError: (422, "clip-too-short"),
     uploads.BodyTooLargeError: (413, "body-too-large"),
     uploads.UnsupportedMediaTypeError: (415, "unsupported-media-type"),
+    uploads.UnsupportedContentEncodingError: (415, "unsupported-content-encoding"),
+    uploads.Base64Error: (415, "encoded-as-text"),
     uploads.EmptyBodyError: (400, "empty-body"),
     uploads.IncompleteBodyError: (400, "incomplete-body"),
     uploads.MissingFileError: (400, "missing-file"),
@@ -143,6 +145,13 @@ def test_what_may_pass_says_when_to_ask_again(failure, seconds):
 
 def test_who_is_unknown_is_told_how_to_say_who_they_are():
     assert answer_to(UnauthorizedError("Who?")).headers["www-authenticate"] == "Bearer"
+
+
+def test_a_body_of_another_type_or_coding_is_answered_as_http_has_it():
+    response = answer_to(uploads.UnsupportedContentEncodingError("No."))
+    assert response.headers["accept-encoding"] == "identity"
+    response = answer_to(uploads.UnsupportedMediaTypeError("No."))
+    assert response.headers["accept"] == ", ".join(uploads.MEDIA_TYPES)
 
 
 def test_an_unknown_address():
