@@ -38,6 +38,7 @@ from service.web.admission import (
 )
 from service.web.auth import RateLimitedError, UnauthorizedError
 from service.web.problem import (
+    MALFORMED_HTTP,
     MEDIA_TYPE,
     NOT_READY,
     OVERLOADED,
@@ -76,10 +77,12 @@ KINDS: dict[type[Exception], Kind] = {
 """Every failure of ours; a subclass is answered as its nearest listed ancestor."""
 
 HTTP_KINDS = {
+    400: MALFORMED_HTTP,
     404: Kind("not-found", 404),
     405: Kind("method-not-allowed", 405),
 }
-"""What Starlette's router raises as `HTTPException`, by status."""
+"""Failures outside of the routes, by status: `web.protocol` answers the first, Starlette's router
+raises the others as `HTTPException`."""
 
 
 def install(app: FastAPI, limits: Limits, note: Callable[[Request, Problem], None]) -> None:

@@ -55,7 +55,7 @@ class Kind:
     def problem(
         self,
         detail: str,
-        path: str,
+        path: str | None = None,
         limits: Limits | None = None,
         accepted: Accepted | None = None,
     ) -> Problem:
@@ -65,7 +65,9 @@ class Kind:
             title=self.title,
             status=self.status,
             detail=detail,
-            instance=quote(path),  # request.url fails on some Host headers
+            instance=None
+            if path is None
+            else quote(path),  # request.url fails on some Host headers
             limits=limits,
             accepted=accepted,
         )
@@ -73,6 +75,7 @@ class Kind:
 
 NOT_READY = Kind("not-ready", 503)
 OVERLOADED = Kind("overloaded", 503, limits=True)
+MALFORMED_HTTP = Kind("malformed-http", 400)
 
 
 def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:
@@ -84,4 +87,9 @@ def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:
 def request_id_of(headers: Headers) -> str:
     """Return the id that a request came with, or a new one."""
     given = headers.get(REQUEST_ID, "")
-    return given if _GIVEN_ID.fullmatch(given) else str(uuid.uuid4())
+    return given if _GIVEN_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """Return an id for a request that came without one."""
+    return str(uuid.uuid4())

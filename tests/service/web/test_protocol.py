@@ -6,6 +6,9 @@ import time
 import httpx2 as httpx
 import pytest
 
+from service.schemas import PROBLEM_TYPES, Problem
+from service.web.errors import MEDIA_TYPE
+from service.web.middleware.headers import SECURITY
 from tests.service.test_app import assert_analysis, assert_problem, post
 from tools.server import Server
 
@@ -150,3 +153,77 @@ def test_a_body_has_one_length(hurried, lengths):
         _, got = held(connection, b"")
     assert got.startswith(b"HTTP/1.1 400 ")
     assert got.count(b"HTTP/1.1") == 1
+
+
+HEAD = b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /healthz HTTP/x\r\nHost: x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n",  # TLS, as https:// would begin
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000,
+        HEAD + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n",
+        HEAD + b"Content-Length: six\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nno length\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nRIFF\r\nno length\r\n",
+    ],
+)
+def test_malformed_http_is_answered_by_a_problem(hurried, sent):
+    with hurried.connect() as connection:
+        connection.sendall(sent)
+        _, got = held(connection, b"")
+    head, _, body = got.partition(b"\r\n\r\n")
+    status, *lines = head.decode().splitlines()
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert headers["content-type"] == MEDIA_TYPE
+    assert headers["connection"] == "close"
+    assert headers["x-request-id"]
+    assert headers.items() >= {name.lower(): value for name, value in SECURITY.items()}.items()
+    problem = Problem.model_validate_json(body)
+    assert (problem.status, problem.type) == (400, PROBLEM_TYPES + "malformed-http")
+
+
+def test_http_that_breaks_after_the_answer_only_ends_the_connection(hurried):
+    """The fixture looks for tracebacks: a second answer must not be tried."""
+    with hurried.connect() as connection:
+        connection.sendall(
+            b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nRIFF\r\n"
+        )
+        got = hurried.answer(connection)
+        connection.sendall(b"no length\r\n")
+        _, more = held(connection, b"")
+    assert got.startswith(b"HTTP/1.1 405 ")
+    assert more == b""
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://any.example/healthz", b"200"),
+        (b"HTTP://any.example:8000/healthz?a=b", b"200"),
+        (b"https://any.example/v1/limits", b"200"),
+        (b"http://any.example", b"200"),  # the client's page
+        (b"http://any.example?a=b", b"200"),
+        (b"http://[::1]:8000/healthz", b"200"),
+        (b"http://any.example/nowhere", b"404"),
+        (b"ftp://any.example/healthz", b"404"),
+        (b"http:/healthz", b"404"),
+    ],
+)
+def test_a_target_may_be_absolute(hurried, target, status):
+    answer = hurried.ask(b"GET " + target + b" HTTP/1.1\r\nHost: other.example\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status + b" ")
+    assert b"any.example" not in answer.partition(b"\r\n\r\n")[0]
+
+
+def test_a_recording_may_be_sent_to_an_absolute_target(hurried, clips):
+    data = clips["mp3"]
+    head = b"POST http://x/v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/mpeg\r\n"
+    answer = hurried.ask(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+    assert answer.startswith(b"HTTP/1.1 200 ")
