@@ -1,5 +1,6 @@
 import base64
 import gzip
+import hashlib
 import json
 import re
 import threading
@@ -212,22 +213,32 @@ class TestAnalyze:
         assert response.status_code == 405
         assert response.headers["allow"] == "POST"
 
-    def test_the_event_loop_stays_free(self, client, clips, monkeypatch):
-        decoding, may_go_on = threading.Event(), threading.Event()
+    @pytest.mark.parametrize("step", ["hash", "decode"])
+    def test_the_event_loop_stays_free(self, client, clips, monkeypatch, step):
+        """Each step that takes as long as the upload is large runs in a thread of its own."""
+        reached, may_continue = threading.Event(), threading.Event()
 
-        def slow_decode(data, bounds):
-            decoding.set()
-            assert may_go_on.wait(10)
-            return decode(data, bounds)
+        def held_up(function):
+            def wait_first(*arguments, **named):
+                reached.set()
+                assert may_continue.wait(10)
+                return function(*arguments, **named)
 
-        monkeypatch.setattr(audio, "decode", slow_decode)
+            return wait_first
+
+        if step == "decode":
+            monkeypatch.setattr(audio, "decode", held_up(decode))
+        else:
+            monkeypatch.setattr(hashlib, "sha256", held_up(hashlib.sha256))
         answers = []
         thread = threading.Thread(target=lambda: answers.append(post(client, clips["mp3"])))
         thread.start()
-        assert decoding.wait(10)
-        assert client.get("/readyz").status_code == 200
-        may_go_on.set()
-        thread.join()
+        try:
+            assert reached.wait(10)
+            assert client.get("/readyz").status_code == 200
+        finally:
+            may_continue.set()
+            thread.join()
         assert_analysis(answers[0])
 
     def test_no_more_work_than_may_at_a_time(self, clips, monkeypatch):
