@@ -1,6 +1,6 @@
-"""How a refusal looks, and how a request is called: what each answer over HTTP may need.
+"""Problem documents (RFC 9457) and request ids.
 
-`web.errors` says which failure is which kind. This needs no decoder, for `cluster.proxy`.
+`web.errors` maps exceptions to kinds of problems.
 """
 
 import re
@@ -18,7 +18,7 @@ from service.schemas import PROBLEM_TYPES, Accepted, Limits, Problem
 REQUEST_ID = "X-Request-ID"
 MEDIA_TYPE = "application/problem+json"
 
-_GIVEN_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # what may go into a log as it is
+_GIVEN_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # safe in a log
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Kind:
     Attributes
     ----------
     slug : str or None
-        The type, without `PROBLEM_TYPES`. Clients depend on it: it never changes. None where the
-        status says it all.
+        The type, without `PROBLEM_TYPES`. Clients depend on it, so it never changes. None if the
+        status says everything.
     status : int
     limits, accepted : bool
-        Which extension members help to do better.
+        Which extension members are useful.
     """
 
     slug: str | None
@@ -42,7 +42,7 @@ class Kind:
 
     @property
     def type(self) -> str:
-        """The type as published, a URI."""
+        """The published type, a URI."""
         return "about:blank" if self.slug is None else PROBLEM_TYPES + self.slug
 
     @property
@@ -59,7 +59,7 @@ class Kind:
         limits: Limits | None = None,
         accepted: Accepted | None = None,
     ) -> Problem:
-        """Write down a problem of this kind with a request for a path."""
+        """Return a problem document of this kind for a request to a path."""
         return Problem(
             type=self.type,
             title=self.title,
@@ -79,17 +79,17 @@ MALFORMED_HTTP = Kind("malformed-http", 400)
 
 
 def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:
-    """Return a problem as it is sent."""
+    """Return the HTTP response with a problem document."""
     body = problem.model_dump(exclude_none=True)
     return JSONResponse(body, problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def request_id_of(headers: Headers) -> str:
-    """Return the id that a request came with, or a new one."""
+    """Return the id in a request's headers, or a new one."""
     given = headers.get(REQUEST_ID, "")
     return given if _GIVEN_ID.fullmatch(given) else new_request_id()
 
 
 def new_request_id() -> str:
-    """Return an id for a request that came without one."""
+    """Return a new request id."""
     return str(uuid.uuid4())

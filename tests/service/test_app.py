@@ -12,52 +12,18 @@ from fastapi.testclient import TestClient
 
 from service import app as app_module
 from service import audio
-from service.app import create_app, create_proved_app
+from service.app import create_app
 from service.audio import decode
 from service.model import ModelError, UnreadableModelError
 from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import Settings
 from service.web import errors, uploads
+from tests.http import GENRES, assert_analysis, assert_problem, post, post_raw, serving
 from tests.service.test_audio import CONTAINERS, float_wav, video
 from tools import signals
 from tools.server import Server
 
 LIMIT = Settings().max_upload_bytes
-GENRES = {
-    "blues",
-    "classical",
-    "dubstep",
-    "house",
-    "jazz",
-    "metal",
-    "pop-punk",
-    "rap",
-    "reggae",
-}
-
-
-def post(client, data, filename="clip"):
-    return client.post("/v1/analyze", files={"file": (filename, data)})
-
-
-def post_raw(client, data, content_type="audio/webm;codecs=opus"):
-    return client.post("/v1/analyze", content=data, headers={"content-type": content_type})
-
-
-def assert_problem(response, status, slug):
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == errors.MEDIA_TYPE
-    assert response.json()["type"] == PROBLEM_TYPES + slug
-    return response.json()
-
-
-def assert_analysis(response):
-    assert response.status_code == 200, response.text
-    analysis = Analysis.model_validate(response.json())
-    assert sum(genre.probability for genre in analysis.genres) == pytest.approx(1, abs=1e-6)
-    assert {genre.genre for genre in analysis.genres} == GENRES
-    assert None not in (analysis.valence, analysis.energy, analysis.danceability)
-    return analysis
 
 
 class TestAnalyze:
@@ -199,8 +165,7 @@ class TestAnalyze:
         assert_analysis(post_raw(client, body, "multipart/form-data; boundary=B"))
 
     def test_one_byte_above_the_limit(self):
-        with TestClient(create_app(Settings(max_upload_bytes=1_000))) as client:
-            client.app.state.warming.result()
+        with serving(Settings(max_upload_bytes=1_000)) as client:
             assert_problem(post_raw(client, bytes(1_000)), 422, "not-audio")
             problem = assert_problem(post_raw(client, bytes(1_001)), 413, "body-too-large")
             assert problem["limits"]["max_upload_bytes"] == 1_000
@@ -255,8 +220,7 @@ class TestAnalyze:
                 at_work -= 1
             return decode(data, bounds)
 
-        with TestClient(create_app(Settings(concurrency=2))) as client:
-            client.app.state.warming.result()
+        with serving(Settings(concurrency=2)) as client:
             monkeypatch.setattr(audio, "decode", counting_decode)
             threads = [threading.Thread(target=post, args=(client, clips["mp3"])) for _ in range(6)]
             for thread in threads:
@@ -323,7 +287,7 @@ class TestHealth:
 
 class TestProved:
     def test_ready_when_it_has_started(self):
-        with TestClient(create_proved_app(Settings())) as client:
+        with TestClient(create_app(Settings(), wait_until_proved=True)) as client:
             assert client.get("/readyz").status_code == 200
 
     def test_it_does_not_start_if_the_warm_up_fails(self, monkeypatch):
@@ -333,7 +297,7 @@ class TestProved:
         monkeypatch.setattr(app_module, "warm_up", fail)
         with (
             pytest.raises(ModelError, match="answers otherwise"),
-            TestClient(create_proved_app(Settings())),
+            TestClient(create_app(Settings(), wait_until_proved=True)),
         ):
             pass
 
@@ -404,6 +368,29 @@ class TestDocumentation:
                         assert response["content"].keys() == {errors.MEDIA_TYPE}
 
 
+ODD_REQUESTS = [
+    (b"GET /nowhere HTTP/1.1\r\nHost: [\r\n\r\n", b"404"),
+    (b"GET /v1/models/ HTTP/1.1\r\nHost: \xff\r\n\r\n", b"404"),
+    (b"GET /v1/models/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\nCookie: \xff=;;\r\n\r\n", b"200"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 3_000 + b"\r\n", b"200"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", b"200"),
+    (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    (b"BREW /v1/analyze HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+    (
+        b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: \xff/\xfe\r\n"
+        b"Content-Length: 1\r\n\r\nx",
+        b"415",
+    ),
+    (
+        b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: multipart/form-data; boundary=\xff\r\n"
+        b"Content-Length: 1\r\n\r\nx",
+        b"400",
+    ),
+]
+
+
 class TestServer:
     @pytest.mark.parametrize("name", CONTAINERS)
     def test_every_container(self, server, clips, name):
@@ -450,30 +437,7 @@ class TestServer:
             )
         assert httpx.get(f"{server}/readyz").status_code == 200
 
-    @pytest.mark.parametrize(
-        ("request_", "status"),
-        [
-            (b"GET /nowhere HTTP/1.1\r\nHost: [\r\n\r\n", b"404"),
-            (b"GET /v1/models/ HTTP/1.1\r\nHost: \xff\r\n\r\n", b"404"),
-            (b"GET /v1/models/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-            (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\nCookie: \xff=;;\r\n\r\n", b"200"),
-            (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 3_000 + b"\r\n", b"200"),
-            (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", b"200"),
-            (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-            (b"BREW /v1/analyze HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
-            (
-                b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: \xff/\xfe\r\n"
-                b"Content-Length: 1\r\n\r\nx",
-                b"415",
-            ),
-            (
-                b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\n"
-                b"Content-Type: multipart/form-data; boundary=\xff\r\n"
-                b"Content-Length: 1\r\n\r\nx",
-                b"400",
-            ),
-        ],
-    )
+    @pytest.mark.parametrize(("request_", "status"), ODD_REQUESTS)
     def test_odd_requests(self, process, request_, status):
         answer = process.ask(request_)
         assert answer.startswith(b"HTTP/1.1 " + status + b" ")

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from service.schemas import Analysis
+from service.settings import Settings
+from tests.http import assert_analysis, assert_problem, post, read_metrics, serving
 from tests.service import test_app
 from tests.service.cluster.cluster import REPLICAS, SETTINGS, SIZE, Cluster
-from tests.service.test_app import assert_analysis, assert_problem, post
 from tests.service.web.middleware import test_head, test_headers, test_observe
 from tests.service.web.routes import test_analyze, test_kserve
-from tests.service.web.test_metrics import read
 from tools import signals
 
 pytestmark = pytest.mark.slow
@@ -78,7 +78,7 @@ class TestServer(test_app.TestServer):
     def test_a_declared_length_is_refused_at_once(self, process, expect):
         super().test_a_declared_length_is_refused_at_once(process, expect)
 
-    @pytest.mark.parametrize(*test_app.TestServer.test_odd_requests.pytestmark[0].args)
+    @pytest.mark.parametrize(("request_", "status"), test_app.ODD_REQUESTS)
     def test_odd_requests(self, process, request_, status):
         if request_.startswith((b"OPTIONS *", b"BREW")):  # the engine refuses these itself
             with process.connect() as connection:
@@ -145,15 +145,15 @@ def test_answers_are_those_of_a_single_process(client, clips, single):
 
 @pytest.fixture(scope="module")
 def single():
-    with test_analyze.serving(test_app.Settings()) as client:
+    with serving(Settings()) as client:
         yield client
 
 
 def test_replicas_add_up_what_they_count(client, clips):
-    before = read(client)
+    before = read_metrics(client)
     for _ in range(10):
         post(client, clips["mp3"])
-    after = read(client)
+    after = read_metrics(client)
     name = ("fifteen_requests_total", "/v1/analyze", "200", "POST")
     assert after[name] - before[name] == 10
     assert after["fifteen_stage_seconds_count", "inference"] >= 10
@@ -199,7 +199,7 @@ class TestWhatIsFull:
             answers = [each.result() for each in asked]
         assert len(refused) >= 8
         for response in refused:
-            assert assert_refused(response, "The model has as much waiting")["limits"]
+            assert assert_refused(response, "The model's queue is full")["limits"]
         served = [each for each in answers if each.status_code != 503]
         assert served
         for response in served:

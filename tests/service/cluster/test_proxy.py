@@ -9,8 +9,7 @@ from starlette.testclient import TestClient
 from service.cluster import proxy
 from service.cluster.proxy import RetryingProxy
 from service.web.middleware.headers import SECURITY
-from tests.service.test_app import assert_problem
-from tests.test_imports import errors_of
+from tests.http import assert_problem
 
 ID = "x-request-id"
 LATE, AT_ONCE = "late", "at once"
@@ -117,11 +116,3 @@ def test_a_client_that_disconnected_gets_no_response():
 
     anyio.run(scenario)
     assert sent == []
-
-
-def test_a_proxy_loads_no_heavy_package():
-    code = (
-        "import sys, service.cluster.proxy\n"
-        "assert not {'librosa', 'onnxruntime', 'ray'} & sys.modules.keys()\n"
-    )
-    assert errors_of(code) == ""

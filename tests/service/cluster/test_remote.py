@@ -8,7 +8,7 @@ from ray.serve.exceptions import BackPressureError
 from service import audio
 from service.cluster import remote
 from service.cluster.remote import RemoteModel, load_remote
-from service.cluster.scorer import MOST_WINDOWS
+from service.cluster.scorer import MAX_WINDOWS
 from service.model import UnknownModelError
 from service.settings import Settings
 from service.web.admission import NotReadyError, OverloadedError
@@ -33,7 +33,7 @@ class Handle:
         return self
 
     def result(self, timeout_s):
-        assert 0 <= timeout_s <= remote.PATIENCE_SECONDS
+        assert 0 <= timeout_s <= remote.TIMEOUT_SECONDS
         if self.failures:
             raise self.failures.pop(0)
         return self.model.score(self.asked[-1].spectrograms)
@@ -59,9 +59,9 @@ def test_it_scores_as_the_model_does(model, spectrograms):
 
 
 def test_many_windows_are_asked_a_few_at_a_time(model, spectrograms):
-    many = np.repeat(spectrograms, 2 * MOST_WINDOWS + 1, axis=0)
+    many = np.repeat(spectrograms, 2 * MAX_WINDOWS + 1, axis=0)
     scores, handle = ask(model, many)
-    assert [len(each.spectrograms) for each in handle.asked] == [MOST_WINDOWS, MOST_WINDOWS, 1]
+    assert [len(each.spectrograms) for each in handle.asked] == [MAX_WINDOWS, MAX_WINDOWS, 1]
     assert scores.genres.shape == (len(many), len(model.card.genres))
     assert scores.music.shape == (len(many),)
 
@@ -77,7 +77,7 @@ def test_another_replica_is_asked_when_one_dies(model, spectrograms, failures):
     ("failures", "refusal", "says", "seconds"),
     [
         ([DIED] * remote.ATTEMPTS, NotReadyError, "died", 1),
-        ([BackPressureError(9, 8)], OverloadedError, "as much waiting", 1),
+        ([BackPressureError(9, 8)], OverloadedError, "queue is full", 1),
         ([BackPressureError(9, 8, retry_after_s=2.5)], OverloadedError, "in 3 s", 3),
         ([GetTimeoutError("late")], NotReadyError, "No replica", 1),
         ([TimeoutError("late")], NotReadyError, "No replica", 1),

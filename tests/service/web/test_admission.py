@@ -12,8 +12,8 @@ from service import audio
 from service.app import create_app
 from service.settings import Settings
 from service.web import admission
-from service.web.admission import NotReadyError, OverloadedError, Queue, Uploads
-from tests.service.test_app import assert_analysis, assert_problem, post, post_raw
+from service.web.admission import BodyLimiter, NotReadyError, OverloadedError, Queue
+from tests.http import assert_analysis, assert_problem, post, post_raw
 from tools.server import Threaded
 
 
@@ -182,14 +182,14 @@ class TestQueue:
 
 def test_uploads_are_counted():
     async def scenario():
-        queue, uploads = Queue(1, 1), Uploads(1)
-        async with uploads.place(queue):
+        queue, bodies = Queue(1, 1), BodyLimiter(1)
+        async with bodies.hold(queue):
             with pytest.raises(OverloadedError, match="1 uploads"):
-                async with uploads.place(queue):
+                async with bodies.hold(queue):
                     pytest.fail("there was no place")
-        async with uploads.place(queue):
-            assert uploads.held == 1
-        assert uploads.held == 0
+        async with bodies.hold(queue):
+            assert bodies.held == 1
+        assert bodies.held == 0
 
     anyio.run(scenario)
 
@@ -252,18 +252,18 @@ class TestOverHttp:
             wait(lambda: narrow.works)
         wait(narrow.works[0].ended.is_set)
         assert not narrow.works[0].may_end.is_set()
-        queue, uploads = narrow.app.state.queue, narrow.app.state.uploads
-        wait(lambda: (queue.running, uploads.held) == (0, 0))
+        queue, bodies = narrow.app.state.queue, narrow.app.state.bodies
+        wait(lambda: (queue.running, bodies.held) == (0, 0))
 
     def test_a_third_body_is_refused_while_two_arrive(self, narrow):
-        uploads = narrow.app.state.uploads
+        bodies = narrow.app.state.bodies
         with narrow.connect() as one, narrow.connect() as two:
             for connection in (one, two):
                 connection.sendall(head(1_000) + b"RIFF")
-            wait(lambda: uploads.held == 2)
+            wait(lambda: bodies.held == 2)
             with httpx.Client(base_url=narrow.url) as client:
                 assert_problem(post_raw(client, b"x"), 503, "overloaded")
-        wait(lambda: uploads.held == 0)
+        wait(lambda: bodies.held == 0)
 
     def test_stopping_does_not_wait_for_ever(self, narrow, clips):
         data = clips["mp3"]

@@ -8,9 +8,8 @@ from limits import parse
 
 from service.settings import Settings
 from service.web import auth
-from service.web.auth import Gate, RateLimitedError, UnauthorizedError, digest_of, new_key
-from tests.service.test_app import assert_problem, post
-from tests.service.web.routes.test_analyze import serving
+from service.web.auth import Authenticator, RateLimitedError, UnauthorizedError, digest_of, new_key
+from tests.http import assert_problem, post, serving
 
 KEYS = {"phone": digest_of("one"), "site": digest_of("two")}
 WITH_KEY = {"authorization": "Bearer one"}
@@ -23,15 +22,15 @@ def test_keys_are_not_alike_and_not_kept():
     assert first not in digest
 
 
-class TestGate:
+class TestAuthenticator:
     @pytest.mark.parametrize(("key", "owner"), [("one", "phone"), ("two", "site")])
     def test_a_key_has_an_owner(self, key, owner):
-        assert Gate(KEYS, None, None).owner(key) == owner
+        assert Authenticator(KEYS, None, None).owner(key) == owner
 
     @pytest.mark.parametrize("key", [None, "", "three", "ONE", KEYS["phone"], "é\0"])
     def test_another_is_refused(self, key):
         with pytest.raises(UnauthorizedError, match="Bearer KEY"):
-            Gate(KEYS, None, None).owner(key)
+            Authenticator(KEYS, None, None).owner(key)
 
     @pytest.mark.parametrize("key", ["one", "two", "three", ""])
     def test_every_key_is_compared_in_constant_time(self, monkeypatch, key):
@@ -43,31 +42,31 @@ class TestGate:
 
         monkeypatch.setattr(auth, "hmac", SimpleNamespace(compare_digest=comparing))
         with contextlib.suppress(UnauthorizedError):
-            Gate(KEYS, None, None).owner(key)
+            Authenticator(KEYS, None, None).owner(key)
         assert compared == list(KEYS.values())  # all of them, whichever it is
 
     @pytest.mark.parametrize("key", [None, "three"])
     def test_nobody_needs_one_where_there_is_none(self, key):
-        assert Gate({}, None, None).owner(key) is None
+        assert Authenticator({}, None, None).owner(key) is None
 
     def test_each_owner_and_each_address_has_its_own_rate(self):
         async def scenario():
-            gate = Gate(KEYS, parse("2/hour"), parse("1/hour"))
+            authenticator = Authenticator(KEYS, parse("2/hour"), parse("1/hour"))
             for owner, address, most in (("phone", "a", 2), ("site", "a", 2), (None, "a", 1)):
                 for _ in range(most):
-                    await gate.count(owner, address)
+                    await authenticator.count(owner, address)
                 with pytest.raises(RateLimitedError, match="per 1 hour") as refusal:
-                    await gate.count(owner, address)
+                    await authenticator.count(owner, address)
                 assert 1 <= refusal.value.retry_after <= 7_200
-            await gate.count(None, "b")
+            await authenticator.count(None, "b")
 
         asyncio.run(scenario())
 
     def test_there_is_no_limit_unless_one_is_set(self):
         async def scenario():
-            gate = Gate({}, None, None)
+            authenticator = Authenticator({}, None, None)
             for _ in range(100):
-                await gate.count(None, "a", cost=100)
+                await authenticator.count(None, "a", cost=100)
 
         asyncio.run(scenario())
 

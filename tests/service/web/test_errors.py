@@ -19,6 +19,8 @@ from service.web.admission import NotReadyError, OverloadedError, SenderLeftErro
 from service.web.auth import RateLimitedError, UnauthorizedError
 from service.web.errors import KINDS
 from service.web.limits import limits_of
+from service.web.metrics import Metrics
+from service.web.middleware.observe import Observe
 
 LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
@@ -47,11 +49,6 @@ EXPECTED = {
 }
 
 
-def note(request, problem):
-    """Stands for what logs and counts."""
-    request.state.seen = {"request_id": "abc", "problem": problem.type}
-
-
 SECRET = "the password is 1234"
 OURS = [kind for kind in EXPECTED if kind not in (RequestValidationError, Exception)]
 
@@ -59,18 +56,20 @@ OURS = [kind for kind in EXPECTED if kind not in (RequestValidationError, Except
 def failing_app(error):
     """An application whose every request to / fails with an exception."""
     app = FastAPI()
+    app.state.metrics = Metrics()
+    app.add_middleware(Observe, metrics=app.state.metrics)
 
     @app.get("/")
     async def fail(number: int = 0):
         raise error
 
-    errors.install(app, LIMITS, note)
+    errors.install(app, LIMITS)
     return app
 
 
 def answer_to(error, path="/", method="GET"):
     client = TestClient(failing_app(error), raise_server_exceptions=False)
-    return client.request(method, path)
+    return client.request(method, path, headers={"x-request-id": "abc"})
 
 
 def leaves(error):
@@ -215,7 +214,7 @@ def test_the_openapi_document_has_the_problems():
     async def route() -> int:
         return 1
 
-    errors.install(app, LIMITS, note)
+    errors.install(app, LIMITS)
     document = TestClient(app).get("/openapi.json").json()
     answers = document["paths"]["/"]["get"]["responses"]
     assert answers.keys() == {"200", "422", "500", "503"}

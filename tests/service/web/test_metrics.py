@@ -3,23 +3,11 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from service.settings import Settings
-from tests.service.test_app import post
-from tests.service.web.routes.test_analyze import serving
+from tests.http import post, read_metrics, serving
 
 DASHBOARDS = Path(__file__).parents[3] / "monitoring/grafana/dashboards"
-
-
-def read(client):
-    """Every sample that is published, by name and labels."""
-    families = text_string_to_metric_families(client.get("/metrics").text)
-    return {
-        (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in families
-        for sample in family.samples
-    }
 
 
 @pytest.fixture
@@ -31,7 +19,7 @@ def counted(clips):
         post(client, b"not audio")
         client.request("BREW", "/nowhere/at/all")
         client.post("/v1/analyze/batch", files=[("files", b"not audio"), ("files", clips["webm"])])
-        yield read(client), verdict
+        yield read_metrics(client), verdict
 
 
 def test_requests_are_counted_by_their_route(counted):

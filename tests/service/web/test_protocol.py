@@ -9,7 +9,7 @@ import pytest
 from service.schemas import PROBLEM_TYPES, Problem
 from service.web.errors import MEDIA_TYPE
 from service.web.middleware.headers import SECURITY
-from tests.service.test_app import assert_analysis, assert_problem, post
+from tests.http import assert_analysis, assert_problem, post
 from tools.server import Server
 
 SECONDS = 1.0

@@ -10,7 +10,7 @@ import pytest
 
 from service.web.auth import new_key
 from service.web.errors import MEDIA_TYPE
-from tests.service.test_app import assert_analysis, post
+from tests.http import assert_analysis, post
 from tools.server import Server
 
 INSIDE = b"import "  # what a file of ours would have, and no answer has

@@ -7,7 +7,7 @@ import pytest
 
 from service.settings import ConfigError
 from service.web.traces import start_tracing
-from tests.service.test_app import post
+from tests.http import post
 from tools.server import Server
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -2,8 +2,7 @@ import pytest
 
 from service.settings import Settings
 from service.web.middleware.headers import SECURITY
-from tests.service.test_app import post
-from tests.service.web.routes.test_analyze import serving
+from tests.http import post, serving
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/nowhere", "/metrics"])

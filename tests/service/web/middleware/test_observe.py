@@ -5,7 +5,7 @@ import re
 import httpx2 as httpx
 import pytest
 
-from tests.service.test_app import post
+from tests.http import post
 from tools.server import Server
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -1,31 +1,20 @@
 """What can be asked of an analysis: its timeline, its model, several at once, the same again."""
 
 import shutil
-from contextlib import contextmanager
 
 import pytest
-from fastapi.testclient import TestClient
 
 from service import audio
-from service.app import create_app
 from service.audio import decode
 from service.model import Model
 from service.settings import MODELS, Settings
 from service.web import uploads
-from tests.service.test_app import assert_analysis, assert_problem, post
+from tests.http import assert_analysis, assert_problem, post, serving
 from tools import signals
 
 SHIPPED = Model(MODELS / "fifteen.onnx").card.version
 NEWER = str(int(SHIPPED) + 1)
 HALF_MINUTE = signals.wav(signals.groove(30, audio.SAMPLE_RATE), audio.SAMPLE_RATE)
-
-
-@contextmanager
-def serving(settings):
-    """A client of an application of its own, which is ready."""
-    with TestClient(create_app(settings)) as client:
-        client.app.state.warming.result()
-        yield client
 
 
 @pytest.fixture

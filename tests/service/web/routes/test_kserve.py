@@ -6,7 +6,7 @@ from service import app as app_module
 from service import audio
 from service.app import create_app
 from service.settings import Settings
-from tests.service.test_app import assert_problem
+from tests.http import assert_problem
 
 
 def test_probes(client):
