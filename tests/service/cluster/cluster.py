@@ -69,7 +69,7 @@ class Cluster(Served):
         }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cluster", str(config)],
+                [sys.executable, "-m", "tests.service.cluster", str(config)],
                 cwd=ROOT,
                 env=os.environ | environment,
                 stdout=log,

@@ -1,13 +1,10 @@
 import asyncio
 import contextlib
-import hmac
-from types import SimpleNamespace
 
 import pytest
 from limits import parse
 
 from service.settings import Settings
-from service.web import auth
 from service.web.auth import Authenticator, RateLimitedError, UnauthorizedError, digest_of, new_key
 from tests.http import assert_problem, post, serving
 
@@ -33,17 +30,19 @@ class TestAuthenticator:
             Authenticator(KEYS, None, None).owner(key)
 
     @pytest.mark.parametrize("key", ["one", "two", "three", ""])
-    def test_every_key_is_compared_in_constant_time(self, monkeypatch, key):
+    def test_every_key_is_compared_whichever_is_sent(self, key):
+        """So that the duration does not reveal which key was found, or whether one was."""
         compared = []
 
-        def comparing(ours, theirs):
-            compared.append(theirs)
-            return hmac.compare_digest(ours, theirs)
+        class Keys(dict):
+            def items(self):
+                for owner, digest in super().items():
+                    compared.append(owner)
+                    yield owner, digest
 
-        monkeypatch.setattr(auth, "hmac", SimpleNamespace(compare_digest=comparing))
         with contextlib.suppress(UnauthorizedError):
-            Authenticator(KEYS, None, None).owner(key)
-        assert compared == list(KEYS.values())  # all of them, whichever it is
+            Authenticator(Keys(KEYS), None, None).owner(key)
+        assert compared == list(KEYS)
 
     @pytest.mark.parametrize("key", [None, "three"])
     def test_nobody_needs_one_where_there_is_none(self, key):
