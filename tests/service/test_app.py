@@ -37,13 +37,13 @@ class TestAnalyze:
         analysis = assert_analysis(post_raw(client, clips[name]))
         assert (analysis.audio.container, analysis.audio.codec) == CONTAINERS[name]
 
-    def test_both_ways_have_one_answer(self, client, clips):
+    def test_a_form_and_a_body_have_the_same_answer(self, client, clips):
         answers = [ask(client, clips["mp3"]).json() for ask in (post, post_raw)]
         for answer in answers:
             del answer["timings"]
         assert answers[0] == answers[1]
 
-    def test_a_model_may_be_asked_by_name(self, client, clips):
+    def test_a_model_can_be_chosen_by_name(self, client, clips):
         response = client.post("/v1/analyze?model=fifteen", files={"file": clips["mp3"]})
         assert assert_analysis(response).model.name == "fifteen"
 
@@ -55,7 +55,7 @@ class TestAnalyze:
         response = client.post(f"/v1/analyze?model={'a' * 65}", files={"file": b"x"})
         assert_problem(response, 422, "invalid-request")
 
-    def test_silence_is_an_answer_and_no_refusal(self, client):
+    def test_silence_is_a_verdict_and_not_an_error(self, client):
         analysis = assert_analysis(post(client, signals.wav(np.zeros(4 * 22_050), 22_050)))
         assert analysis.verdict == "silence"
 
@@ -78,7 +78,7 @@ class TestAnalyze:
         assert says in problem["detail"]
         assert problem["instance"] == "/v1/analyze"
 
-    def test_numbers_that_are_none_reach_no_answer(self, client):
+    def test_nan_and_infinity_do_not_reach_the_answer(self, client):
         waveform = signals.sine(4)
         waveform[::3], waveform[1::3] = np.nan, np.inf
         response = post(client, float_wav(waveform))
@@ -98,7 +98,7 @@ class TestAnalyze:
             ("audio/mp4", b"data:audio/mp4;base64,AAAA", 415, "encoded-as-text"),
         ],
     )
-    def test_what_is_no_upload(self, client, content_type, body, status, slug):
+    def test_invalid_bodies_are_refused(self, client, content_type, body, status, slug):
         headers = {"content-type": content_type} if content_type else {}
         response = client.post("/v1/analyze", content=body, headers=headers)
         assert_problem(response, status, slug)
@@ -206,7 +206,7 @@ class TestAnalyze:
             thread.join()
         assert_analysis(answers[0])
 
-    def test_no_more_work_than_may_at_a_time(self, clips, monkeypatch):
+    def test_concurrency_is_limited(self, clips, monkeypatch):
         at_work, most, lock = 0, 0, threading.Lock()
         two_by_two = threading.Barrier(2, timeout=60)  # breaks where fewer work at a time
 
@@ -424,12 +424,12 @@ class TestServer:
         )
         assert answer.startswith(b"HTTP/1.1 413 ")
 
-    def test_a_client_that_hears_late_still_hears(self, server):
+    def test_a_client_that_reads_late_gets_the_response(self, server):
         headers = {"content-type": "audio/wav"}
         response = httpx.post(f"{server}/v1/analyze", content=bytes(2 * LIMIT), headers=headers)
         assert_problem(response, 413, "body-too-large")
 
-    def test_a_sender_who_leaves_does_no_harm(self, server, process):
+    def test_a_disconnect_during_an_upload_is_harmless(self, server, process):
         with process.connect() as connection:
             connection.sendall(
                 b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n"
@@ -453,7 +453,7 @@ class TestServer:
                 assert response.status_code in (200, 422), name
 
 
-def test_the_server_stops_when_told():
+def test_the_server_stops_on_sigterm():
     server = Server()
     server.wait_until_ready()
     assert server.stop() == 0

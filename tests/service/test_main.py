@@ -53,7 +53,7 @@ def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says, a
 
 
 @pytest.mark.parametrize("error", [ModelMismatchError, ProbeError])
-def test_several_processes_do_not_start_where_one_would_not_be_ready(monkeypatch, capsys, error):
+def test_workers_do_not_start_if_the_models_are_not_proved(monkeypatch, capsys, error):
     def warm_up(models):
         raise error("It answers otherwise.")
 
@@ -71,7 +71,7 @@ def cut(content):
 
 
 def flipped(content):
-    """One bit of a weight is another: it would answer, and not as it was measured."""
+    """Change one bit of a weight: the model would load, with wrong scores."""
     at = len(content) * 3 // 4
     return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
@@ -130,7 +130,7 @@ def test_a_key_is_drawn(capsys):
         ("0.0.0.0", f'{{"me": "{"0" * 64}"}}', False),
     ],
 )
-def test_a_service_that_is_open_to_all_says_so(monkeypatch, capsys, tmp_path, host, keys, open_):
+def test_a_service_open_to_all_prints_a_warning(monkeypatch, capsys, tmp_path, host, keys, open_):
     monkeypatch.setenv("FIFTEEN_API_KEYS", keys)
     main(["--host", host, "--models", str(tmp_path)])
     assert ("is open to all" in capsys.readouterr().err) == open_

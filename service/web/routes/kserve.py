@@ -51,11 +51,11 @@ async def model_ready(models: ModelsDep, name: NameInPath) -> ModelReady:
 @router.get("/models/{name}", dependencies=[Depends(authenticate)], responses=_PER_MODEL)
 async def model_metadata(models: ModelsDep, name: NameInPath) -> ModelMetadata:
     """Describe a model's tensors; /v1/models/{name} has its card."""
-    asked = models[name]
-    widths = {"genre_probabilities": len(asked.card.genres), "emotion": len(asked.card.emotions)}
+    model = models[name]
+    widths = {"genre_probabilities": len(model.card.genres), "emotion": len(model.card.emotions)}
     return ModelMetadata(
-        name=asked.card.name,
-        versions=[each.card.version for each in models if each.card.name == asked.card.name],
+        name=model.card.name,
+        versions=[each.card.version for each in models if each.card.name == model.card.name],
         inputs=[Tensor(name=INPUT, shape=[-1, audio.N_MELS, audio.N_FRAMES])],
         outputs=[
             Tensor(name=output, shape=[-1, widths[output]] if output in widths else [-1])

@@ -49,12 +49,12 @@ def test_models_are_not_mixed(tmp_path, spectrograms):
         assert_same(scores, models[0].score(spectrograms[[place]]))
 
 
-def test_a_model_that_is_not_here(replica, spectrograms):
+def test_an_unknown_model_is_refused(replica, spectrograms):
     with pytest.raises(UnknownModelError):
         asyncio.run(replica.score(ScoreRequest("sha256:0", spectrograms)))
 
 
-def test_a_model_that_answers_otherwise_does_not_start(monkeypatch):
+def test_a_model_with_wrong_scores_does_not_start(monkeypatch):
     def verify(self):
         raise ModelMismatchError("fifteen answers otherwise.")
 

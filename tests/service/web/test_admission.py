@@ -1,4 +1,4 @@
-"""The queue by itself, and as a sender meets it: through a socket, with work that waits."""
+"""The queue, directly and through a socket, with work that waits for an event."""
 
 import asyncio
 import threading
@@ -18,7 +18,7 @@ from tools.server import Threaded
 
 
 class Work:
-    """Work for the queue that goes on until it may end, or until its check ends it."""
+    """Work for the queue that runs until `may_end` is set, or until its check ends it."""
 
     def __init__(self, check=lambda: None):
         self.begun, self.may_end, self.ended = (threading.Event() for _ in range(3))
@@ -41,7 +41,7 @@ async def until(condition):
 
 
 class TestQueue:
-    def test_all_are_served_though_one_at_a_time(self):
+    def test_waiting_recordings_run_one_at_a_time_in_order(self):
         order = []
 
         async def scenario():
@@ -61,7 +61,7 @@ class TestQueue:
         assert order == [0, 1, 2]
 
     @pytest.mark.parametrize("length", [0, 1])
-    def test_one_more_than_fits_is_refused(self, length):
+    def test_a_full_queue_refuses(self, length):
         async def scenario():
             queue = Queue(2, length)
             work = Work()
@@ -79,7 +79,7 @@ class TestQueue:
 
         anyio.run(scenario)
 
-    def test_no_more_get_in_where_all_ask_in_one_instant(self):
+    def test_simultaneous_requests_do_not_exceed_the_limit(self):
         outcomes = []
 
         async def scenario():
@@ -103,7 +103,7 @@ class TestQueue:
         anyio.run(scenario)
         assert outcomes.count("done") == 3
 
-    def test_when_to_come_again_is_when_all_will_have_had_their_turn(self, monkeypatch):
+    def test_retry_after_is_the_time_to_empty_the_queue(self, monkeypatch):
         monkeypatch.setattr(admission, "FIRST_SECONDS", 3.0)
 
         async def scenario():
@@ -121,7 +121,7 @@ class TestQueue:
 
         anyio.run(scenario)
 
-    def test_what_recordings_need_is_learnt(self, monkeypatch):
+    def test_the_duration_of_an_analysis_is_estimated(self, monkeypatch):
         monkeypatch.setattr(admission, "FIRST_SECONDS", 1_000.0)
 
         async def scenario():
@@ -147,7 +147,7 @@ class TestQueue:
         assert anyio.run(scenario)[0] == "next"
 
     @pytest.mark.parametrize("waits", [False, True])
-    def test_whoever_leaves_frees_the_place(self, waits):
+    def test_a_client_that_disconnects_frees_its_place(self, waits):
         async def scenario():
             queue = Queue(1, 1)
             before, work = Work(), Work(queue.check)
@@ -167,7 +167,7 @@ class TestQueue:
 
         anyio.run(scenario)
 
-    def test_closing_ends_what_works(self):
+    def test_closing_the_queue_ends_running_work(self):
         async def scenario():
             queue = Queue(1, 0)
             work = Work(queue.check)
@@ -180,7 +180,7 @@ class TestQueue:
         anyio.run(scenario)
 
 
-def test_uploads_are_counted():
+def test_bodies_are_limited():
     async def scenario():
         queue, bodies = Queue(1, 1), BodyLimiter(1)
         async with bodies.hold(queue):
@@ -196,7 +196,7 @@ def test_uploads_are_counted():
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """A server for one recording at a time, whose decoding goes on until it may end."""
+    """A server for one recording at a time, whose decoding runs until `may_end` is set."""
     app = create_app(Settings(concurrency=1, queue_length=0, max_uploads=2))
     server = Threaded(app)
     app.state.warming.result()
@@ -245,7 +245,7 @@ class TestOverHttp:
             sender.join()
         assert_analysis(answers[0])
 
-    def test_whoever_hangs_up_frees_the_place(self, narrow, clips):
+    def test_a_client_that_disconnects_frees_its_place(self, narrow, clips):
         data = clips["mp3"]
         with narrow.connect() as connection:
             connection.sendall(head(len(data)) + data)
@@ -265,7 +265,7 @@ class TestOverHttp:
                 assert_problem(post_raw(client, b"x"), 503, "overloaded")
         wait(lambda: bodies.held == 0)
 
-    def test_stopping_does_not_wait_for_ever(self, narrow, clips):
+    def test_stopping_ends_a_running_analysis(self, narrow, clips):
         data = clips["mp3"]
         with narrow.connect() as connection:
             connection.sendall(head(len(data)) + data)

@@ -12,7 +12,7 @@ KEYS = {"phone": digest_of("one"), "site": digest_of("two")}
 WITH_KEY = {"authorization": "Bearer one"}
 
 
-def test_keys_are_not_alike_and_not_kept():
+def test_keys_are_random_and_stored_as_digests():
     (first, digest), (second, _) = new_key(), new_key()
     assert first != second
     assert digest_of(first) == digest
@@ -25,13 +25,13 @@ class TestAuthenticator:
         assert Authenticator(KEYS, None, None).owner(key) == owner
 
     @pytest.mark.parametrize("key", [None, "", "three", "ONE", KEYS["phone"], "é\0"])
-    def test_another_is_refused(self, key):
+    def test_an_unknown_key_is_refused(self, key):
         with pytest.raises(UnauthorizedError, match="Bearer KEY"):
             Authenticator(KEYS, None, None).owner(key)
 
     @pytest.mark.parametrize("key", ["one", "two", "three", ""])
     def test_every_key_is_compared_whichever_is_sent(self, key):
-        """So that the duration does not reveal which key was found, or whether one was."""
+        """The duration must not reveal which key matched, or whether one did."""
         compared = []
 
         class Keys(dict):
@@ -45,7 +45,7 @@ class TestAuthenticator:
         assert compared == list(KEYS)
 
     @pytest.mark.parametrize("key", [None, "three"])
-    def test_nobody_needs_one_where_there_is_none(self, key):
+    def test_no_key_is_needed_if_none_is_set(self, key):
         assert Authenticator({}, None, None).owner(key) is None
 
     def test_each_owner_and_each_address_has_its_own_rate(self):
@@ -72,7 +72,7 @@ class TestAuthenticator:
 
 @pytest.fixture(scope="module")
 def locked():
-    """A client of a service that wants a key."""
+    """A client of a service that requires a key."""
     with serving(Settings(api_keys=KEYS, rate_per_key="1000/minute")) as client:
         yield client
 
@@ -81,7 +81,7 @@ class TestOverHttp:
     @pytest.mark.parametrize(
         "path", ["/v1/models", "/v1/models/fifteen", "/v1/limits", "/metrics", "/v2/models/fifteen"]
     )
-    def test_a_key_opens(self, locked, path):
+    def test_a_key_is_required(self, locked, path):
         response = locked.get(path)
         assert_problem(response, 401, "unauthorized")
         assert response.headers["www-authenticate"] == "Bearer"
@@ -100,7 +100,7 @@ class TestOverHttp:
     def test_probes_and_the_page_are_open(self, locked, path):
         assert locked.get(path).status_code == 200
 
-    def test_whoever_asks_too_often_is_told_when_to_come_again(self, clips):
+    def test_a_rate_limited_client_gets_retry_after(self, clips):
         with serving(Settings(rate_per_address="3/hour")) as client:
             assert client.get("/v1/limits").status_code == 200
             many = [("files", clip) for clip in (b"x", b"y", b"z")]

@@ -16,16 +16,16 @@ def asking(*values):
 
 
 @pytest.mark.parametrize("values", [[TAG], ['"abc"'], ['"x", W/"abc"'], ['"x"', '"abc" , "y"']])
-def test_the_client_has_it(values):
+def test_a_matching_tag_is_found(values):
     assert client_has(asking(*values), TAG)
 
 
 @pytest.mark.parametrize("values", [[], [""], ["*"], ["abc"], ['W/"ab"'], [",,"]])
-def test_the_client_has_something_else(values):
+def test_another_tag_does_not_match(values):
     assert not client_has(asking(*values), TAG)
 
 
-def test_a_tag_is_of_everything_that_the_answer_depends_on(model):
+def test_a_tag_depends_on_everything_that_changes_the_answer(model):
     def tag(upload=b"a", timeline=False, taxonomy=MODELS_OWN, **settings):
         return tag_of(upload, model, Settings(**settings), taxonomy, timeline=timeline)
 
@@ -40,13 +40,13 @@ def test_a_tag_is_of_everything_that_the_answer_depends_on(model):
     assert len({tag(), *others}) == 5
 
 
-def test_a_tag_is_of_the_model(model, monkeypatch):
+def test_a_tag_depends_on_the_model(model, monkeypatch):
     before = tag_of(b"a", model, Settings(), MODELS_OWN, timeline=False)
     monkeypatch.setattr(model, "digest", "sha256:0")
     assert tag_of(b"a", model, Settings(), MODELS_OWN, timeline=False) != before
 
 
-def test_no_more_answers_are_kept_than_may_be():
+def test_the_least_recently_used_answer_is_dropped():
     cache = AnswerCache(2)
     for tag in "abc":
         cache.put(tag, ANSWER)
@@ -54,7 +54,7 @@ def test_no_more_answers_are_kept_than_may_be():
     assert [cache.get(tag) is ANSWER for tag in "abc"] == [True, False, True]
 
 
-def test_none_is_kept_unless_wanted():
+def test_the_cache_is_off_with_no_entries():
     cache = AnswerCache(0)
     cache.put("a", ANSWER)
     assert cache.get("a") is None

@@ -73,7 +73,7 @@ def answer_to(error, path="/", method="GET"):
 
 
 def leaves(error):
-    """The classes below an exception that have none below them."""
+    """The subclasses of an exception that have no subclasses."""
     below = error.__subclasses__()
     return {leaf for each in below for leaf in leaves(each)} if below else {error}
 
@@ -138,11 +138,11 @@ def test_a_subclass_is_answered_as_its_ancestor():
 @pytest.mark.parametrize(
     ("failure", "seconds"), [(NotReadyError("Starting."), "1"), (OverloadedError("Full.", 7), "7")]
 )
-def test_what_may_pass_says_when_to_ask_again(failure, seconds):
+def test_temporary_errors_have_retry_after(failure, seconds):
     assert answer_to(failure).headers["retry-after"] == seconds
 
 
-def test_who_is_unknown_is_told_how_to_say_who_they_are():
+def test_an_unauthorized_response_names_the_scheme():
     assert answer_to(UnauthorizedError("Who?")).headers["www-authenticate"] == "Bearer"
 
 
@@ -182,7 +182,7 @@ def test_any_other_http_exception():
     assert response.json()["detail"] == "Short and stout."
 
 
-def test_the_unexpected_tells_nothing():
+def test_an_unexpected_error_reveals_nothing():
     response = answer_to(RuntimeError(SECRET))
     assert response.status_code == 500
     assert response.json()["type"] == PROBLEM_TYPES + "internal-error"
@@ -190,7 +190,7 @@ def test_the_unexpected_tells_nothing():
     assert response.headers["x-request-id"] == "abc"
 
 
-def test_the_unexpected_is_logged_by_the_server(caplog):
+def test_an_unexpected_error_is_logged(caplog):
     server = uvicorn.Server(
         uvicorn.Config(failing_app(RuntimeError(SECRET)), port=0, log_config=None, lifespan="off")
     )

@@ -12,7 +12,7 @@ DASHBOARDS = Path(__file__).parents[3] / "monitoring/grafana/dashboards"
 
 @pytest.fixture
 def counted(clips):
-    """What a new service has counted after an answer, two refusals and a batch."""
+    """The metrics of a new service after an answer, two errors and a batch."""
     with serving(Settings()) as client:
         client.get("/healthz")
         verdict = post(client, clips["mp3"]).json()
@@ -37,7 +37,7 @@ def test_refusals_are_counted_by_type_in_a_batch_too(counted):
     assert samples["fifteen_refusals_total", "urn:problem-type:fifteen:not-found"] == 1
 
 
-def test_stages_are_apart(counted):
+def test_each_stage_has_its_own_histogram(counted):
     samples, _ = counted
     for stage in ("queue", "decode", "spectrogram", "inference"):
         assert samples["fifteen_stage_seconds_count", stage] == 2
@@ -61,7 +61,7 @@ def test_gauges(counted, model):
     )
 
 
-def test_the_dashboard_asks_for_what_there_is(client):
+def test_the_dashboard_uses_published_metrics(client):
     published = set(re.findall(r"^# TYPE (\w+)", client.get("/metrics").text, re.MULTILINE))
     published |= {f"{name}_bucket" for name in published}
     (file,) = DASHBOARDS.iterdir()

@@ -1,4 +1,4 @@
-"""What a connection may cost, on real sockets: nobody holds one by being slow."""
+"""Connections on real sockets: slow clients, malformed HTTP, absolute targets."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from tests.http import assert_analysis, assert_problem, post
 from tools.server import Server
 
 SECONDS = 1.0
-SLACK = 3.0  # of a busy machine
+SLACK = 3.0  # for a busy machine
 UPLOAD = (
     b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/mpeg\r\n"
     b"Content-Length: 200000\r\n\r\n"
@@ -23,7 +23,7 @@ REFUSED = b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def hurried():
-    """A service that waits `SECONDS` for its senders, and has two places for their bodies."""
+    """A service that waits `SECONDS` for its clients, and holds two bodies at a time."""
     server = Server("--upload-seconds", str(SECONDS), "--max-uploads", "2")
     server.wait_until_ready()
     yield server
@@ -32,7 +32,7 @@ def hurried():
 
 
 def held(connection, drip):
-    """Send a byte now and then; return how long that goes well, and what was answered."""
+    """Send bytes now and then until the connection ends; return its duration and the response."""
     connection.settimeout(0.1)
     started, got = time.monotonic(), b""
     while (seconds := time.monotonic() - started) < 20:
@@ -57,12 +57,12 @@ def held(connection, drip):
         (b"", b"G", 1, b""),
         (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /", b"a", 1, b"HTTP/1.1 200 "),
         (REFUSED, b"x", 1, b"HTTP/1.1 405 "),
-        (UPLOAD, b"x", 2, b"HTTP/1.1 408 "),  # the body, and then what is left of it
+        (UPLOAD, b"x", 2, b"HTTP/1.1 408 "),  # for the body, and then for the rest of it
         (UPLOAD, b"", 2, b"HTTP/1.1 408 "),
     ],
     ids=["nothing", "head", "second-head", "refused-body", "body", "no-body"],
 )
-def test_a_slow_sender_is_waited_for_so_long(hurried, begins, drip, waits, answer):
+def test_a_slow_client_is_disconnected_after_the_timeout(hurried, begins, drip, waits, answer):
     with hurried.connect() as connection:
         connection.sendall(begins)
         seconds, got = held(connection, drip)
@@ -76,7 +76,7 @@ def test_slow_uploads_free_their_places(hurried, clips):
         connection.sendall(UPLOAD + b"ID3")
     with httpx.Client(base_url=hurried.url) as client:
         deadline = time.monotonic() + 10
-        while post(client, clips["mp3"]).status_code != 503:  # until both have their places
+        while post(client, clips["mp3"]).status_code != 503:  # until both bodies are counted
             assert time.monotonic() < deadline
         assert_problem(post(client, clips["mp3"]), 503, "overloaded")
         for connection in slow:
@@ -86,13 +86,13 @@ def test_slow_uploads_free_their_places(hurried, clips):
 
 
 def ask_on(connection):
-    """Ask again and again, and take no answer."""
+    """Send requests without reading a response."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
-def test_a_sender_who_takes_no_answer_is_cut(hurried):
+def test_a_client_that_reads_no_response_is_disconnected(hurried):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.settimeout(SECONDS + SLACK)
@@ -102,24 +102,24 @@ def test_a_sender_who_takes_no_answer_is_cut(hurried):
     assert httpx.get(f"{hurried.url}/readyz").status_code == 200
 
 
-def test_who_is_at_work_is_not_cut(hurried):
-    """The clock is the sender's: what the service does has its own bounds."""
+def test_an_active_connection_stays_open(hurried):
+    """The timeout is for the client; the work of the service has its own limits."""
     with httpx.Client(base_url=hurried.url) as client:
-        for _ in range(5):  # on one connection, for longer than a sender is waited for
+        for _ in range(5):  # on one connection, for longer than the timeout
             assert client.get("/healthz").status_code == 200
             time.sleep(SECONDS / 3)
 
 
 @pytest.mark.parametrize("ends", [socket.socket.close, lambda one: one.shutdown(socket.SHUT_WR)])
 @pytest.mark.parametrize("sent", [b"ID3", b"ID3" + bytes(199_997)], ids=["part", "whole"])
-def test_whoever_leaves_frees_the_place(hurried, clips, sent, ends):
-    """Half a connection is none: who sends no more is taken to have left, as uvicorn does."""
-    left = [hurried.connect() for _ in range(4)]  # two more than there are places
+def test_a_client_that_disconnects_frees_its_place(hurried, clips, sent, ends):
+    """A half-closed connection counts as disconnected, as in uvicorn."""
+    left = [hurried.connect() for _ in range(4)]  # two more than the limit
     for connection in left:
         connection.sendall(UPLOAD + sent)
         ends(connection)
     with httpx.Client(base_url=hurried.url) as client:
-        deadline = time.monotonic() + SECONDS * 0.9  # sooner than by the clock
+        deadline = time.monotonic() + SECONDS * 0.9  # before the timeout
         while (response := post(client, clips["mp3"])).status_code == 503:
             assert time.monotonic() < deadline
     assert_analysis(response)
@@ -143,8 +143,8 @@ def test_whoever_leaves_frees_the_place(hurried, clips, sent, ends):
         b"Transfer-Encoding: chunked, identity",
     ],
 )
-def test_a_body_has_one_length(hurried, lengths):
-    """No request is smuggled: the bytes after such a head are not read as one."""
+def test_an_ambiguous_body_length_is_refused(hurried, lengths):
+    """Against request smuggling: the bytes after such a head are not read as a request."""
     with hurried.connect() as connection:
         connection.sendall(
             b"POST /healthz HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n"
@@ -190,7 +190,7 @@ def test_malformed_http_is_answered_by_a_problem(hurried, sent):
 
 
 def test_http_that_breaks_after_the_answer_only_ends_the_connection(hurried):
-    """The fixture looks for tracebacks: a second answer must not be tried."""
+    """The fixture looks for tracebacks: a second response must not be attempted."""
     with hurried.connect() as connection:
         connection.sendall(
             b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nRIFF\r\n"

@@ -29,7 +29,7 @@ def form(*parts):
 
 
 def read(content_type, body, chunk=1_000, headers=(), limit=LIMIT, ends=True):
-    """What `uploads.read` makes of a request, and how many of its messages it took."""
+    """Return the result of `uploads.read`, which must receive every message."""
     chunks = [body[start : start + chunk] for start in range(0, len(body), chunk)] or [b""]
     messages = [{"type": "http.request", "body": each, "more_body": True} for each in chunks]
     messages.append({"type": "http.request", "body": b""} if ends else {"type": "http.disconnect"})
@@ -94,7 +94,7 @@ class TestRaw:
         with pytest.raises(uploads.EmptyBodyError):
             read("audio/mpeg", b"")
 
-    def test_a_sender_who_leaves_is_noticed(self):
+    def test_a_disconnect_is_an_incomplete_body(self):
         with pytest.raises(uploads.IncompleteBodyError):
             read("audio/mpeg", RECORDING, ends=False)
 
@@ -109,7 +109,7 @@ class TestLimit:
             read(content_type, form((FILE, bytes(LIMIT + 1))))
 
     @pytest.mark.parametrize("content_type", ["audio/mpeg", FORM])
-    def test_a_body_said_to_be_longer_is_not_read(self, content_type):
+    def test_a_body_with_a_larger_content_length_is_not_read(self, content_type):
         async def receive():
             raise AssertionError
 
@@ -160,7 +160,7 @@ class TestForm:
         assert read(FORM, form((FILE, RECORDING)), chunk) == RECORDING
 
     @pytest.mark.parametrize("content_type", ['multipart/form-data; boundary="B"', FORM.upper()])
-    def test_the_header_may_be_written_otherwise(self, content_type):
+    def test_other_spellings_of_the_content_type_are_read(self, content_type):
         assert read(content_type, form((FILE, RECORDING))) == RECORDING
 
     def test_other_fields_are_ignored(self):
@@ -291,7 +291,7 @@ class TestForm:
     def test_a_charset_changes_nothing(self, charset):
         assert read(f"{FORM}; charset={charset}", form((FILE, RECORDING))) == RECORDING
 
-    def test_a_sender_who_leaves_is_noticed(self):
+    def test_a_disconnect_is_an_incomplete_body(self):
         with pytest.raises(uploads.IncompleteBodyError):
             read(FORM, form((FILE, RECORDING))[:500], ends=False)
 
@@ -361,19 +361,19 @@ class TestBase64:
         assert read("audio/mpeg", tagged) == tagged
 
     @pytest.mark.parametrize("content_type", ["text/plain", "application/json"])
-    def test_no_more_is_read_than_tells_it(self, content_type):
-        read_ = 0
+    def test_only_the_beginning_is_read(self, content_type):
+        received = 0
 
         async def receive():
-            nonlocal read_
-            read_ += 1_000
+            nonlocal received
+            received += 1_000
             return {"type": "http.request", "body": b"A" * 1_000, "more_body": True}
 
         headers = [(b"content-type", content_type.encode())]
         scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
         with pytest.raises(uploads.Base64Error):
             asyncio.run(uploads.read(Request(scope, receive), LIMIT, SECONDS))
-        assert read_ <= 5_000
+        assert received <= 5_000
 
 
 class TestContentEncoding:

@@ -1,4 +1,4 @@
-"""What can be asked of an analysis: its timeline, its model, several at once, the same again."""
+"""Options of the analysis: timeline, batch, model version, taxonomy, ETag and cache."""
 
 import shutil
 
@@ -19,7 +19,7 @@ HALF_MINUTE = signals.wav(signals.groove(30, audio.SAMPLE_RATE), audio.SAMPLE_RA
 
 @pytest.fixture
 def decodings(monkeypatch):
-    """How often something was decoded."""
+    """The recordings that were decoded."""
     seen = []
 
     def counting(data, bounds=audio.UNBOUNDED):
@@ -31,7 +31,7 @@ def decodings(monkeypatch):
 
 
 class TestTimeline:
-    def test_each_window_is_told_if_asked(self, client):
+    def test_each_window_is_returned_on_request(self, client):
         files = {"file": HALF_MINUTE}
         answer = client.post("/v1/analyze?timeline=true", files=files).json()
         assert [each["start_seconds"] for each in answer["timeline"]] == [0, 15]
@@ -39,10 +39,10 @@ class TestTimeline:
             0
         ].keys()
 
-    def test_it_is_null_otherwise(self, client, clips):
+    def test_the_timeline_is_null_by_default(self, client, clips):
         assert post(client, clips["mp3"]).json()["timeline"] is None
 
-    def test_nonsense_is_refused(self, client, clips):
+    def test_an_invalid_value_is_refused(self, client, clips):
         response = client.post("/v1/analyze?timeline=perhaps", files={"file": clips["mp3"]})
         assert_problem(response, 422, "invalid-request")
 
@@ -52,7 +52,7 @@ class TestBatch:
         parts = [("files", each) for each in files]
         return client.post(f"/v1/analyze/batch{query}", files=parts)
 
-    def test_each_is_answered_by_itself(self, client, clips):
+    def test_each_file_has_its_own_result(self, client, clips):
         response = self.ask(
             client,
             ("a.mp3", clips["mp3"]),
@@ -71,7 +71,7 @@ class TestBatch:
             del answer["timings"]
         assert results[3]["analysis"] == alone
 
-    def test_the_query_is_for_all(self, client, clips):
+    def test_query_parameters_apply_to_all_files(self, client, clips):
         response = self.ask(
             client, ("a", clips["mp3"]), query=f"?timeline=1&model=fifteen:{SHIPPED}"
         )
@@ -111,11 +111,11 @@ class TestVersions:
         ("asked", "version"),
         [("", SHIPPED), ("?model=fifteen", NEWER), (f"?model=fifteen:{SHIPPED}", SHIPPED)],
     )
-    def test_each_can_be_asked(self, two, clips, asked, version):
+    def test_each_version_can_be_used(self, two, clips, asked, version):
         response = two.post(f"/v1/analyze{asked}", files={"file": clips["mp3"]})
         assert assert_analysis(response).model.version == version
 
-    def test_another_version_is_not_there(self, two, clips):
+    def test_an_unknown_version_is_refused(self, two, clips):
         response = two.post("/v1/analyze?model=fifteen:0", files={"file": clips["mp3"]})
         assert "fifteen:0" in assert_problem(response, 404, "unknown-model")["detail"]
 
@@ -139,8 +139,8 @@ def test_an_operators_genres(tmp_path, clips):
     assert "Electronic" in genres
 
 
-class TestTheSameAgain:
-    def test_a_sender_who_has_the_answer_is_told_so(self, client, clips, decodings):
+class TestRepeatedRequests:
+    def test_a_matching_etag_is_not_modified(self, client, clips, decodings):
         tag = post(client, clips["mp3"]).headers["etag"]
         again = client.post(
             "/v1/analyze", files={"file": clips["mp3"]}, headers={"if-none-match": tag}
@@ -156,7 +156,7 @@ class TestTheSameAgain:
         assert assert_analysis(other)
         assert other.headers["etag"] != tag
 
-    def test_an_answer_is_kept_where_the_operator_wants_it(self, clips, decodings):
+    def test_answers_are_cached_if_the_setting_says_so(self, clips, decodings):
         with serving(Settings(cache_entries=2)) as client:
             decodings.clear()
             first, second = (post(client, clips["mp3"]) for _ in range(2))
@@ -165,7 +165,7 @@ class TestTheSameAgain:
             post(client, clips["webm"])
             assert len(decodings) == 2
 
-    def test_none_is_kept_by_default(self, client, clips, decodings):
+    def test_nothing_is_cached_by_default(self, client, clips, decodings):
         for _ in range(2):
             post(client, clips["mp3"])
         assert len(decodings) == 2
