@@ -18,12 +18,12 @@ from service.web import errors
 from service.web.admission import BodyLimiter, Queue
 from service.web.auth import Authenticator
 from service.web.cache import AnswerCache
+from service.web.headers import REQUEST_ID
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
 from service.web.middleware.head import Head
 from service.web.middleware.headers import SecurityHeaders
 from service.web.middleware.observe import Observe
-from service.web.problem import REQUEST_ID
 from service.web.routes import analyze, docs, frontend, health, kserve, metrics, models
 from service.web.traces import start_tracing
 

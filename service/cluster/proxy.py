@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.settings import Settings
-from service.web.middleware.headers import SECURITY
-from service.web.problem import NOT_READY, OVERLOADED, REQUEST_ID, request_id_of, response_of
+from service.web.headers import REQUEST_ID, request_id_of
+from service.web.problem import NOT_READY, OVERLOADED, response_of
 
 ATTEMPTS = 3
 
@@ -132,4 +132,4 @@ def _refusal(path: str, request_id: str, refused: Headers | None) -> Response:
     else:
         problem = NOT_READY.problem("The service is starting; try again in a second.", path)
     retry_after = "1" if refused is None else refused.get("retry-after", "1")
-    return response_of(problem, SECURITY | {REQUEST_ID: request_id, "Retry-After": retry_after})
+    return response_of(problem, {REQUEST_ID: request_id, "Retry-After": retry_after})

@@ -37,13 +37,13 @@ from service.web.admission import (
     SenderLeftError,
 )
 from service.web.auth import RateLimitedError, UnauthorizedError
+from service.web.headers import REQUEST_ID
 from service.web.metrics import Metrics
 from service.web.problem import (
     MALFORMED_HTTP,
     MEDIA_TYPE,
     NOT_READY,
     OVERLOADED,
-    REQUEST_ID,
     Kind,
     response_of,
 )

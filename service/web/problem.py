@@ -1,24 +1,19 @@
-"""Problem documents (RFC 9457) and request ids.
+"""Problem documents (RFC 9457).
 
 `web.errors` maps exceptions to kinds of problems.
 """
 
-import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi.responses import JSONResponse
-from starlette.datastructures import Headers
 
 from service.schemas import PROBLEM_TYPES, Accepted, Limits, Problem
+from service.web.headers import SECURITY
 
-REQUEST_ID = "X-Request-ID"
 MEDIA_TYPE = "application/problem+json"
-
-_GIVEN_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # safe in a log
 
 
 @dataclass(frozen=True)
@@ -65,9 +60,8 @@ class Kind:
             title=self.title,
             status=self.status,
             detail=detail,
-            instance=None
-            if path is None
-            else quote(path),  # request.url fails on some Host headers
+            # not request.url, which fails on some Host headers
+            instance=None if path is None else quote(path),
             limits=limits,
             accepted=accepted,
         )
@@ -79,17 +73,7 @@ MALFORMED_HTTP = Kind("malformed-http", 400)
 
 
 def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:
-    """Return the HTTP response with a problem document."""
+    """Return the HTTP response with a problem document, complete without the middleware."""
     body = problem.model_dump(exclude_none=True)
+    headers = {**SECURITY, **headers}
     return JSONResponse(body, problem.status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def request_id_of(headers: Headers) -> str:
-    """Return the id in a request's headers, or a new one."""
-    given = headers.get(REQUEST_ID, "")
-    return given if _GIVEN_ID.fullmatch(given) else new_request_id()
-
-
-def new_request_id() -> str:
-    """Return a new request id."""
-    return str(uuid.uuid4())

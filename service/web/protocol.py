@@ -14,8 +14,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from service.web.middleware.headers import SECURITY
-from service.web.problem import MALFORMED_HTTP, REQUEST_ID, new_request_id, response_of
+from service.web.headers import REQUEST_ID, new_request_id
+from service.web.problem import MALFORMED_HTTP, response_of
 
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
@@ -94,7 +94,7 @@ class Connection(H11Protocol):
             problem = MALFORMED_HTTP.problem(
                 "This is not a valid HTTP request. The connection ends."
             )
-            response = response_of(problem, SECURITY | {REQUEST_ID: new_request_id()})
+            response = response_of(problem, {REQUEST_ID: new_request_id()})
             headers = [*response.raw_headers, (b"connection", b"close")]
             for event in (
                 h11.Response(status_code=problem.status, headers=headers, reason=b"Bad Request"),

@@ -7,8 +7,8 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.web.headers import REQUEST_ID, request_id_of
 from service.web.metrics import Metrics
-from service.web.problem import REQUEST_ID, request_id_of
 
 logger = logging.getLogger("service.access")
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from service.cluster import proxy
 from service.cluster.proxy import RetryingProxy
-from service.web.middleware.headers import SECURITY
+from service.web.headers import SECURITY
 from tests.http import assert_problem
 
 ID = "x-request-id"

@@ -18,6 +18,7 @@ from service.web import errors, uploads
 from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
 from service.web.auth import RateLimitedError, UnauthorizedError
 from service.web.errors import KINDS
+from service.web.headers import SECURITY
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
 from service.web.middleware.observe import Observe
@@ -187,6 +188,7 @@ def test_an_unexpected_error_reveals_nothing():
     assert response.status_code == 500
     assert response.json()["type"] == PROBLEM_TYPES + "internal-error"
     assert SECRET not in response.text
+    assert response.headers.items() >= {k.lower(): v for k, v in SECURITY.items()}.items()
     assert response.headers["x-request-id"] == "abc"
 
 

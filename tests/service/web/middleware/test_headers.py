@@ -1,7 +1,7 @@
 import pytest
 
 from service.settings import Settings
-from service.web.middleware.headers import SECURITY
+from service.web.headers import SECURITY
 from tests.http import post, serving
 
 
