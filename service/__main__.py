@@ -80,12 +80,17 @@ def _draw_key() -> int:
 
 
 def _run_server(settings: Settings) -> int:
-    """Serve until a signal stops the process."""
+    """Serve until a signal stops the process.
+
+    The server raises the signal that stopped it again, after the application's shutdown; SIGTERM
+    must end the process with status 0, also while it loads the models.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _warn_if_open(settings)
     models = load_served(settings)  # before the server, which would log a traceback of an error
     load_taxonomy(settings, models)
     if settings.workers == 1:
-        _serve(create_app(settings, lambda _: models), settings)
+        uvicorn.Server(_server_config(create_app(settings, lambda _: models), settings)).run()
     else:
         warm_up(models)
         _serve_in_workers(settings)
@@ -96,16 +101,6 @@ def _warn_if_open(settings: Settings) -> None:
     """Warn if anyone who reaches this machine can use the service."""
     if settings.host not in LOOPBACK and not settings.api_keys:
         _complain(f"{settings.host} is open to all who reach it: FIFTEEN_API_KEYS is not set.")
-
-
-def _serve(app: FastAPI, settings: Settings) -> None:
-    """Serve in this process.
-
-    The server raises the signal that stopped it again, after the application's shutdown; SIGTERM
-    must end the process with status 0.
-    """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.Server(_server_config(app, settings)).run()
 
 
 def _serve_in_workers(settings: Settings) -> None:

@@ -6,7 +6,7 @@
 
 ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=service.cluster.proxy:middlewares``, in the environment
 of every node, installs it. ``FIFTEEN_MAX_UPLOAD_BYTES`` belongs there, too, if it is set: a proxy
-keeps a body of that size for a retry. A proxy must start within seconds: this loads no model.
+stores a body of that size for a retry. A proxy must start within seconds: this loads no model.
 """
 
 from pydantic_settings import CliApp
@@ -36,7 +36,7 @@ class RetryingProxy:
     app : ASGIApp
         The engine's proxy.
     max_bytes : int
-        Largest body that is kept for a retry.
+        Largest body to store for a retry.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -64,7 +64,7 @@ class RetryingProxy:
 
 
 class _ReplayableBody:
-    """The messages of a request, kept so that they can be received again."""
+    """The messages of a request, stored so that they can be received again."""
 
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self._receive = receive
@@ -75,7 +75,7 @@ class _ReplayableBody:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether the body was too long to keep."""
+        """Whether the body was too long to store."""
         return self._bytes > self._max_bytes
 
     def replay(self) -> Receive:

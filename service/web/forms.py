@@ -56,7 +56,7 @@ async def read_parts(
     content_type : str
         The request's header, which has the boundary.
     chunks : async generator of bytes
-        The body. Its size is limited by whoever reads it from the connection.
+        The body. The caller limits its size.
     name : str
 
     Raises

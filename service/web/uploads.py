@@ -1,7 +1,7 @@
 """Uploads: the body of a request -> the bytes of one recording, in memory only.
 
 Nothing is written to disk, and no more than the limit is ever held. The sender's labels are not
-trusted: the media type only tells a form from a raw body, and `service.audio` looks at the content.
+trusted: the media type only separates forms from raw bodies, and `service.audio` reads the content.
 """
 
 import binascii
@@ -43,7 +43,7 @@ _BASE64 = re.compile(
     rb"|[\w+/%\\-]{240,}|(?:[\w+/%\\-]{60,}+\s+){3}",  # or a long run, or three full lines
     re.IGNORECASE | re.ASCII,
 )
-_INSPECTED = 4_096  # bytes of a body that are enough to tell text from a recording
+_INSPECTED = 4_096  # bytes at the start of a body that are checked for text and base64
 
 _HOW = f"Send the recording as a file part named {FILE_PART}, as curl -F {FILE_PART}=@clip.mp3 does"
 
@@ -187,7 +187,11 @@ def _is_accepted(media_type: str) -> bool:
 def _why_not(media_type: str) -> str:
     """Explain why a body is not read as a recording, and how to send one."""
     known = _MEDIA_TYPE.fullmatch(media_type)
-    problem = f"A body of {media_type} is not a recording." if known else "The body has no type."
+    problem = (
+        f"A body of {media_type} is not a recording."
+        if known
+        else "The request has no valid Content-Type."
+    )
     return (
         f"{problem} Set the Content-Type to the recording's own, such as audio/mpeg "
         f"(application/octet-stream if unknown), or send a form: curl -F {FILE_PART}=@clip.mp3."
@@ -239,7 +243,7 @@ async def _join(chunks: AsyncGenerator[bytes, None]) -> bytes:
 
 
 async def _refuse(chunks: AsyncGenerator[bytes, None], why: str) -> NoReturn:
-    """Refuse a body whose media type is not taken, by what it holds where that says more."""
+    """Refuse a body of another media type: as empty, as base64, or with the reason `why`."""
     start = b""
     async for chunk in chunks:
         start += chunk

@@ -38,7 +38,7 @@ class TestAnalyze:
         assert (analysis.audio.container, analysis.audio.codec) == CONTAINERS[name]
 
     def test_a_form_and_a_body_have_the_same_answer(self, client, clips):
-        answers = [ask(client, clips["mp3"]).json() for ask in (post, post_raw)]
+        answers = [send(client, clips["mp3"]).json() for send in (post, post_raw)]
         for answer in answers:
             del answer["timings"]
         assert answers[0] == answers[1]

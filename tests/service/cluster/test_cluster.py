@@ -76,7 +76,7 @@ class TestDocumentation(test_app.TestDocumentation):
 class TestServer(test_app.TestServer):
     @pytest.mark.parametrize(
         "expect", [b""]
-    )  # the engine sends 100 Continue before it asks the application
+    )  # the engine sends 100 Continue before the application sees the request
     def test_a_declared_length_is_refused_at_once(self, process, expect):
         super().test_a_declared_length_is_refused_at_once(process, expect)
 
@@ -190,15 +190,15 @@ class TestOverload:
 
         with ThreadPoolExecutor(30) as pool:
             with process.frozen("scorer"):
-                asked = []
+                sent = []
                 for _ in range(30):
-                    asked.append(pool.submit(send))
+                    sent.append(pool.submit(send))
                     time.sleep(0.05)  # simultaneous requests would be too many for the proxy
                 deadline = time.monotonic() + 20
-                while sum(each.done() for each in asked) < 8 and time.monotonic() < deadline:
+                while sum(each.done() for each in sent) < 8 and time.monotonic() < deadline:
                     time.sleep(0.1)
-                refused = [each.result() for each in asked if each.done()]
-            answers = [each.result() for each in asked]
+                refused = [each.result() for each in sent if each.done()]
+            answers = [each.result() for each in sent]
         assert len(refused) >= 8
         details = {assert_problem(each, 503, "overloaded")["detail"] for each in refused}
         assert any("The model's queue is full" in detail for detail in details)
@@ -210,10 +210,10 @@ class TestOverload:
     def test_a_refusal_by_the_engine_is_a_problem(self, process, server):
         with ThreadPoolExecutor(80) as pool:
             with process.frozen("ingress"):
-                asked = [pool.submit(httpx.get, f"{server}/healthz", timeout=60) for _ in range(80)]
+                sent = [pool.submit(httpx.get, f"{server}/healthz", timeout=60) for _ in range(80)]
                 time.sleep(5)
-                refused = [each.result() for each in asked if each.done()]
-            answers = [each.result() for each in asked]
+                refused = [each.result() for each in sent if each.done()]
+            answers = [each.result() for each in sent]
         assert refused
         for response in refused:
             assert_refused(response, "All replicas are busy")

@@ -44,8 +44,8 @@ def test_models_are_not_mixed(tmp_path, spectrograms):
     models = list(load_models(tmp_path))
     assert len({each.digest for each in models}) == 2
     replica = ScorerReplica(Settings(models=tmp_path))
-    asked = [ScoreRequest(models[place % 2].digest, spectrograms[[place]]) for place in range(4)]
-    for place, scores in enumerate(replica.score_batch(asked)):
+    requests = [ScoreRequest(models[place % 2].digest, spectrograms[[place]]) for place in range(4)]
+    for place, scores in enumerate(replica.score_batch(requests)):
         assert_same(scores, models[0].score(spectrograms[[place]]))
 
 

@@ -85,7 +85,7 @@ class TestQueue:
         async def scenario():
             queue, work = Queue(1, 2), Work()
 
-            async def ask():
+            async def send():
                 try:
                     outcomes.append((await queue.run(work))[0])
                 except OverloadedError:
@@ -93,7 +93,7 @@ class TestQueue:
 
             async with anyio.create_task_group() as group:
                 for _ in range(10):
-                    group.start_soon(ask)
+                    group.start_soon(send)
                 try:
                     await until(lambda: outcomes.count("refused") == 7)
                     assert (queue.running, queue.waiting) == (1, 2)

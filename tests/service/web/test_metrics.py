@@ -54,7 +54,7 @@ def test_verdicts_and_genres_are_counted(counted):
 
 def test_gauges(counted, model):
     samples, _ = counted
-    assert samples["fifteen_requests_in_flight",] == 1  # the one that asks
+    assert samples["fifteen_requests_in_flight",] == 1  # this request
     assert samples["fifteen_recordings_running",] == samples["fifteen_recordings_waiting",] == 0
     assert (
         samples["fifteen_model_info", *sorted(["fifteen", model.card.version, model.digest])] == 1
@@ -66,11 +66,11 @@ def test_the_dashboard_uses_published_metrics(client):
     published |= {f"{name}_bucket" for name in published}
     (file,) = DASHBOARDS.iterdir()
     panels = json.loads(file.read_text())["panels"]
-    asked = {
+    used = {
         name
         for panel in panels
         for target in panel["targets"]
         for name in re.findall(r"fifteen_\w+", target["expr"])
     }
-    assert len(asked) == 9
-    assert asked <= published
+    assert len(used) == 9
+    assert used <= published

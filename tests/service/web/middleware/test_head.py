@@ -4,7 +4,7 @@ import pytest
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/models", "/v1/limits", "/docs"])
 def test_head_is_get_without_the_body(client, path):
-    get, head = (ask(path, headers={"x-request-id": "a"}) for ask in (client.get, client.head))
+    get, head = (send(path, headers={"x-request-id": "a"}) for send in (client.get, client.head))
     assert head.status_code == 200
     assert head.headers == get.headers
     assert head.content == b""

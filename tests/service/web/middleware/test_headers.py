@@ -31,9 +31,9 @@ class TestCors:
 
     def test_origins_in_the_settings_are_allowed(self):
         with serving(Settings(cors_origins=["https://a.org"])) as client:
-            asks = {"access-control-request-method": "POST"}
-            asks["access-control-request-headers"] = "authorization"
-            before = client.options("/v1/analyze", headers=ORIGIN | asks)
+            preflight = {"access-control-request-method": "POST"}
+            preflight["access-control-request-headers"] = "authorization"
+            before = client.options("/v1/analyze", headers=ORIGIN | preflight)
             assert before.status_code == 200
             assert before.headers["access-control-allow-origin"] == "https://a.org"
             response = client.get("/v1/limits", headers=ORIGIN)

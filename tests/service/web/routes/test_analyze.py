@@ -48,12 +48,12 @@ class TestTimeline:
 
 
 class TestBatch:
-    def ask(self, client, *files, query=""):
+    def send(self, client, *files, query=""):
         parts = [("files", each) for each in files]
         return client.post(f"/v1/analyze/batch{query}", files=parts)
 
     def test_each_file_has_its_own_result(self, client, clips):
-        response = self.ask(
+        response = self.send(
             client,
             ("a.mp3", clips["mp3"]),
             ("b.txt", b"not audio"),
@@ -72,15 +72,15 @@ class TestBatch:
         assert results[3]["analysis"] == alone
 
     def test_query_parameters_apply_to_all_files(self, client, clips):
-        response = self.ask(
+        response = self.send(
             client, ("a", clips["mp3"]), query=f"?timeline=1&model=fifteen:{SHIPPED}"
         )
         assert len(response.json()["results"][0]["analysis"]["timeline"]) == 1
 
     def test_sixteen_and_no_more(self, client):
         files = [("a", b"x")] * uploads.MAX_BATCH_FILES
-        assert len(self.ask(client, *files).json()["results"]) == 16
-        problem = assert_problem(self.ask(client, *files, ("b", b"x")), 400, "malformed-multipart")
+        assert len(self.send(client, *files).json()["results"]) == 16
+        problem = assert_problem(self.send(client, *files, ("b", b"x")), 400, "malformed-multipart")
         assert "Maximum number of files is 16" in problem["detail"]
 
     def test_a_form_without_files(self, client, clips):
@@ -108,11 +108,11 @@ def two(tmp_path_factory):
 
 class TestVersions:
     @pytest.mark.parametrize(
-        ("asked", "version"),
+        ("query", "version"),
         [("", SHIPPED), ("?model=fifteen", NEWER), (f"?model=fifteen:{SHIPPED}", SHIPPED)],
     )
-    def test_each_version_can_be_used(self, two, clips, asked, version):
-        response = two.post(f"/v1/analyze{asked}", files={"file": clips["mp3"]})
+    def test_each_version_can_be_used(self, two, clips, query, version):
+        response = two.post(f"/v1/analyze{query}", files={"file": clips["mp3"]})
         assert assert_analysis(response).model.version == version
 
     def test_an_unknown_version_is_refused(self, two, clips):
