@@ -19,7 +19,8 @@ from python_multipart.multipart import parse_options_header
 MAX_PARTS = 64
 MAX_BOUNDARY = 1_000  # RFC 2046 has 70; some libraries write more
 MAX_PART_HEADERS = 32
-MAX_HEADER_BYTES = 32_768  # a filename of 5,000 characters, each as %F0%9F%8E%B5
+MAX_HEADER_BYTES = 32_768  # of one: a filename of 5,000 characters, most of them as %C3%BC
+MAX_ALL_HEADERS_BYTES = 65_536  # of all parts: to parse a megabyte of them would take seconds
 
 _EXTENDED_FILENAME = re.compile(rb";\s*filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)", re.IGNORECASE)
 
@@ -122,6 +123,7 @@ class _Collector:
         self.is_complete = False
         self._name = name.encode()
         self._count = 0
+        self._headers_bytes = 0
         self._headers: dict[bytes, bytes] = {}
         self._header, self._value = bytearray(), bytearray()
         self._part: Part | None = None
@@ -151,6 +153,9 @@ class _Collector:
         self._value += data[start:end]
 
     def _end_header(self) -> None:
+        self._headers_bytes += len(self._header) + len(self._value)
+        if self._headers_bytes > MAX_ALL_HEADERS_BYTES:
+            raise FormError("the headers of its parts are too long")
         self._headers[bytes(self._header).lower()] = bytes(self._value)
         self._header, self._value = bytearray(), bytearray()
 

@@ -72,6 +72,7 @@ def test_a_content_that_resembles_a_boundary_is_kept_whole(content, chunk):
         (BOUNDARY, form(b"name=files")[:-5], "before its closing boundary"),
         (BOUNDARY, form(b"filename=a"), "no name"),
         (BOUNDARY, form(*[b"name=a"] * 65), "more than 64 parts"),
+        (BOUNDARY, form(*[b"name=a" + b";" * 30_000] * 3), "headers of its parts are too long"),
     ],
 )
 def test_what_is_no_form_is_explained(content_type, body, says):
