@@ -79,7 +79,9 @@ async def read_parts(
             async for chunk in form:
                 parser.write(chunk)
     except FormParserError as error:
-        raise FormError("the headers of a part or its boundary cannot be read") from error
+        raise FormError(
+            "a boundary or the headers of a part cannot be read; their lines must end with CR LF"
+        ) from error
     if not collector.is_complete:
         raise FormError("it ends before its closing boundary")
     return collector.parts
