@@ -38,6 +38,14 @@ def test_the_front_end_loads_without_the_heavy_packages():
     assert errors == ""
 
 
+def test_a_proxy_of_ray_loads_neither_models_nor_ray():
+    errors = errors_of(
+        "import sys, service.cluster.proxy\n"
+        "assert not {'librosa', 'onnxruntime', 'ray'} & sys.modules.keys()\n"
+    )
+    assert errors == ""
+
+
 def test_onnx_runtime_is_told_not_to_report(tmp_path):
     code = (
         "from service.model import load_models\n"

@@ -10,8 +10,7 @@ import pytest
 
 from service.settings import Settings
 from service.web.auth import digest_of
-from tests.service.test_app import assert_problem, post
-from tests.service.web.routes.test_analyze import serving
+from tests.http import assert_problem, post, serving
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "SECURITY.md").read_text()

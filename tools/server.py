@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 ROOT = Path(__file__).parent.parent
+STARTED = "Application startup complete"  # in the log, once for each worker
 
 
 def free_port() -> int:
@@ -90,6 +91,23 @@ class Server(Served):
                 assert self.process.poll() is None, self.log
             time.sleep(0.05)
         raise AssertionError(self.log)
+
+    def wait_until_started(self, count):
+        """Wait until so many workers have started, those that have ended included."""
+        deadline = time.monotonic() + 60
+        while self.log.count(STARTED) < count:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
+    def workers(self) -> list[int]:
+        """The processes that serve; Python has another child, which tracks their shared objects."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(each)
+            for each in children
+            if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
+        ]
 
     def most_memory_mb(self) -> float:
         """The most that the process has held so far."""
