@@ -1,0 +1,129 @@
+"""What a file holds beside its tags, as FFmpeg reads it, so that two files can be compared."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import av
+
+from service import audio
+from service.library.tags.parts import parts
+from service.library.tags.ranges import Parts
+
+ID3_NAMES = {"mood": "tmoo"}  # what FFmpeg calls a frame that it has no name for
+
+
+@dataclass(frozen=True)
+class Description:
+    """What FFmpeg says of a file before it reads the sound.
+
+    Attributes
+    ----------
+    container, codec : str
+        FFmpeg's names.
+    metadata : tuple of tuples of str
+        Of the container and of each stream: name and value.
+    """
+
+    container: str
+    codec: str
+    metadata: tuple[tuple[tuple[str, str], ...], ...]
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a name, wherever it is and in whatever case."""
+        return [value for held in self.metadata for key, value in held if _is(key, name)]
+
+    def others(self, names: Collection[str]) -> object:
+        """Return all metadata but some."""
+        return [
+            {(key, value) for key, value in held if not any(_is(key, name) for name in names)}
+            for held in self.metadata
+        ]
+
+
+def _is(key: str, name: str) -> bool:
+    return key.casefold() in (name.casefold(), ID3_NAMES.get(name))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds beside its tags.
+
+    Attributes
+    ----------
+    streams : list
+        What each stream is, with a digest of its packets and their times; the chapters.
+    parts : Parts
+        The container's own parts.
+    """
+
+    streams: list[Any]
+    parts: Parts
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file by its content: FFmpeg does not see its name, as when it is analysed."""
+    with (
+        path.open("rb") as file,
+        av.open(file, options=audio.OPENING, metadata_errors="backslashreplace") as container,
+    ):
+        yield container
+
+
+def description(path: Path) -> Description:
+    """Return what FFmpeg says of a file.
+
+    Raises
+    ------
+    OSError, av.FFmpegError
+        If it cannot be read.
+    """
+    with _opened(path) as container:
+        sound = container.streams.audio
+        held = [container.metadata, *(stream.metadata for stream in container.streams)]
+        return Description(
+            container.format.name,
+            sound[0].codec_context.name if sound else "",
+            tuple(tuple(metadata.items()) for metadata in held),
+        )
+
+
+def content(path: Path, container: str) -> Content:
+    """Read all of a file.
+
+    Raises
+    ------
+    OSError, av.FFmpegError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        found = parts(file, container)
+    return Content(_streams(path), found)
+
+
+def _streams(path: Path) -> list[Any]:
+    """Return what each stream is, and the chapters."""
+    with _opened(path) as container:
+        said: list[Any] = [_said(stream) for stream in container.streams]
+        chapters = [tuple(chapter.items()) for chapter in map(dict, container.chapters())]
+        digests = {stream.index: blake2b() for stream in container.streams}
+        try:
+            for packet in container.demux():
+                times = packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.size
+                digests[packet.stream_index].update(repr(times).encode())
+                digests[packet.stream_index].update(bytes(packet))
+        except av.FFmpegError as error:  # of a damaged file, the sound that is read is compared
+            said.append(type(error).__name__)
+        return [*said, str(chapters), *(digest.hexdigest() for digest in digests.values())]
+
+
+def _said(stream: Any) -> tuple[Any, ...]:
+    """Return what a container says of a stream."""
+    context = stream.codec_context
+    sound = (context.sample_rate, context.layout.name) if stream.type == "audio" else ()
+    known = (context.name, context.extradata) if context is not None else ()
+    return stream.index, stream.type, str(stream.time_base), stream.disposition, *known, *sound
