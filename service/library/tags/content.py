@@ -13,7 +13,8 @@ from service import audio
 from service.library.tags.parts import parts
 from service.library.tags.ranges import Parts
 
-ID3_NAMES = {"mood": "tmoo"}  # what FFmpeg calls a frame that it has no name for
+RAW_NAMES = {"mood": ("tmoo", "wm/mood")}
+"""What ID3v2 and ASF call a tag for which FFmpeg has no name of its own."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Description:
 
 
 def _is(key: str, name: str) -> bool:
-    return key.casefold() in (name.casefold(), ID3_NAMES.get(name))
+    return key.casefold() in (name.casefold(), *RAW_NAMES.get(name, ()))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _streams(path: Path) -> list[Any]:
     """Return what each stream is, and the chapters."""
     with _opened(path) as container:
         said: list[Any] = [_said(stream) for stream in container.streams]
-        chapters = [tuple(chapter.items()) for chapter in map(dict, container.chapters())]
+        chapters = str(container.chapters())
         digests = {stream.index: blake2b() for stream in container.streams}
         try:
             for packet in container.demux():
@@ -118,7 +119,7 @@ def _streams(path: Path) -> list[Any]:
                 digests[packet.stream_index].update(bytes(packet))
         except av.FFmpegError as error:  # of a damaged file, the sound that is read is compared
             said.append(type(error).__name__)
-        return [*said, str(chapters), *(digest.hexdigest() for digest in digests.values())]
+        return [*said, chapters, *(digest.hexdigest() for digest in digests.values())]
 
 
 def _said(stream: Any) -> tuple[Any, ...]:

@@ -139,10 +139,10 @@ def _made(tags: Any, old: bytes) -> bytes:
     return file.getvalue()[: id3_size(file.getvalue())]
 
 
-_ID3_AS_IT_IS = {"translate": False, "load_v1": False}
-_INSIDE: dict[str, tuple[str, str, Callable[[Any], Form], dict[str, Any]]] = {
-    "wav": ("wave", "WAVE", Id3, _ID3_AS_IT_IS),
-    "aiff": ("aiff", "AIFF", Id3, _ID3_AS_IT_IS),
+ID3_AS_IT_IS = {"translate": False, "load_v1": False}
+INSIDE: dict[str, tuple[str, str, Callable[[Any], Form], dict[str, Any]]] = {
+    "wav": ("wave", "WAVE", Id3, ID3_AS_IT_IS),
+    "aiff": ("aiff", "AIFF", Id3, ID3_AS_IT_IS),
     "flac": ("flac", "FLAC", Vorbis, {}),
     "mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "MP4", Mp4, {}),
     "asf": ("asf", "ASF", lambda tags: Fields(tags, ASF_NAMES), {}),
@@ -153,7 +153,7 @@ _INSIDE: dict[str, tuple[str, str, Callable[[Any], Form], dict[str, Any]]] = {
 }
 """By FFmpeg's container, and the codec if there are several kinds: mutagen's module and class."""
 
-_AROUND = {"mp3": "id3", "tta": "id3", "wv": "ape", "ape": "ape", "mpc": "ape", "mpc8": "ape"}
+AROUND = {"mp3": "id3", "tta": "id3", "wv": "ape", "ape": "ape", "mpc": "ape", "mpc8": "ape"}
 """By FFmpeg's container, the form that tags usually have."""
 
 
@@ -168,9 +168,9 @@ def open_tagged(path: Path, described: Description) -> TaggedFile:
         Whatever mutagen raises.
     """
     container = described.container
-    if container in _AROUND:
-        return _Around(path, usual=_AROUND[container])
-    found = _INSIDE.get(container) or _INSIDE.get(f"{container} {described.codec}")
+    if container in AROUND:
+        return _Around(path, usual=AROUND[container])
+    found = INSIDE.get(container) or INSIDE.get(f"{container} {described.codec}")
     if found is None:
         raise TagsError(f"Tags cannot be written into this kind of file ({container}).")
     module, kind, form, options = found

@@ -3,10 +3,10 @@
 import stat
 from pathlib import Path
 
-from service.library.tags.beside import copied, put_in_place, refuse_unless_replaceable
+from service.library.tags.beside import copied, put_in_place
 from service.library.tags.content import Content, Description, content, description
 from service.library.tags.errors import TagsError
-from service.library.tags.files import TaggedFile, open_tagged
+from service.library.tags.files import AROUND, TaggedFile, open_tagged
 from service.library.tags.forms import same
 from service.schemas import Analysis
 
@@ -87,9 +87,8 @@ def _write(path: Path, tags: dict[str, str], *, replace: bool, keep_times: bool)
     }
     changes = {name: value for name, value in wanted.items() if not same(file.values(name), value)}
     if changes:
-        refuse_unless_replaceable(path, before)
         others, held = file.others(changes), content(path, described.container)
-        with copied(path) as copy:
+        with copied(path, before) as copy:
             for name, value in changes.items():
                 file.put(name, value)
             file.save(copy)
@@ -115,7 +114,7 @@ def _prove_content(
     now = description(copy)
     if (now.container, now.codec) != (described.container, described.codec):
         raise TagsError("With the tags, this file would be read as one of another kind.")
-    unlike = [name for name, value in changes.items() if not same(now.values(name), value)]
+    unlike = [name for name in changes if not _found(name, changes[name], described, now)]
     if unlike:
         raise TagsError(f"Another reader does not find the tags as written: {', '.join(unlike)}.")
     if now.others(changes) != described.others(changes):
@@ -125,3 +124,14 @@ def _prove_content(
         raise TagsError("Writing the tags would change the sound of this file.")
     if found.parts != held.parts:
         raise TagsError("Writing the tags would change other parts of this file.")
+
+
+def _found(name: str, value: str, before: Description, now: Description) -> bool:
+    """Say whether FFmpeg finds a tag as written, or finds what it found before.
+
+    Of tags around a sound it reads some. In an MP4, what another program calls by the same name in
+    a namespace of its own may hide a tag.
+    """
+    values = now.values(name)
+    hidden = bool(values) or now.container in AROUND
+    return value in values or (hidden and values == before.values(name))
