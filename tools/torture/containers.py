@@ -43,11 +43,12 @@ MUXERS = {
 FRAGMENTS = (
     "frag_keyframe", "empty_moov", "default_base_moof", "omit_tfhd_offset", "separate_moof",
     "frag_every_frame", "skip_trailer", "delay_moov", "faststart", "global_sidx", "dash", "cmaf",
-    "hybrid_fragmented", "isml", "use_metadata_tags", "write_colr", "skip_sidx", "rtphint",
+    "hybrid_fragmented", "isml", "use_metadata_tags", "write_colr", "skip_sidx",
 )  # fmt: skip
 """Flags of FFmpeg's muxer of MP4."""
 
 OPTIONS = {
+    "mp4": [{"movflags": "rtphint"}, {"movflags": "faststart"}, {"brand": "M4B "}],
     "wav": [{"rf64": "always"}, {"write_bext": "1"}, {"write_peak": "on"}],
     "mp3": [
         {"id3v2_version": "3"}, {"id3v2_version": "4"}, {"id3v2_version": "0"},

@@ -1,11 +1,10 @@
 """Tags written into whatever FFmpeg makes, by processes that are killed and onto disks that fill.
 
-A file must be as it was, to the byte, or hold the tags and the same sound, decoded sample by sample
-here, which knows nothing of how the product proves it. A second writing changes no byte, and no
+A file must be as it was, to the byte, or hold the tags and the same sound, decoded and compared
+sample by sample, which is not how the product proves it. A second writing changes no byte, and no
 copy is left over.
 """
 
-import io
 import multiprocessing
 import os
 import random
@@ -22,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 import av
 
+from service import audio
 from service.library.tags import TagsError, write_tags
 from tools.torture import containers, mutate
 from tools.torture.outcome import Outcome
@@ -41,16 +41,11 @@ LATEST_SECONDS = 0.2  # a process is killed before; writing takes less
 
 
 def decoded(data):
-    """Return a digest of the sound of a file as FFmpeg decodes it, and how far it came."""
-    digest, samples = blake2b(), 0
+    """Return a digest of the sound of a file, or why there is none."""
     try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
-            for frame in container.decode(audio=0):
-                digest.update(frame.to_ndarray().tobytes())
-                samples += frame.samples
-    except (av.FFmpegError, IndexError) as error:
-        return digest.hexdigest(), samples, type(error).__name__
-    return digest.hexdigest(), samples, None
+        return blake2b(audio.decode(data).waveform.tobytes()).hexdigest()
+    except audio.AudioError as error:
+        return repr(error)
 
 
 def left_over(folder):

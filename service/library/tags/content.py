@@ -16,6 +16,8 @@ from service.library.tags.ranges import Parts
 RAW_NAMES = {"mood": ("tmoo", "wm/mood")}
 """What ID3v2 and ASF call a tag for which FFmpeg has no name of its own."""
 
+NOT_PLAYED = "skip_samples"  # what FFmpeg hangs to a packet of which a player leaves out a part
+
 
 @dataclass(frozen=True)
 class Description:
@@ -111,15 +113,17 @@ def _streams(path: Path) -> list[Any]:
     with _opened(path) as container:
         said: list[Any] = [_said(stream) for stream in container.streams]
         chapters = str(container.chapters())
-        digests = {stream.index: blake2b() for stream in container.streams}
+        digests = [blake2b() for _ in container.streams]
         try:
             for packet in container.demux():
                 times = packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.size
-                digests[packet.stream_index].update(repr(times).encode())
-                digests[packet.stream_index].update(bytes(packet))
+                digest = digests[packet.stream_index]
+                digest.update(repr(times).encode() + bytes(packet))
+                if packet.has_sidedata(NOT_PLAYED):
+                    digest.update(bytes(packet.get_sidedata(NOT_PLAYED)))
         except av.FFmpegError as error:  # of a damaged file, the sound that is read is compared
             said.append(type(error).__name__)
-        return [*said, chapters, *(digest.hexdigest() for digest in digests.values())]
+        return [*said, chapters, *(digest.hexdigest() for digest in digests)]
 
 
 def _said(stream: Any) -> tuple[Any, ...]:
