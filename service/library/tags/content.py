@@ -40,9 +40,12 @@ class Description:
         return [value for held in self.metadata for key, value in held if _is(key, name)]
 
     def others(self, names: Collection[str]) -> object:
-        """Return all metadata but some."""
+        """Return the names of all metadata but some.
+
+        Of a name that a file has several times, FFmpeg gives the last, and mutagen sorts them.
+        """
         return [
-            {(key, value) for key, value in held if not any(_is(key, name) for name in names)}
+            {key.casefold() for key, _ in held if not any(_is(key, name) for name in names)}
             for held in self.metadata
         ]
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol
 from service.library.tags.content import Description
 from service.library.tags.errors import TagsError
 from service.library.tags.forms import Fields, Form, Id3, Mp4, Vorbis, mutagen
+from service.library.tags.mp4 import MP4
 from service.library.tags.parts import ID3V1, Ends, id3_size
 from service.library.tags.ranges import blocks, read_at, size_of
 
@@ -144,7 +145,7 @@ INSIDE: dict[str, tuple[str, str, Callable[[Any], Form], dict[str, Any]]] = {
     "wav": ("wave", "WAVE", Id3, ID3_AS_IT_IS),
     "aiff": ("aiff", "AIFF", Id3, ID3_AS_IT_IS),
     "flac": ("flac", "FLAC", Vorbis, {}),
-    "mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "MP4", Mp4, {}),
+    MP4: ("mp4", "MP4", Mp4, {}),
     "asf": ("asf", "ASF", lambda tags: Fields(tags, ASF_NAMES), {}),
     "ogg vorbis": ("oggvorbis", "OggVorbis", Vorbis, {}),
     "ogg opus": ("oggopus", "OggOpus", Vorbis, {}),

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from service.library.tags.ranges import Parts, digest, read_at, size_of
 
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # what FFmpeg calls the container
 STBL = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 META = (b"moov", b"udta", b"meta")
 CONTAINERS = {

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import BinaryIO, Self
 
 from service.library.tags.asf import objects
-from service.library.tags.mp4 import boxes
+from service.library.tags.mp4 import MP4, boxes
 from service.library.tags.ranges import Parts, digest, read_at, size_of
 
 ID3_HEADER, ID3_FOOTER = 10, 0x10  # bytes; the flag of a tag that has its header at its end, too
@@ -164,6 +164,6 @@ _READERS: dict[str, Callable[[BinaryIO], Parts]] = {
     "flac": _flac,
     "ogg": _ogg,
     "asf": objects,
-    "mov,mp4,m4a,3gp,3g2,mj2": boxes,
+    MP4: boxes,
 }
 """By FFmpeg's container; tags of the others stand around the sound."""

@@ -8,6 +8,7 @@ from service.library.tags.content import Content, Description, content, descript
 from service.library.tags.errors import TagsError
 from service.library.tags.files import AROUND, TaggedFile, open_tagged
 from service.library.tags.forms import same
+from service.library.tags.mp4 import MP4
 from service.schemas import Analysis
 
 MUSIC = ("confident", "mixed", "unknown_genre")
@@ -127,11 +128,11 @@ def _prove_content(
 
 
 def _found(name: str, value: str, before: Description, now: Description) -> bool:
-    """Say whether FFmpeg finds a tag as written, or finds what it found before.
+    """Say whether FFmpeg finds a tag as written, where it can.
 
-    Of tags around a sound it reads some. In an MP4, what another program calls by the same name in
-    a namespace of its own may hide a tag.
+    Of tags around a sound it reads some, so that it may find what it found before. Of tags in an
+    MP4 that have the same name, in two cases or in another program's namespace, it finds one.
     """
-    values = now.values(name)
-    hidden = bool(values) or now.container in AROUND
-    return value in values or (hidden and values == before.values(name))
+    then, values = before.values(name), now.values(name)
+    hidden = values == then if now.container in AROUND else now.container == MP4 and then and values
+    return value in values or bool(hidden)
