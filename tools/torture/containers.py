@@ -224,7 +224,9 @@ def _id3v22():
     frames = b""
     for name, text in ((b"TT2", b"A title"), (b"TYE", b"2001"), (b"TXX", b"ENERGY\x000.9")):
         frames += name + (len(text) + 1).to_bytes(3) + b"\0" + text
-    return b"ID3\2\0\0\0\0\0" + bytes([len(frames) + 20]) + frames + bytes(20)
+    frames += b"PIC" + (len(PNG) + 6).to_bytes(3) + b"\0PNG\3\0" + PNG
+    size = len(frames) + 20
+    return b"ID3\2\0\0\0\0" + bytes([size >> 7, size & 0x7F]) + frames + bytes(20)
 
 
 def _id3v1():

@@ -53,6 +53,8 @@ def copied(path: Path, before: os.stat_result) -> Iterator[Path]:
             try:
                 out.writelines(blocks(file, 0, before.st_size))
                 out.close()
+                if not locked:
+                    file.close()  # Windows replaces no file that is open
                 yield copy
             finally:
                 copy.unlink(missing_ok=True)

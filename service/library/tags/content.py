@@ -1,5 +1,6 @@
 """What a file holds beside its tags, as FFmpeg reads it, so that two files can be compared."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +76,12 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a file by its content: FFmpeg does not see its name, as when it is analysed."""
     with (
         path.open("rb") as file,
-        av.open(file, options=audio.OPENING, metadata_errors="backslashreplace") as container,
+        av.open(
+            file,
+            # `options` are the streams' too; PyAV crashes where FFmpeg finds streams while probing
+            container_options=audio.OPENING,
+            metadata_errors="backslashreplace",
+        ) as container,
     ):
         yield container
 
@@ -116,7 +122,7 @@ def _streams(path: Path) -> list[Any]:
     with _opened(path) as container:
         said: list[Any] = [_said(stream) for stream in container.streams]
         chapters = str(container.chapters())
-        digests = [blake2b() for _ in container.streams]
+        digests = defaultdict(blake2b)  # of some containers, streams appear on the way
         try:
             for packet in container.demux():
                 times = packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.size
@@ -126,7 +132,8 @@ def _streams(path: Path) -> list[Any]:
                     digest.update(bytes(packet.get_sidedata(NOT_PLAYED)))
         except av.FFmpegError as error:  # of a damaged file, the sound that is read is compared
             said.append(type(error).__name__)
-        return [*said, chapters, *(digest.hexdigest() for digest in digests)]
+        found = [(index, digest.hexdigest()) for index, digest in sorted(digests.items())]
+        return [*said, chapters, *found]
 
 
 def _said(stream: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ FFmpeg says what the file is, as it did when the file was analysed: a name is no
 import io
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from service.library.tags.content import Description
 from service.library.tags.errors import TagsError
@@ -82,15 +82,16 @@ class _Around:
             tail = read_at(file, ends.ape_start, ends.ape_end - ends.ape_start)
             self._old = read_at(file, ends.ape_end, ID3V1)
         self._path, self._head = path, head
-        self._id3 = self._read_id3(io.BytesIO(head)) if head else None
+        self._id3 = self._read_id3(head) if head else None
         self._ape = mutagen("apev2").APEv2(io.BytesIO(tail)) if tail else None
         if self._id3 is None and self._ape is None:
             self._add(usual)
 
     @staticmethod
-    def _read_id3(file: BinaryIO) -> Any:
-        """Read ID3v2 as it is; what mutagen would make of it in another version is not asked."""
-        return mutagen("id3").ID3(file, translate=False, load_v1=False)
+    def _read_id3(head: bytes) -> Any:
+        """Read ID3v2 as it is, the oldest version as the next, which it is written in."""
+        oldest = head[3] == 2
+        return mutagen("id3").ID3(io.BytesIO(head), translate=oldest, v2_version=3, load_v1=False)
 
     def _add(self, usual: str) -> None:
         """Add tags of the usual form, to which an ID3v1 tag passes what it holds."""

@@ -2,6 +2,7 @@ import fcntl
 import os
 import stat
 import struct
+from contextlib import suppress
 
 import av
 import mutagen
@@ -197,6 +198,7 @@ def test_the_version_of_id3_stays(made, name, version, replace):
     assert after["TIT2"].text == before["TIT2"].text
     assert after["TCON"].text == ["house"]
     assert after["TMOO"].text == ["joyful"]
+    assert [frame.data for frame in after.getall("APIC")] == [containers.PNG]
     assert after["TXXX:ENERGY"].text == (["0.553"] if replace else ["0.9"])
     assert "TXXX:energy" not in after
 
@@ -275,7 +277,9 @@ def test_atoms_of_itunes_keep_their_case_and_namespace(made):
 @pytest.mark.parametrize("keep_times", [False, True])
 def test_what_is_known_of_a_file_stays(flac, keep_times):
     flac.chmod(0o640)
-    os.setxattr(flac, "user.rating", b"5")
+    with suppress(OSError):  # on a disk that has none
+        os.setxattr(flac, "user.rating", b"5")
+    attributes = {name: os.getxattr(flac, name) for name in os.listxattr(flac)}
     os.utime(flac, (YEAR_AGO, YEAR_AGO))
     if os.getuid() == 0:
         os.chown(flac, 1_234, 5_678)
@@ -284,7 +288,7 @@ def test_what_is_known_of_a_file_stays(flac, keep_times):
     after = flac.stat()
     assert stat.S_IMODE(after.st_mode) == 0o640
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
-    assert os.getxattr(flac, "user.rating") == b"5"
+    assert {name: os.getxattr(flac, name) for name in os.listxattr(flac)} == attributes
     assert (after.st_mtime == YEAR_AGO) is keep_times
     assert list(flac.parent.iterdir()) == [flac]
 
