@@ -122,7 +122,9 @@ def _streams(path: Path) -> list[Any]:
     with _opened(path) as container:
         said: list[Any] = [_said(stream) for stream in container.streams]
         chapters = str(container.chapters())
-        digests = defaultdict(blake2b)  # of some containers, streams appear on the way
+        digests: defaultdict[int, blake2b] = defaultdict(
+            blake2b
+        )  # of some containers, streams appear on the way
         try:
             for packet in container.demux():
                 times = packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.size
