@@ -184,6 +184,7 @@ def tagged():
         "mp3 ID3v2.4, APEv2, ID3v1": lambda: _id3(mp3(), 4) + _ape() + _id3v1(),
         "mp3 APEv2": lambda: mp3() + _ape(),
         "mp3 APEv2, ID3v1": lambda: mp3() + _ape() + _id3v1(),
+        "mp3 APEv2, Lyrics3, ID3v1": lambda: mp3() + _ape() + LYRICS + _id3v1(),
         "mp3 APEv2 in the middle": lambda: mp3() + _ape() + mp3(),
         "mp3 twice": lambda: _id3(mp3(), 3) + mp3(),
         "tta ID3v2.4, APEv2": lambda: _id3(muxed("tta", "tta"), 4) + _ape(),
@@ -377,3 +378,4 @@ def _png():
 
 
 PNG = _png()
+LYRICS = b"LYRICSBEGININD0000200" + b"000021LYRICS200"

@@ -89,11 +89,7 @@ def put_in_place(copy: Path, path: Path, before: os.stat_result, *, keep_times: 
     OSError
         If the system does not let it.
     """
-    if hasattr(os, "chown"):
-        for owner in ((before.st_uid, -1), (-1, before.st_gid)):
-            with suppress(OSError):  # only root may give files away
-                os.chown(copy, *owner)
-    shutil.copystat(path, copy)  # mode, times, extended attributes, and access control in these
+    _inherit(copy, path, before)
     if not keep_times:
         os.utime(copy)
     _sync(copy)
@@ -101,6 +97,19 @@ def put_in_place(copy: Path, path: Path, before: os.stat_result, *, keep_times: 
     copy.replace(path)
     with suppress(OSError):  # not every system can: then a loss of power may bring the old back
         _sync(path.parent)
+
+
+def _inherit(copy: Path, path: Path, before: os.stat_result) -> None:
+    """Give a copy the owner, mode, times, extended attributes and access control of a file."""
+    if hasattr(os, "chown"):
+        for owner in ((before.st_uid, -1), (-1, before.st_gid)):
+            with suppress(OSError):  # only root may give files away
+                os.chown(copy, *owner)
+    shutil.copystat(path, copy)
+    if sys.platform == "linux":
+        with suppress(OSError):  # the folder may have given it access control of its own
+            for name in set(os.listxattr(copy)) - set(os.listxattr(path)):
+                os.removexattr(copy, name)
 
 
 def _refuse_if_changed(path: Path, before: os.stat_result) -> None:

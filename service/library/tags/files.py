@@ -61,9 +61,9 @@ class _Inside:
 
 
 def _saving(tags: Any) -> dict[str, Any]:
-    """Return how ID3v2 is written so that it keeps its version, the older of two, and its values.
+    """Return the options by which ID3v2 keeps its version and its values.
 
-    The oldest cannot be written. It becomes the one after it, which has the same frames.
+    mutagen does not write 2.2. It becomes 2.3, which has the same frames.
     """
     return {"v2_version": 4 if tags.version >= (2, 4) else 3, "v23_sep": None}
 
@@ -80,7 +80,7 @@ class _Around:
             self._ends = ends = Ends.of(file)
             head = read_at(file, 0, ends.id3)
             tail = read_at(file, ends.ape_start, ends.ape_end - ends.ape_start)
-            self._old = read_at(file, ends.ape_end, ID3V1)
+            self._old = read_at(file, size_of(file) - ID3V1, ID3V1)
         self._path, self._head = path, head
         self._id3 = self._read_id3(head) if head else None
         self._ape = mutagen("apev2").APEv2(io.BytesIO(tail)) if tail else None
@@ -89,7 +89,7 @@ class _Around:
 
     @staticmethod
     def _read_id3(head: bytes) -> Any:
-        """Read ID3v2 as it is, the oldest version as the next, which it is written in."""
+        """Read ID3v2 as it is, but 2.2 as the 2.3 that is written for it."""
         oldest = head[3] == 2
         return mutagen("id3").ID3(io.BytesIO(head), translate=oldest, v2_version=3, load_v1=False)
 
@@ -100,7 +100,7 @@ class _Around:
             return
         id3 = mutagen("id3")
         self._id3 = id3.ID3()
-        frames = id3.ParseID3v1(self._old) or {} if len(self._old) == ID3V1 else {}
+        frames = id3.ParseID3v1(self._old) or {}
         for frame in frames.values():
             if frame.FrameID == "COMM":
                 frame.desc = ""

@@ -4,6 +4,7 @@ FFmpeg reads streams and passes over the rest: chunks that other programs put in
 what follows the end. Here they are listed, each with a digest of its bytes.
 """
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from service.library.tags.ranges import Parts, digest, read_at, size_of
 
 ID3_HEADER, ID3_FOOTER = 10, 0x10  # bytes; the flag of a tag that has its header at its end, too
 ID3V1 = 128  # bytes
+LYRICS, LYRICS_FOOTER = re.compile(rb"(\d{6})LYRICS200"), 15  # its size without this; bytes
 APE_FOOTER, APE_HAS_HEADER = struct.Struct("<8s4I8x"), 1 << 31
 FLAC_PADDING, FLAC_COMMENTS, FLAC_LAST = 1, 4, 0x80
 
@@ -30,7 +32,7 @@ class Ends:
     id3 : int
         Size of ID3v2 in front of the sound.
     ape_start, ape_end : int
-        Of APEv2 behind the sound; ID3v1 may follow.
+        Of APEv2 behind the sound; Lyrics3 and ID3v1 may follow.
     """
 
     id3: int
@@ -42,6 +44,9 @@ class Ends:
         """Find them."""
         size = size_of(file)
         end = size - ID3V1 if read_at(file, size - ID3V1, 3) == b"TAG" else size
+        lyrics = LYRICS.fullmatch(read_at(file, end - LYRICS_FOOTER, LYRICS_FOOTER))
+        if lyrics:
+            end -= int(lyrics[1]) + LYRICS_FOOTER
         footer = read_at(file, end - APE_FOOTER.size, APE_FOOTER.size)
         mark, _, length, _, flags = APE_FOOTER.unpack(footer.ljust(APE_FOOTER.size))
         start = end

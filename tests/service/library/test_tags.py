@@ -233,7 +233,15 @@ def test_new_id3_has_what_id3v1_had(made):
     assert path.read_bytes().endswith(before)
 
 
-@pytest.mark.parametrize("name", ["mp3 APEv2", "mp3 APEv2, ID3v1", "mp3 ID3v2.4, APEv2, ID3v1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mp3 APEv2",
+        "mp3 APEv2, ID3v1",
+        "mp3 APEv2, Lyrics3, ID3v1",
+        "mp3 ID3v2.4, APEv2, ID3v1",
+    ],
+)
 def test_apev2_of_an_mp3_is_seen_and_written(made, name):
     path = made(name)
     end = path.read_bytes()[-128:]
@@ -291,6 +299,27 @@ def test_what_is_known_of_a_file_stays(flac, keep_times):
     assert {name: os.getxattr(flac, name) for name in os.listxattr(flac)} == attributes
     assert (after.st_mtime == YEAR_AGO) is keep_times
     assert list(flac.parent.iterdir()) == [flac]
+
+
+def test_access_control_of_the_folder_is_not_added(flac):
+    everyone = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, 7, owner)
+        for tag, owner in (
+            (1, 2**32 - 1),
+            (2, 1_234),
+            (4, 2**32 - 1),
+            (16, 2**32 - 1),
+            (32, 2**32 - 1),
+        )
+    )
+    try:
+        os.setxattr(flac.parent, "system.posix_acl_default", everyone)
+    except OSError:
+        pytest.skip("this disk has no access control lists")
+    flac.chmod(0o640)
+    write_tags(flac, TAGS, replace=True)
+    assert os.listxattr(flac) == []
+    assert stat.S_IMODE(flac.stat().st_mode) == 0o640
 
 
 def test_a_link_is_followed(flac):
