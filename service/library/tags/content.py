@@ -17,6 +17,9 @@ from service.library.tags.ranges import Parts
 RAW_NAMES = {"mood": ("tmoo", "wm/mood")}
 """What ID3v2 and ASF call a tag for which FFmpeg has no name of its own."""
 
+OPENING = {"format_whitelist": ",".join(audio.FORMATS), "codec_whitelist": "none"}
+"""What FFmpeg may open a file with: what may be analysed, and no decoder, as nothing is decoded."""
+
 NOT_PLAYED = "skip_samples"  # what FFmpeg hangs to a packet of which a player leaves out a part
 
 
@@ -78,8 +81,7 @@ def _opened(path: Path) -> Iterator[Any]:
         path.open("rb") as file,
         av.open(
             file,
-            # `options` are the streams' too; PyAV crashes where FFmpeg finds streams while probing
-            container_options=audio.OPENING,
+            container_options=OPENING,  # not `options`: PyAV gives those to streams, and may crash
             metadata_errors="backslashreplace",
         ) as container,
     ):
@@ -99,7 +101,7 @@ def description(path: Path) -> Description:
         held = [container.metadata, *(stream.metadata for stream in container.streams)]
         return Description(
             container.format.name,
-            sound[0].codec_context.name if sound else "",
+            sound[0].codec_context.name if sound and sound[0].codec_context else "",
             tuple(tuple(metadata.items()) for metadata in held),
         )
 
@@ -140,7 +142,8 @@ def _streams(path: Path) -> list[Any]:
 
 def _said(stream: Any) -> tuple[Any, ...]:
     """Return what a container says of a stream."""
-    context = stream.codec_context
+    context, said = stream.codec_context, (stream.index, stream.type, stream.disposition)
+    if context is None:  # of a codec that FFmpeg does not know
+        return said
     sound = (context.sample_rate, context.layout.name) if stream.type == "audio" else ()
-    known = (context.name, context.extradata) if context is not None else ()
-    return stream.index, stream.type, str(stream.time_base), stream.disposition, *known, *sound
+    return *said, str(stream.time_base), context.name, context.extradata, *sound

@@ -6,7 +6,6 @@ import pytest
 
 from service.library.analyze import analyze_all, analyze_file
 from service.settings import LibrarySettings
-from tools.torture import containers
 
 
 class Deadly(PosixPath):
@@ -79,25 +78,6 @@ def test_an_analysis_is_not_lost_with_its_tags(clip, clips):
     said = analyze_file(clip, settings(clip, write_tags="replace"))
     assert slug(said) == "tags-not-written"
     assert said.analysis["audio"]["container"] == "webm"
-
-
-def test_a_recording_that_tags_would_damage_stays(clip):
-    options = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}
-    clip.write_bytes(containers.muxed("mp4", "aac", options=options))
-    before, stats = clip.read_bytes(), clip.stat()
-    said = analyze_file(clip, settings(clip, write_tags="missing"))
-    assert slug(said) == "tags-not-written"
-    assert said.analysis is not None
-    assert said.tags == []
-    assert (clip.read_bytes(), clip.stat().st_mtime_ns) == (before, stats.st_mtime_ns)
-
-
-@pytest.mark.parametrize("keep_times", [False, True])
-def test_the_time_of_change_stays_if_asked_for(clip, keep_times):
-    before = clip.stat().st_mtime_ns
-    said = analyze_file(clip, settings(clip, write_tags="replace", keep_times=keep_times))
-    assert said.tags
-    assert (clip.stat().st_mtime_ns == before) is keep_times
 
 
 def test_a_crash_of_the_decoder_takes_nothing_with_it(clip):

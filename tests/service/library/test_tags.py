@@ -12,8 +12,10 @@ import pytest
 from mutagen import apev2, id3
 
 from service import audio
+from service.library.analyze import analyze_file
 from service.library.tags import TagsError, tags_of, write_tags
 from service.schemas import ANALYSIS, Analysis
+from service.settings import LibrarySettings
 from tools import signals
 from tools.torture import containers, tagging
 
@@ -435,6 +437,29 @@ def test_a_file_that_changes_meanwhile_is_refused(monkeypatch, flac):
         write_tags(flac, TAGS, replace=True)
     assert flac.read_bytes() == before
     assert list(flac.parent.iterdir()) == [flac]
+
+
+# A run
+
+
+def test_a_recording_that_tags_would_damage_stays(tmp_path):
+    options = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(containers.muxed("mp4", "aac", options=options))
+    before, stats = path.read_bytes(), path.stat()
+    said = analyze_file(path, LibrarySettings(paths=(path,), jobs=1, write_tags="missing"))
+    assert said.problem["type"].endswith("tags-not-written")
+    assert said.analysis is not None
+    assert said.tags == []
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, stats.st_mtime_ns)
+
+
+@pytest.mark.parametrize("keep_times", [False, True])
+def test_the_time_of_change_stays_if_asked_for(flac, keep_times):
+    before = flac.stat().st_mtime_ns
+    asked = LibrarySettings(paths=(flac,), jobs=1, write_tags="replace", keep_times=keep_times)
+    assert analyze_file(flac, asked).tags
+    assert (flac.stat().st_mtime_ns == before) is keep_times
 
 
 # What is worth writing
