@@ -243,6 +243,11 @@ def _ape():
     return file.getvalue()
 
 
+def _ape_of_wrong_size():
+    """Return tags that claim to begin in the sound."""
+    return _ape()[:-20] + struct.pack("<I", 20_000) + _ape()[-16:]
+
+
 def _by_mutagen(muxer, codec, kind, tag):
     """Have mutagen tag a file."""
     file = io.BytesIO(muxed(muxer, codec))
@@ -305,6 +310,7 @@ def odd():
         "flac and more": lambda: muxed("flac", "flac") + b"what follows the end",
         "flac without padding": lambda: _flac_without_padding(muxed("flac", "flac")),
         "mp3 after junk": lambda: bytes(999) + muxed("mp3", "mp3"),
+        "mp3 APEv2 of wrong size": lambda: muxed("mp3", "mp3") + _ape_of_wrong_size(),
         "mp3 cut": lambda: muxed("mp3", "mp3")[:-1_001],
         "ogg chained": lambda: ogg() + muxed("ogg", "vorbis", options={"serial_offset": "9"}),
         "ogg of the same serial": lambda: ogg() + ogg(),

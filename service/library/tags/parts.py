@@ -49,10 +49,10 @@ class Ends:
             end -= int(lyrics[1]) + LYRICS_FOOTER
         footer = read_at(file, end - APE_FOOTER.size, APE_FOOTER.size)
         mark, _, length, _, flags = APE_FOOTER.unpack(footer.ljust(APE_FOOTER.size))
-        start = end
+        id3, start = id3_size(read_at(file, 0, ID3_HEADER)), end
         if mark == b"APETAGEX":
-            start = max(0, end - length - (APE_FOOTER.size if flags & APE_HAS_HEADER else 0))
-        return cls(id3_size(read_at(file, 0, ID3_HEADER)), start, end)
+            start = max(id3, end - length - (APE_FOOTER.size if flags & APE_HAS_HEADER else 0))
+        return cls(id3, start, end)
 
 
 def id3_size(head: bytes) -> int:

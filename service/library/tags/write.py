@@ -71,8 +71,10 @@ def write_tags(
     except TagsError:
         raise
     except Exception as error:  # whatever the tag library raises is this file's problem
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise TagsError(f"The tags cannot be written: {said.rstrip('.')}.") from error
+        why = getattr(error, "strerror", None)
+        said = str(error).rstrip(".") or type(error).__name__
+        why = why or f"the tag library fails on this file ({said})"
+        raise TagsError(f"The tags cannot be written: {why}.") from error
 
 
 def _write(path: Path, tags: dict[str, str], *, replace: bool, keep_times: bool) -> list[str]:
