@@ -199,6 +199,14 @@ class LibrarySettings(Hearing):
         "`missing` keeps tags that are there, `replace` does not. Needs the extra tags.",
     )
 
+    keep_times: bool = Field(
+        default=False,
+        description="Leave a file's time of change as it was when its tags are written. Either way "
+        "the tags are written into a copy, which takes the file's place once it is proved to have "
+        "the same sound and all else that the file has; otherwise the file stays, and its record "
+        "says why. So does a file that is read-only, or has several names (hard links).",
+    )
+
     @field_validator("output")
     @classmethod
     def _known_suffix(cls, output: Path | None) -> Path | None:
