@@ -190,3 +190,20 @@ def test_the_links_between_pages_lead_somewhere():
             if "://" not in link:
                 assert (path.parent / link).exists(), f"{path.name}: {link}"
                 assert not anchor or anchor in anchors(path.parent / link), f"{path.name}: {anchor}"
+
+
+def test_every_path_that_contributing_names_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:service|training|tools|tests|mobile_client)/[\w./]*)`", text)
+    assert len(paths) > 40
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_every_room_is_on_the_map_of_contributing():
+    rooms = codes((ROOT / "CONTRIBUTING.md").read_text(), "room")
+    packages = [
+        path.parent.relative_to(ROOT)
+        for room in ("service", "training")
+        for path in (ROOT / room).glob("*/__init__.py")
+    ]
+    assert {f"{package}/" for package in packages} <= set(rooms)
