@@ -129,11 +129,11 @@ def test_the_library_example_writes_the_documented_columns(tmp_path, clips, page
 def test_every_problem_type_is_in_the_table_with_its_status():
     kinds = {*errors.KINDS.values(), *errors.HTTP_KINDS.values()}
     rows = re.findall(r"^\| `([\w-]+)` \| (\d{3}) \|", API, re.MULTILINE)
-    assert sorted(rows) == sorted((kind.slug, str(kind.status)) for kind in kinds)
+    assert set(rows) == {(kind.slug, str(kind.status)) for kind in kinds}
 
 
 def test_every_problem_of_a_file_is_in_the_table():
-    assert sorted(codes(LIBRARY, "problem")) == sorted([CRASHED, UNREADABLE, UNTAGGED])
+    assert set(codes(LIBRARY, "problem")) == {CRASHED, UNREADABLE, UNTAGGED}
 
 
 def test_every_verdict_is_in_the_table():
@@ -145,12 +145,12 @@ def test_every_warning_is_in_the_table():
 
 
 def test_every_member_of_an_answer_is_in_the_table():
-    assert sorted(codes(API, "member")) == sorted(Analysis.model_fields)
+    assert set(codes(API, "member")) == set(Analysis.model_fields)
 
 
 def test_every_container_and_media_type_is_in_its_table():
-    assert sorted(codes(API, "container")) == sorted(set(audio.FORMATS.values()))
-    assert sorted(codes(API, "media type")) == sorted(uploads.MEDIA_TYPES)
+    assert set(codes(API, "container")) == set(audio.FORMATS.values())
+    assert set(codes(API, "media type")) == set(uploads.MEDIA_TYPES)
 
 
 def test_every_address_is_in_the_table():
@@ -161,7 +161,7 @@ def test_every_address_is_in_the_table():
         for method in operations
     ]
     listed = [name for name in codes(API, "address") if re.match("[A-Z]+ /", name)]
-    assert sorted(listed) == sorted(routes)
+    assert set(listed) == set(routes)
 
 
 def test_every_setting_is_in_the_table():

@@ -46,8 +46,8 @@ def markdown(card: Card, size_bytes: int, performance: str) -> str:
     genre = measured.genre
     (verdicts,) = [row for row in measured.verdicts if row.kind == "genres"]
     milliseconds = request_milliseconds(performance)
-    idle = _one(r"ready it (?:held|holds) (\d+) MB", performance)
-    loaded = _one(r"^\| memory under[^|]*\| (\d+) MB", performance)
+    idle = _one(r"(?:ready|idle|rest)\b[^.|]*?\b(\d+) MB", performance)
+    loaded = _one(r"^\|[^|]*memory[^|]*load[^|]*\| (\d+) MB", performance)
     rows = {
         "accuracy, whole recordings by artists that training never used": _two(genre.clip_accuracy),
         "macro F1, the same recordings": _two(genre.clip_macro_f1),
