@@ -15,7 +15,7 @@ from service import audio
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
 from tools import signals
 from tools.reference import librosa_log_mel
-from training.compiled import librosa
+from training.data.lazy_librosa import librosa
 
 LOSSLESS = ("wav", "aiff", "flac")
 CONTAINERS = {
