@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
 PAGE = (ROOT / "docs" / "DEPLOY.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-OLDEST = re.search(r"Kubernetes\s+(1\.\d+) or newer", PAGE)[1]
+OLDEST = re.search(r"Kubernetes\s+(1\.\d+) or\s+newer", PAGE)[1]
 NEWEST = latest_version().removesuffix(".0")
 
 FILES = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.iterdir())}
