@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 
 from service import audio
-from service.library.analyze import CRASHED, UNREADABLE, UNTAGGED
+from service.library.analyze import CHANGED, CRASHED, FAILED, UNREADABLE, UNTAGGED
 from service.schemas import ANALYSIS, Analysis, Warned
 from service.settings import Settings
 from service.verdict import VERDICTS
@@ -133,7 +133,8 @@ def test_every_problem_type_is_in_the_table_with_its_status():
 
 
 def test_every_problem_of_a_file_is_in_the_table():
-    assert set(codes(LIBRARY, "problem")) == {CRASHED, UNREADABLE, UNTAGGED}
+    slugs = {CHANGED, CRASHED, FAILED, UNREADABLE, UNTAGGED}
+    assert set(codes(LIBRARY, "problem")) == slugs
 
 
 def test_every_verdict_is_in_the_table():
