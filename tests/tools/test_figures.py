@@ -52,6 +52,12 @@ def test_cost_and_memory_are_those_of_the_benchmark(card):
     assert "| 123 MB and 321 MB |" in page
 
 
+def test_memory_after_long_recordings_is_shown_where_it_was_measured(card):
+    row = "| memory at rest after 4,000 mixed requests, up to ten minutes long | 345 MB | |\n"
+    assert "| 345 MB |" in markdown(card, 1, PERFORMANCE.replace("| memory", row + "| memory", 1))
+    assert "at rest" not in markdown(card, 1, PERFORMANCE)
+
+
 def test_a_measurement_by_outsiders_is_shown_for_its_version_only(card):
     version_3 = markdown(card.model_copy(update={"version": "3"}), 1, PERFORMANCE)
     another = markdown(card.model_copy(update={"version": "0"}), 1, PERFORMANCE)
