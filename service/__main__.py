@@ -23,7 +23,7 @@ from service.analysis import ProbeError, warm_up
 from service.app import create_app, create_proved_app
 from service.library.cli import run as analyze_library
 from service.library.find import MissingPathError
-from service.library.records import AnotherFileError
+from service.library.records import OutputError
 from service.library.tags import TagsError
 from service.loading import load_served, load_taxonomy
 from service.logs import log_config
@@ -34,7 +34,7 @@ from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
 from service.web.protocol import Connection
 
-SETTINGS = (ConfigError, MissingPathError, AnotherFileError, TagsError)
+SETTINGS = (ConfigError, MissingPathError, OutputError, TagsError)
 """What only another setting can mend."""
 HUNG_SECONDS = 60
 """A process that is silent for so long is replaced; less, and one that starts on a busy machine is,

@@ -5,6 +5,7 @@ The first of these that gives a setting wins.
 
 import os
 import tomllib
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -37,6 +38,11 @@ def _share_of_processors(before: dict[str, Any]) -> int:
     """Return how many processors there are for each process; `before` has what is set so far."""
     workers: int = before.get("workers", 1)
     return max(1, (os.cpu_count() or 1) // workers)
+
+
+def number_of_processors() -> int:
+    """Return how many processors this machine has."""
+    return os.cpu_count() or 1
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
@@ -75,6 +81,11 @@ class Hearing(BaseSettings):
         description="Sound that is heard of a recording, seconds; what follows is left out.",
     )
     decode_seconds: float = Field(20, gt=0, description="Longest that decoding may take.")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Take the indentation from the docstring, which ``--help`` prints."""
+        cls.__doc__ = cleandoc(cls.__doc__ or "")
 
     @classmethod
     def settings_customise_sources(
@@ -154,10 +165,14 @@ class Settings(Hearing):
 
 
 class LibrarySettings(Hearing):
-    """Analyse files and whole folders of music, and write down what is heard in each.
+    """Analyze files and whole folders of music, and write a record of each recording.
 
-    Every option is a FIFTEEN_* variable, too. Exit status: 0 if every recording was analysed, 1 if
-    not, 130 if it was stopped.
+    In a folder every file is tried but hidden ones and those without sound by nature (pictures,
+    texts, playlists, ...), which are counted on stderr. A recording that cannot be analysed gets a
+    record with its problem. Every option is a FIFTEEN_* variable, too.
+
+    Exit status: 0 if every recording was analysed, 1 if any has a problem, 2 if the command or its
+    output cannot be used, 130 if it was interrupted.
     """
 
     # a settings file may be that of the server
@@ -168,17 +183,20 @@ class LibrarySettings(Hearing):
     )
     output: Path | None = Field(
         None,
-        description="*.jsonl or *.csv: where the records go; the same command goes on where it was "
-        "stopped, and leaves out what has not changed. JSON lines to standard output unless set.",
+        description="*.jsonl or *.csv file for the records. The same command resumes a run that "
+        "was stopped, and later analyses what is new or has changed. Without it, JSON lines go to "
+        "standard output.",
     )
     jobs: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, description="Processes; all processors."
+        default_factory=number_of_processors, ge=1, description="Processes that analyze."
     )
-    timeline: bool = Field(default=False, description="Tell each window, too; *.jsonl only.")
+    timeline: bool = Field(
+        default=False, description="Add the analysis of each window; *.jsonl only."
+    )
     write_tags: WriteTags | None = Field(
         None,
         description="Write genre, mood, valence, energy and danceability into the files' own tags: "
-        "`missing` leaves tags that are there alone, `replace` does not. Needs the extra tags.",
+        "`missing` keeps tags that are there, `replace` does not. Needs the extra tags.",
     )
 
     @field_validator("output")

@@ -1,23 +1,28 @@
-"""Analyses the recordings of a library by several processes.
+"""Analyses the recordings of a library in several processes.
 
-A process that dies, as by a file that crashes the decoder, takes nothing with it: what was under
-way is tried again, each recording in a process of its own, and the one that kills it again is
-recorded so.
+A file that crashes the decoder ends a process, but not the run: the recordings in progress are
+tried again, each in a process of its own, and the one that crashes it again gets a record.
 """
 
+import json
 import multiprocessing
+import os
 import signal
+import stat
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, BinaryIO
 
 from service import audio
 from service.analysis import analyze
-from service.library.records import Made, Record
+from service.library.records import Fingerprint, Record
 from service.library.tags import TagsError, tags_of, write_tags
 from service.loading import load_served, load_taxonomy
 from service.model import Scorer
@@ -27,20 +32,34 @@ from service.taxonomy import Taxonomy
 
 CRASHED = "decoder-crash"
 UNREADABLE = "unreadable-file"
+CHANGED = "file-changed"
+FAILED = "internal-error"
 UNTAGGED = "tags-not-written"
 """Slugs of problems of files alone, beside those of `audio.AudioError`."""
 
-AHEAD = 2  # recordings handed to each process, so that none waits
+NO_SOUND_TYPES = {
+    PROBLEM_TYPES + error.slug for error in (audio.NotAudioError, audio.NoAudioStreamError)
+}
+"""Types of the problems of a file that is no sound."""
+
+ATTEMPTS = 2  # at a file that changes while it is analysed
+DIGEST_DIGITS = 16
+AHEAD = 2  # recordings queued for each process, so that none is idle
+
+_KINDS = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
 
 
-def asked_of(settings: LibrarySettings) -> tuple[str, ...]:
-    """Return what is asked for beside the analysis, as `records.Made` has it."""
-    asked = {"timeline": settings.timeline, "tags": settings.write_tags is not None}
-    return tuple(name for name, wanted in asked.items() if wanted)
+class _NotAFileError(OSError):
+    """A path leads to something that must not be opened; a pipe would block for good."""
 
 
 def analyze_all(paths: Iterable[Path], settings: LibrarySettings) -> Iterator[Record]:
-    """Analyse recordings, and give the record of each when it is there.
+    """Analyse recordings, and yield the record of each when it is finished.
 
     Parameters
     ----------
@@ -50,22 +69,22 @@ def analyze_all(paths: Iterable[Path], settings: LibrarySettings) -> Iterator[Re
     """
     waiting, more = iter(paths), True
     while more:
-        suspects = yield from _until_one_dies(waiting, settings)
+        suspects = yield from _until_one_crashes(waiting, settings)
         for path in suspects:
             yield _alone(path, settings)
         more = bool(suspects)
 
 
-def _until_one_dies(
+def _until_one_crashes(
     waiting: Iterator[Path], settings: LibrarySettings
 ) -> Generator[Record, None, list[Path]]:
-    """Analyse until a process dies; return what was under way, nothing if all is done."""
+    """Analyse until a process crashes; return what was in progress, nothing if all is done."""
     running: dict[Path, Future[Record]] = {}
     with _pool(settings.jobs) as pool:
         try:
             while True:
                 for path in islice(waiting, AHEAD * settings.jobs - len(running)):
-                    running[path] = Future()  # it is under way even if it cannot be handed over
+                    running[path] = Future()  # in progress, even if a crash prevents its submission
                     running[path] = pool.submit(analyze_file, path, settings)
                 if not running:
                     return []
@@ -85,38 +104,127 @@ def _alone(path: Path, settings: LibrarySettings) -> Record:
         try:
             return pool.submit(analyze_file, path, settings).result()
         except BrokenProcessPool:
-            return _record(
-                path,
-                settings,
-                problem=_problem(CRASHED, "The decoder crashed on it."),
-            )
+            return _record(path, settings, problem=_problem(CRASHED, "The decoder crashed on it."))
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Start processes that leave it to this one to be interrupted."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    """Start processes."""
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _live_with_parent)
+
+
+def _live_with_parent() -> None:
+    """Have this process ignore an interrupt, and end when its parent does.
+
+    The parent handles an interrupt. One that is killed cannot end its processes, which would wait
+    for work for good.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @cache
-def _loaded(settings: LibrarySettings) -> tuple[Scorer, Taxonomy]:
-    """Load the model that is asked and the operator's names, once in a process."""
+def loaded(settings: LibrarySettings) -> tuple[Scorer, Taxonomy]:
+    """Load the requested model and the operator's taxonomy, once per process."""
     models = load_served(settings)
     return models[settings.model], load_taxonomy(settings, models)
 
 
-def analyze_file(path: Path, settings: LibrarySettings) -> Record:
-    """Analyse one recording, and write its tags if that is asked for."""
-    model, taxonomy = _loaded(settings)
-    bounds = audio.Bounds(settings.max_seconds, settings.decode_seconds)
+def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
+    """Return the state of a file now, and all else that its record depends on.
+
+    A path that cannot be read has neither size nor time: a record of that is up to date until it
+    can be read.
+    """
+    model, _ = loaded(settings)
+    requested = {
+        "timeline": settings.timeline,
+        "tags": settings.write_tags is not None,
+        "replace": settings.write_tags == "replace",
+    }
     try:
-        with path.open("rb") as file:
+        state = path.stat()
+        readable = stat.S_ISREG(state.st_mode) and os.access(path, os.R_OK)
+    except OSError:
+        readable = False
+    return Fingerprint(
+        path=str(path),
+        size_bytes=state.st_size if readable else 0,
+        modified_ns=state.st_mtime_ns if readable else 0,
+        model=model.digest,
+        settings=_settings_digest(settings),
+        asked=tuple(name for name, value in requested.items() if value),
+    )
+
+
+@cache
+def _settings_digest(settings: LibrarySettings) -> str:
+    """Return a digest of the settings that change an analysis, except the model."""
+    model, taxonomy = loaded(settings)
+    names = [taxonomy.names.get(genre, genre) for genre in model.card.genres]
+    answer = json.dumps({"genres": names, "max_seconds": settings.max_seconds})
+    return sha256(answer.encode()).hexdigest()[:DIGEST_DIGITS]
+
+
+def analyze_file(path: Path, settings: LibrarySettings) -> Record:
+    """Analyse one recording, and write its tags if that is requested.
+
+    One that changes meanwhile is tried again: another process may have written tags into it under
+    another name.
+    """
+    for _ in range(ATTEMPTS):
+        record = _attempt(path, settings)
+        if record.problem is None or record.problem["type"] != PROBLEM_TYPES + CHANGED:
+            break
+    return record
+
+
+def _attempt(path: Path, settings: LibrarySettings) -> Record:
+    model, taxonomy = loaded(settings)
+    bounds = audio.Bounds(settings.max_seconds, settings.decode_seconds)
+    before = fingerprint(path, settings)
+    try:
+        with _open(path) as file:
             analysis = analyze(file, model, bounds, taxonomy, timeline=settings.timeline)
     except audio.AudioError as error:
-        return _record(path, settings, problem=_problem(error.slug, str(error)))
+        return Record(before, None, _problem(error.slug, str(error)), [])
     except OSError as error:
-        return _record(path, settings, problem=_problem(UNREADABLE, f"{error.strerror}."))
-    return _tagged(path, settings, analysis)
+        unread = replace(before, size_bytes=0, modified_ns=0)
+        return Record(unread, None, _problem(UNREADABLE, f"{error.strerror or error}."), [])
+    except Exception as error:  # noqa: BLE001, one file never ends a run
+        return Record(before, None, _problem(FAILED, f"{type(error).__name__}: {error}"), [])
+    if fingerprint(path, settings) != before:
+        detail = "The file changed while it was analysed; run the command again."
+        return Record(before, None, _problem(CHANGED, detail), [])
+    record = _tagged(path, settings, analysis)
+    return record if record.tags else replace(record, fingerprint=before)
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a recording.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is no regular file.
+    audio.NotAudioError
+        If it is empty.
+    """
+    state = path.stat()
+    for is_kind, kind in _KINDS.items():
+        if is_kind(state.st_mode):
+            raise _NotAFileError(0, f"This is {kind}, not a file")
+    if stat.S_ISDIR(state.st_mode):
+        os.listdir(path)  # noqa: PTH208, it says why the folder was not searched
+    elif state.st_size == 0:
+        raise audio.NotAudioError("This file is empty.")
+    return path.open("rb")
 
 
 def _tagged(path: Path, settings: LibrarySettings, analysis: Analysis) -> Record:
@@ -144,6 +252,5 @@ def _record(
     problem: dict[str, str] | None = None,
     tags: Iterable[str] = (),
 ) -> Record:
-    model, _ = _loaded(settings)
-    made = Made.of(path, model.digest, asked_of(settings))
-    return Record(made, analysis, problem, list(tags))
+    """Return the record of a file as it is now."""
+    return Record(fingerprint(path, settings), analysis, problem, list(tags))

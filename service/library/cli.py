@@ -1,22 +1,35 @@
-"""The command: finds recordings, analyses those that have no record yet, keeps the records."""
+"""The command: finds recordings and analyses those that have no up-to-date record."""
 
+import os
 import sys
-from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Self
 
 from tqdm import tqdm
 
-from service.library.analyze import analyze_all, asked_of
-from service.library.find import recordings
-from service.library.records import Format, JsonLines, Made, Record, RecordFile, Table
+from service.library.analyze import NO_SOUND_TYPES, analyze_all, fingerprint, loaded
+from service.library.find import Library
+from service.library.records import (
+    Format,
+    JsonLines,
+    OutputError,
+    Record,
+    RecordFile,
+    Table,
+    part_of,
+)
 from service.library.tags import TagsError
-from service.loading import load_served, load_taxonomy
 from service.settings import LibrarySettings
 
 
 def run(settings: LibrarySettings) -> int:
-    """Annotate a library; return the process's exit status.
+    """Analyze a library.
+
+    Returns
+    -------
+    status : int
+        Exit status of the process: 1 if any recording has a problem, else 0.
 
     Raises
     ------
@@ -24,63 +37,109 @@ def run(settings: LibrarySettings) -> int:
         If what is installed cannot be used.
     service.library.find.MissingPathError
         If there is nothing at a path.
-    service.library.records.AnotherFileError
-        If the output is something else.
+    OutputError
+        If the output cannot be written, or is something else.
     TagsError
-        If tags are asked for, and mutagen is not installed.
-    OSError
-        If the output cannot be written.
+        If tags are requested, and mutagen is not installed.
     """
     if settings.write_tags and not find_spec("mutagen"):
         raise TagsError("Writing tags needs the extra tags: pip install '.[tags]'.")
-    models = load_served(settings)
-    card, digest = models[settings.model].card, models[settings.model].digest
-    genres = load_taxonomy(settings, models).rename(card.genres)
-    found = recordings(settings.paths)
-    now = [Made.of(path, digest, asked_of(settings)) for path in found]
-    failed = 0
-    with _kept(settings, Table(genres, card.emotions), now) as kept:
-        waiting = [path for path in found if str(path) not in kept.done]
-        records = analyze_all(waiting, settings)
-        for record in tqdm(records, total=len(waiting), unit="recording", disable=None):
-            kept.add(record)
+    # settings go to another process with every recording, and paths may be many
+    paths, settings = settings.paths, settings.model_copy(update={"paths": ()})
+    loaded(settings)
+    library = Library(paths, exclude=_written(settings.output))
+    analysed = failed = 0
+    with _open_output(settings, library) as records:
+        waiting = [path for path in library.candidates if str(path) not in records.done]
+        results = analyze_all(waiting, settings)
+        for record in tqdm(results, total=len(waiting), unit="recording", disable=None):
+            if _holds_no_sound(record) and library.leave_out(Path(record.fingerprint.path)):
+                continue
+            records.add(record)
+            analysed += 1
             failed += record.problem is not None
-    sys.stderr.write(_summary(len(waiting), len(found) - len(waiting), failed))
-    return 1 if failed else 0
+        unchanged = len(records.done)
+        failed_before = sum(records.done.values())
+    sys.stderr.write(_summary(analysed, failed, unchanged, failed_before) + _left_out(library))
+    return 1 if failed or failed_before else 0
 
 
-def _kept(
-    settings: LibrarySettings, table: Table, now: Iterable[Made]
-) -> "RecordFile | _StandardOutput":
-    """Open what keeps the records."""
+def _written(output: Path | None) -> list[Path]:
+    """Return the files that the command writes."""
+    return [] if output is None else [output, part_of(output)]
+
+
+def _holds_no_sound(record: Record) -> bool:
+    return record.problem is not None and record.problem["type"] in NO_SOUND_TYPES
+
+
+def _open_output(settings: LibrarySettings, library: Library) -> "RecordFile | _StandardOutput":
+    """Open the destination of the records."""
     if settings.output is None:
         return _StandardOutput()
-    layout: Format = table if settings.output.suffix == ".csv" else JsonLines()
-    return RecordFile(settings.output, layout, now)
+    layout: Format = JsonLines()
+    if settings.output.suffix == ".csv":
+        model, taxonomy = loaded(settings)
+        layout = Table(taxonomy.rename(model.card.genres), model.card.emotions)
+    current = (fingerprint(path, settings) for path in library.candidates)
+    return RecordFile(settings.output, layout, current)
 
 
 class _StandardOutput:
-    """JSON lines for another program; nothing of an earlier run is known."""
+    """JSON lines for another program; no record of an earlier run is known."""
 
-    done: frozenset[str] = frozenset()
+    def __init__(self) -> None:
+        self.done: dict[str, bool] = {}
+        layout = JsonLines()
+        sys.stdout.reconfigure(encoding="utf-8", errors=layout.errors)  # type: ignore[union-attr]
+        self._layout = layout
 
     def add(self, record: Record) -> None:
-        sys.stdout.write(JsonLines().written(record))
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(self._layout.text(record))
+            sys.stdout.flush()
+        except OSError as error:
+            _discard_output()
+            raise OutputError(f"Standard output: {error.strerror}.") from error
 
     def __enter__(self) -> Self:
-        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
 
-def _summary(analysed: int, before: int, failed: int) -> str:
-    """Say in a line what was done."""
-    done = [f"{analysed:,} recordings analysed"]
+def _discard_output() -> None:
+    """Send standard output nowhere: the interpreter flushes it at its end, and would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _summary(analysed: int, failed: int, unchanged: int, failed_before: int) -> str:
+    """Return a line on the recordings."""
+    parts = [f"{_count(analysed, 'recording')} analysed"]
     if failed:
-        done.append(f"{failed:,} of them with a problem, see their records")
-    if before:
-        done.append(f"{before:,} left as they were")
-    return f"{'; '.join(done)}.\n"
+        parts.append(f"{failed:,} of them with a problem, see their records")
+    if unchanged:
+        parts.append(f"{unchanged:,} unchanged since an earlier run")
+    if failed_before:
+        parts.append(f"{failed_before:,} of those with a problem")
+    return f"{'; '.join(parts)}.\n"
+
+
+def _left_out(library: Library) -> str:
+    """Return a line on the files that were left out, if there are any."""
+    parts = []
+    if kinds := library.no_sound:
+        ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(_count(count, kind) for kind, count in ranked)
+        parts.append(f"{_count(kinds.total(), 'file')} without sound ({listed})")
+    if library.hidden:
+        parts.append(_count(library.hidden, "hidden file or folder", "hidden files and folders"))
+    if library.links:
+        parts.append(_count(library.links, "link to a folder", "links to folders"))
+    return f"Left out: {'; '.join(parts)}.\n" if parts else ""
+
+
+def _count(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"

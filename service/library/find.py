@@ -1,50 +1,166 @@
-"""Finds the recordings of a library."""
+"""Finds the recordings of a library, and counts the files that are left out.
+
+The rule
+--------
+* A file that is named on the command line is a candidate, whatever its name.
+* In a folder, everything is a candidate but hidden files and folders, links to folders, and files
+  with a suffix of `NO_SOUND`. Those are left out and counted.
+* The content of a candidate decides, not its name. One that holds no sound is left out and counted
+  as well, unless it promises sound by a suffix of `SOUND` or by how it begins (`_SIGNATURES`).
+* Every other candidate gets a record: an analysis, or the problem with it.
+"""
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-SUFFIXES = {
-    ".3gp", ".aac", ".aif", ".aifc", ".aiff", ".flac", ".m4a", ".mka", ".mp3", ".mp4", ".oga",
-    ".ogg", ".opus", ".wav", ".wave", ".webm",
+SOUND = {
+    ".3g2", ".3gp", ".8svx", ".aa", ".aa3", ".aac", ".aax", ".ac3", ".adts", ".aif", ".aifc",
+    ".aiff", ".alac", ".amr", ".ape", ".asf", ".au", ".avi", ".awb", ".bwf", ".caf", ".dff",
+    ".divx", ".dsf", ".dts", ".dtshd", ".eac3", ".ec3", ".f4a", ".f4b", ".f4v", ".flac", ".flv",
+    ".gsm", ".it", ".latm", ".loas", ".m1a", ".m2a", ".m2ts", ".m4a", ".m4b", ".m4p", ".m4r",
+    ".m4v", ".mka", ".mkv", ".mlp", ".mod", ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa",
+    ".mpc", ".mpe", ".mpeg", ".mpg", ".mts", ".ofr", ".oga", ".ogg", ".ogm", ".ogv", ".ogx",
+    ".oma", ".opus", ".qcp", ".qt", ".ra", ".rf64", ".rm", ".rmvb", ".s3m", ".shn", ".snd",
+    ".spx", ".tak", ".thd", ".tta", ".vob", ".voc", ".vqf", ".w64", ".wav", ".wave", ".weba",
+    ".webm", ".wma", ".wmv", ".wv", ".xm", ".xwma",
 }  # fmt: skip
-"""Of the files that are taken from a folder. What a file holds is seen when it is decoded."""
+"""Suffixes of sound and of films with sound, whether they can be decoded or not."""
+
+NO_SOUND = {
+    suffix: kind
+    for kind, suffixes in {
+        "picture": ".ai .avif .bmp .eps .gif .heic .heif .ico .jfif .jpe .jpeg .jpg .jxl .png .psd"
+        " .svg .tga .tif .tiff .webp .xcf",
+        "text": ".accurip .cfg .conf .css .csv .ffp .htm .html .ini .js .json .jsonl .log"
+        " .lrc .md .md5 .nfo .par2 .py .rst .rtf .sfv .sha1 .sha256 .tex .toml .txt .url .xml"
+        " .yaml .yml",
+        "playlist": ".asx .cue .m3u .m3u8 .pls .wpl .xspf",
+        "subtitle": ".ass .idx .mks .srt .ssa .sub .sup .vtt",
+        "score": ".gp3 .gp4 .gp5 .gpx .kar .mid .midi .mscx .mscz .musicxml .mxl .sib",
+        "document": ".doc .docx .epub .odp .ods .odt .pdf .ppt .pptx .ps .xls .xlsx",
+        "archive": ".7z .bz2 .gz .rar .tar .tgz .torrent .xz .zip .zst",
+        "program": ".bat .dll .dylib .exe .jar .pyc .sh .so",
+        "database": ".db .db-shm .db-wal .sqlite .sqlite3",
+    }.items()
+    for suffix in suffixes.split()
+}
+"""Suffixes of what is no sound by nature, and the kind that it is counted as."""
+
+OTHER = "other"  # the kind of those that were tried
+
+_SIGNATURES = re.compile(
+    rb"ID3|OggS|fLaC|FRM8|DSD |MAC |TTA1|MPCK|MP\+|wvpk|tBaK|ajkg|caff|riff|RF64|BW64|RIFX"
+    rb"|\.snd|\.RMF|#!AMR|#!SILK|Creative Voice|\x1aE\xdf\xa3|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
+    rb"|.{4}ftypM4[ABP]|.{8}(WAVE|AIFF|AIFC|8SVX)|G.{187}G.{187}G",
+    re.DOTALL,
+)
+"""How files of sound begin."""
+_SIGNATURE_BYTES = 2 * 188 + 1  # the last one is of a transport stream, in packets of 188 bytes
 
 
 class MissingPathError(ValueError):
     """There is nothing at a path. The message is for the operator, in one line."""
 
 
-def recordings(paths: Iterable[Path]) -> list[Path]:
-    """Return the files to analyze, absolute, each once, in the order of their names.
+class Library:
+    """The candidates below some paths, and a count of the files that were left out.
 
     Parameters
     ----------
     paths : iterable of Path
-        A file is taken as it is; of a folder, with the folders in it, what has one of `SUFFIXES`
-        and is not hidden. Links to folders are not followed: they may go round in circles. A folder
-        that cannot be read stands for what is in it, so that it is not passed over in silence.
+        Files and folders.
+    exclude : collection of Path
+        Files that are neither candidates nor counted: those that the command writes itself.
+
+    Attributes
+    ----------
+    candidates : list of Path
+        Absolute, each once, in the order of their names. A folder that cannot be read is one, so
+        that it gets a record.
+    no_sound : Counter of str
+        How many files were left out since they are no sound, by kind.
+    hidden : int
+        How many hidden files and folders were left out.
+    links : int
+        How many links to folders were left out: they may lead back to where they are.
 
     Raises
     ------
     MissingPathError
-        If there is nothing at one of them.
+        If there is nothing at one of the paths.
     """
-    return sorted({path for each in paths for path in _below(Path(os.path.abspath(each)))})  # noqa: PTH100
+
+    def __init__(self, paths: Iterable[Path], exclude: Collection[Path] = ()) -> None:
+        self.no_sound: Counter[str] = Counter()
+        self.hidden = self.links = 0
+        self._excluded = {os.path.realpath(path) for path in exclude}
+        self._excluded_names = {Path(path).name for path in [*map(str, exclude), *self._excluded]}
+        self._walked: set[Path] = set()
+        absolute = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100
+        folders = [path for path in absolute if os.path.isdir(path)]  # noqa: PTH112
+        self._named = set(absolute).difference(folders)
+        for path in self._named:
+            if not os.path.lexists(path):
+                raise MissingPathError(f"There is nothing at {path}.")
+        candidates = {path for path in self._named if not self._is_excluded(path)}
+        for folder in folders:
+            candidates.update(self._below(folder))
+        self.candidates = sorted(candidates)
+
+    def leave_out(self, path: Path) -> bool:
+        """Say whether a candidate that holds no sound is left out, and count it if so."""
+        if path in self._named or promises_sound(path):
+            return False
+        self.no_sound[OTHER] += 1
+        return True
+
+    def _below(self, top: Path) -> Iterator[Path]:
+        """Yield the candidates in a folder and in the folders in it, however deep."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            if folder in self._walked:
+                continue
+            self._walked.add(folder)
+            try:
+                with os.scandir(folder) as scan:
+                    entries = list(scan)
+            except OSError:
+                yield folder
+                continue
+            for entry in entries:
+                path = folder / entry.name
+                if path in self._named or self._is_excluded(path):
+                    continue
+                if entry.name.startswith("."):
+                    self.hidden += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif entry.is_symlink() and os.path.isdir(path):  # noqa: PTH112, it never raises
+                    self.links += 1
+                elif kind := NO_SOUND.get(_suffix(path)):
+                    self.no_sound[kind] += 1
+                else:
+                    yield path
+
+    def _is_excluded(self, path: Path) -> bool:
+        return path.name in self._excluded_names and os.path.realpath(path) in self._excluded
 
 
-def _below(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        closed: list[Path] = []
-        for folder, inner, names in os.walk(
-            path, onerror=lambda error: closed.append(Path(error.filename))
-        ):
-            inner[:] = [name for name in inner if not name.startswith(".")]
-            for name in names:
-                if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                    yield Path(folder, name)
-        yield from closed
-    elif path.exists():
-        yield path
-    else:
-        raise MissingPathError(f"There is nothing at {path}.")
+def promises_sound(path: Path) -> bool:
+    """Say whether a file is meant to be sound, by its suffix or by how it begins."""
+    if _suffix(path) in SOUND:
+        return True
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SIGNATURE_BYTES)
+    except OSError:
+        return False
+    return _SIGNATURES.match(start) is not None
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.strip().lower()

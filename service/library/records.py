@@ -1,80 +1,75 @@
-"""The records that the annotation of a library consists of, and the file that they are kept in.
+"""The records of a library, and the file that holds them: JSON lines or a table.
 
-That file is what a run is gone on with. A recording is done if it has a record of the same size,
-time of change and model, made with all that is asked for now. What is no longer so is left out when
-the file is opened again, as is a record that was cut off.
+A run resumes from this file. A recording is done if it has a record with the same fingerprint that
+has all that is requested now. Records that are out of date, or were cut off, are left out when the
+file is opened again; records of files outside this run stay.
 """
 
 import csv
 import io
 import json
+import os
+import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, Self, TextIO
 
+from service import audio
 from service.card import Emotion
+from service.schemas import PROBLEM_TYPES, AudioFacts, EmotionRange
 
-RANGE = ("low", "high", "percentile")
-FACTS = (
-    "container", "codec", "sample_rate", "channels", "duration_seconds", "analysed_seconds",
-    "truncated", "peak_dbfs", "rms_dbfs",
-)  # fmt: skip
+RETRIED = {PROBLEM_TYPES + audio.DecodeTimeoutError.slug}
+"""Problems of a busy machine rather than of a file: the next run tries such a recording again."""
 
 
-class AnotherFileError(ValueError):
-    """What is there was not written by this command. The message is for the operator."""
+class OutputError(ValueError):
+    """The output file cannot be used. The message is for the operator, in one line."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """Of what a record was made.
+class Fingerprint:
+    """The state of a file, and all that its record depends on.
 
     Attributes
     ----------
     path : str
         Absolute.
     size_bytes, modified_ns : int
-        Of the file, after its tags were written.
+        Of the file, after its tags were written; 0 of what cannot be read.
     model : str
-        Digest.
+        Digest of the model file.
+    settings : str
+        Digest of the settings that change an analysis.
     asked : tuple of str
-        What was asked for beside the analysis: ``timeline``, ``tags``.
+        What was requested beside the analysis: ``timeline``, ``tags``, ``replace`` of tags.
     """
 
     path: str
     size_bytes: int
     modified_ns: int
     model: str
+    settings: str
     asked: tuple[str, ...]
 
-    @classmethod
-    def of(cls, path: Path, model: str, asked: tuple[str, ...]) -> Self:
-        """Look at a file as it is now; one that is gone has neither size nor time."""
-        try:
-            stat = path.stat()
-        except OSError:
-            return cls(str(path), 0, 0, model, asked)
-        return cls(str(path), stat.st_size, stat.st_mtime_ns, model, asked)
-
-    def holds_for(self, now: "Made") -> bool:
-        """Say whether a record made of this is as good as a new one."""
-        same = (self.path, self.size_bytes, self.modified_ns, self.model) == (
-            now.path, now.size_bytes, now.modified_ns, now.model,
-        )  # fmt: skip
-        return same and set(now.asked) <= set(self.asked)
+    def covers(self, current: "Fingerprint") -> bool:
+        """Say whether a record with this fingerprint is as good as a new one."""
+        return set(current.asked) <= set(self.asked) and (
+            replace(self, asked=()) == replace(current, asked=())
+        )
 
 
-_MADE = list(Made.__dataclass_fields__)
+_FINGERPRINT = [field.name for field in fields(Fingerprint)]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was found in one recording.
+    """The result of one recording.
 
     Attributes
     ----------
-    made : Made
+    fingerprint : Fingerprint
     analysis : dict or None
         A `service.schemas.Analysis`, as JSON has it.
     problem : dict or None
@@ -83,58 +78,87 @@ class Record:
         Names of the tags that were written into the file.
     """
 
-    made: Made
+    fingerprint: Fingerprint
     analysis: dict[str, Any] | None
     problem: dict[str, str] | None
     tags: list[str]
 
 
+@dataclass(frozen=True)
+class StoredRecord:
+    """A record as a file has it.
+
+    Attributes
+    ----------
+    fingerprint : Fingerprint
+    problem_type : str or None
+    text : str
+        With the end of its line.
+    """
+
+    fingerprint: Fingerprint
+    problem_type: str | None
+    text: str
+
+
 class Format(Protocol):
-    """How records are written down."""
+    """How records are written.
+
+    Attributes
+    ----------
+    head : str
+        What a file begins with.
+    errors : str
+        How text is encoded that is no UTF-8, as in names of files.
+    """
 
     head: str
+    errors: str
 
-    def written(self, record: Record) -> str:
+    def text(self, record: Record) -> str:
         """Return a record as text, with the end of its line."""
 
-    def read(self, file: TextIO) -> Iterator[tuple[Made, str]]:
-        """Return what each whole record was made of, and the record as text.
+    def read(self, file: TextIO) -> Iterator[StoredRecord]:
+        """Yield the records of a file, without one that was cut off.
 
         Raises
         ------
-        AnotherFileError
+        OutputError
             If the file holds something else.
         """
 
 
 class JsonLines:
-    """A JSON object a line."""
+    """One JSON object per line. It is UTF-8: a stray byte of a name is escaped."""
 
     head = ""
+    errors = "backslashreplace"
 
-    def written(self, record: Record) -> str:
+    def text(self, record: Record) -> str:
         """Return a record as text, with the end of its line."""
-        said = asdict(record)
-        return json.dumps(said.pop("made") | said, ensure_ascii=False) + "\n"
+        members = asdict(record)
+        return json.dumps(members.pop("fingerprint") | members, ensure_ascii=False) + "\n"
 
-    def read(self, file: TextIO) -> Iterator[tuple[Made, str]]:
-        """Return what each whole record was made of, and the record as text."""
+    def read(self, file: TextIO) -> Iterator[StoredRecord]:
+        """Yield the records of a file, without one that was cut off."""
         for line in file:
-            if not line.endswith("\n"):  # it was cut off
-                _check_beginning(line, '{"path": "')
+            if not line.endswith("\n"):
+                _check_start(line, '{"path": "')
                 return
             try:
-                said = json.loads(line)
-                made = Made(
-                    **{name: said[name] for name in _MADE} | {"asked": tuple(said["asked"])}
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise AnotherFileError("it has a line that is no record") from error
-            yield made, line
+                members = json.loads(line)
+                values = {name: members[name] for name in _FINGERPRINT}
+                fingerprint = Fingerprint(**values | {"asked": tuple(values["asked"])})
+                problem = (members["problem"] or {}).get("type")
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                raise OutputError("it has a line that is no record") from error
+            yield StoredRecord(fingerprint, problem, line)
 
 
 class Table:
-    """Comma-separated values under names, without timelines.
+    """Comma-separated values under column names, without timelines.
+
+    A stray byte of a name is written as it is.
 
     Parameters
     ----------
@@ -142,57 +166,78 @@ class Table:
         Of the model that answers.
     """
 
+    errors = "surrogateescape"
+
     def __init__(self, genres: list[str], emotions: list[Emotion]) -> None:
         self._columns = [
-            *_MADE,
+            *_FINGERPRINT,
             "verdict", "genre", "mood", "music", "known",
             *(f"genres.{name}" for name in genres),
             *emotions,
-            *(f"emotion.{name}.{end}" for name in emotions for end in RANGE),
-            *(f"audio.{name}" for name in FACTS),
+            *(f"emotion.{name}.{end}" for name in emotions for end in EmotionRange.model_fields),
+            *(f"audio.{name}" for name in AudioFacts.model_fields),
             "warnings", "problem.type", "problem.detail", "tags",
         ]  # fmt: skip
         self.head = _row(self._columns)
 
-    def written(self, record: Record) -> str:
+    def text(self, record: Record) -> str:
         """Return a record as text, with the end of its line."""
-        cells = _cells(asdict(record))
+        cells = _cells(record)
         return _row([cells.get(column, "") for column in self._columns])
 
-    def read(self, file: TextIO) -> Iterator[tuple[Made, str]]:
-        """Return what each whole record was made of, and the record as text."""
-        head = file.readline()
-        _check_beginning(head, self.head)
-        for row in csv.reader(line for line in file if line.endswith(("\n", "\r"))):
-            if len(row) == len(self._columns):  # else it was cut off
-                path, size, modified, model, asked = row[: len(_MADE)]
-                made = Made(path, int(size), int(modified), model, tuple(asked.split()))
-                yield made, _row(row)
+    def read(self, file: TextIO) -> Iterator[StoredRecord]:
+        """Yield the records of a file, without one that was cut off."""
+        _check_start(file.read(len(self.head)), self.head)
+        try:
+            for row in csv.reader(line for line in file if line.endswith(("\n", "\r"))):
+                if len(row) == len(self._columns):  # else it was cut off
+                    cells = dict(zip(self._columns, row, strict=True))
+                    yield StoredRecord(
+                        _fingerprint(cells), cells["problem.type"] or None, _row(row)
+                    )
+        except (csv.Error, ValueError) as error:
+            raise OutputError("it has a row that is no record") from error
 
 
-def _check_beginning(text: str, ours: str) -> None:
-    """Refuse what is neither longer nor shorter than what a file of ours begins with."""
+def _check_start(text: str, ours: str) -> None:
+    """Refuse a file that does not begin as ours do; it may be cut off before that ends."""
     if not (text.startswith(ours) or ours.startswith(text)):
-        raise AnotherFileError("it begins otherwise")
+        raise OutputError("it begins differently")
 
 
 def _row(cells: Iterable[object]) -> str:
+    """Return a row of a table.
+
+    The writer is given both ends of lines, since Python before 3.13 quotes no others.
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _cells(said: dict[str, Any]) -> dict[str, object]:
+def _fingerprint(cells: dict[str, str]) -> Fingerprint:
+    """Read a fingerprint from the cells of a row."""
+    return Fingerprint(
+        path=cells["path"],
+        size_bytes=int(cells["size_bytes"]),
+        modified_ns=int(cells["modified_ns"]),
+        model=cells["model"],
+        settings=cells["settings"],
+        asked=tuple(cells["asked"].split()),
+    )
+
+
+def _cells(record: Record) -> dict[str, object]:
     """Return the cells of a record by their columns."""
-    made, analysis, problem = said["made"], said["analysis"] or {}, said["problem"] or {}
-    listed = {
-        "asked": made["asked"],
-        "tags": said["tags"],
-        "warnings": [warned["type"] for warned in analysis.get("warnings", [])],
+    fingerprint, analysis = asdict(record.fingerprint), record.analysis or {}
+    lists = {
+        "asked": record.fingerprint.asked,
+        "tags": record.tags,
+        "warnings": [warning["type"] for warning in analysis.get("warnings", [])],
     }
     return {
         **analysis,
-        **made,
+        **fingerprint,
         **{f"genres.{each['genre']}": each["probability"] for each in analysis.get("genres", [])},
         **{
             f"emotion.{name}.{end}": value
@@ -200,84 +245,115 @@ def _cells(said: dict[str, Any]) -> dict[str, object]:
             for end, value in ends.items()
         },
         **{f"audio.{name}": value for name, value in analysis.get("audio", {}).items()},
-        **{f"problem.{name}": value for name, value in problem.items()},
-        **{name: " ".join(values) for name, values in listed.items()},
+        **{f"problem.{name}": value for name, value in (record.problem or {}).items()},
+        **{name: " ".join(values) for name, values in lists.items()},
     }
 
 
 class RecordFile:
-    """A file of records, open to be added to.
+    """A file of records, open for appending.
 
     Parameters
     ----------
     path : Path
-        It is made where it is not there.
+        It is created if it does not exist.
     layout : Format
-    now : iterable of Made
-        What records of all the recordings to analyze would be made of.
+    current : iterable of Fingerprint
+        Of all the recordings of this run.
 
     Attributes
     ----------
-    done : set of str
-        The paths of those that have a record that holds.
+    done : dict of str to bool
+        Paths of the recordings whose record is up to date, and whether it has a problem.
 
     Raises
     ------
-    AnotherFileError
-        If something else is there.
-    OSError
-        If it cannot be written.
+    OutputError
+        If it cannot be written, or holds something else.
     """
 
-    def __init__(self, path: Path, layout: Format, now: Iterable[Made]) -> None:
+    def __init__(self, path: Path, layout: Format, current: Iterable[Fingerprint]) -> None:
         self._layout = layout
-        self.done: set[str] = set()
-        current = {made.path: made for made in now}
-        renewed = path.with_name(f"{path.name}.part")
+        self.done: dict[str, bool] = {}
+        self._path = Path(os.path.realpath(path))
+        if os.path.lexists(self._path) and not os.path.isfile(self._path):  # noqa: PTH113
+            raise OutputError(f"{path} is no file: name another one.")
         try:
-            with _open(renewed, "w") as file:
-                file.write(layout.head)
-                file.writelines(self._held(path, current))
-            renewed.replace(path)
+            self._renew({fingerprint.path: fingerprint for fingerprint in current})
+            self._file = self._open(self._path, "a")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+
+    def _renew(self, current: dict[str, Fingerprint]) -> None:
+        """Write the file without the records that are out of date."""
+        renewed = part_of(self._path)
+        try:
+            with self._open(renewed, "w") as file:
+                file.write(self._layout.head)
+                file.writelines(self._up_to_date(current))
+            if self._path.exists():
+                shutil.copymode(self._path, renewed)
+            renewed.replace(self._path)
         finally:
             renewed.unlink(missing_ok=True)
-        self._file = _open(path, "a")
 
-    def _held(self, path: Path, current: dict[str, Made]) -> Iterator[str]:
-        """Return the records that hold, and those of recordings that are not asked for."""
-        for made, text in self._read(path):
-            if made.path not in current:
-                yield text
-            elif made.holds_for(current[made.path]) and made.path not in self.done:
-                self.done.add(made.path)
-                yield text
+    def _up_to_date(self, current: dict[str, Fingerprint]) -> Iterator[str]:
+        """Yield the records that are up to date, and those of files outside this run."""
+        for stored in self._stored():
+            path = stored.fingerprint.path
+            if path not in current:
+                if stored.fingerprint.modified_ns or not os.path.isdir(path):  # noqa: PTH112
+                    yield stored.text  # else it is a folder that can be read again
+            elif (
+                path not in self.done
+                and stored.fingerprint.covers(current[path])
+                and stored.problem_type not in RETRIED
+            ):
+                self.done[path] = stored.problem_type is not None
+                yield stored.text
 
-    def _read(self, path: Path) -> Iterator[tuple[Made, str]]:
-        if not path.exists():
+    def _stored(self) -> Iterator[StoredRecord]:
+        """Yield the records that the file has."""
+        if not self._path.exists():
             return
-        with _open(path, "r") as file:
+        with self._open(self._path, "r") as file:
             try:
                 yield from self._layout.read(file)
-            except (AnotherFileError, UnicodeDecodeError) as error:
-                raise AnotherFileError(
-                    f"{path} was not written by this command for this model, {error}: name "
-                    "another file."
+            except (OutputError, UnicodeDecodeError) as error:
+                raise OutputError(
+                    f"{self._path} was not written by this command with this model and taxonomy, "
+                    f"{error}: name another file."
                 ) from error
 
+    def _open(self, path: Path, mode: str) -> TextIO:
+        errors = "surrogateescape" if mode == "r" else self._layout.errors
+        return path.open(mode, encoding="utf-8", errors=errors, newline="")  # type: ignore[return-value]
+
     def add(self, record: Record) -> None:
-        """Write a record, so that it is there even if the next moment is the last."""
-        self._file.write(self._layout.written(record))
-        self._file.flush()
+        """Append a record; it survives if the process is killed right after.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, as where the disk is full.
+        """
+        try:
+            self._file.write(self._layout.text(record))
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written: {error.strerror}.") from error
 
     def __enter__(self) -> Self:
         """Take part in a with statement."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. What could not be written has been reported by `add`."""
+        with suppress(OSError):
+            self._file.close()
 
 
-def _open(path: Path, mode: str) -> TextIO:
-    """Open a file of records: names of files need not be UTF-8."""
-    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")  # type: ignore[return-value]
+def part_of(path: Path) -> Path:
+    """Return the temporary file beside a file of records, or beside what a link leads to."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.name}.part")

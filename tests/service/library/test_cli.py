@@ -1,6 +1,8 @@
+import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,34 @@ from service.__main__ import main
 
 ROOT = Path(__file__).parents[3]
 ANALYZE = [sys.executable, "-m", "service", "analyze"]
-HEARING = ["env", "--default-signal=INT"]  # what runs in the background may be deaf to it
+INTERRUPTIBLE = ["env", "--default-signal=INT"]  # a process in the background may ignore it
+
+
+def run(*arguments, **options):
+    command = [*ANALYZE, *map(os.fspath, arguments)]
+    return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, **options)
+
+
+def read(path):
+    """The records of a file by path, each as a flat dictionary."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        if path.suffix == ".csv":
+            rows = list(csv.DictReader(file))
+        else:
+            rows = [flat(json.loads(line)) for line in file]
+    records = {row["path"]: row for row in rows}
+    assert len(records) == len(rows)
+    return records
+
+
+def flat(record):
+    problem, analysis = record["problem"] or {}, record["analysis"] or {}
+    return {
+        "path": record["path"],
+        "problem.type": problem.get("type", ""),
+        "problem.detail": problem.get("detail", ""),
+        "verdict": analysis.get("verdict", ""),
+    }
 
 
 @pytest.fixture
@@ -25,39 +54,162 @@ def library(tmp_path, clips):
     return folder
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(library, tmp_path):
+def test_a_run_that_was_interrupted_resumes(library, tmp_path):
     records = tmp_path / "records.jsonl"
     command = [*ANALYZE, str(library), "--output", str(records), "--jobs", "1"]
-    stopped = subprocess.Popen(
-        [*HEARING, *command], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+    interrupted = subprocess.Popen(
+        [*INTERRUPTIBLE, *command], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
     )
     while not records.exists() or not records.read_bytes():
-        assert stopped.poll() is None
+        assert interrupted.poll() is None
         time.sleep(0.02)
-    os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-    _, said = stopped.communicate()
-    assert stopped.returncode == 130, said
-    assert b"Traceback" not in said
+    os.killpg(interrupted.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+    _, errors = interrupted.communicate()
+    assert interrupted.returncode == 130, errors
+    assert b"Traceback" not in errors
     before = records.read_text().splitlines()
     assert 0 < len(before) < 13
 
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    done = run(library, "--output", records, "--jobs", "1")
     assert done.returncode == 1  # one of them is broken
-    assert f"{13 - len(before)} recordings analysed" in done.stderr
+    assert f"{13 - len(before)} recording" in done.stderr
     after = records.read_text().splitlines()
     assert after[: len(before)] == before
     found = sorted(json.loads(line)["path"] for line in after)
     assert found == sorted(map(str, library.iterdir()))
 
 
+def test_a_killed_command_leaves_no_process_behind(library):
+    killed = subprocess.Popen(
+        [*ANALYZE, str(library), "--jobs", "1"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    killed.stdout.readline()
+    killed.kill()
+    killed.communicate(timeout=60)  # whoever lives still holds standard output
+
+
 def test_without_an_output_lines_go_to_another_program(library):
-    command = [*ANALYZE, str(library / "0.mp3"), str(library / "broken.mp3")]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    done = run(library / "0.mp3", library / "broken.mp3")
     lines = {Path(line["path"]).name: line for line in map(json.loads, done.stdout.splitlines())}
     assert lines["0.mp3"]["analysis"]["audio"]["codec"] == "mp3"
     assert lines["broken.mp3"]["problem"]["type"].endswith(":not-audio")
     assert done.stderr == "2 recordings analysed; 1 of them with a problem, see their records.\n"
     assert done.returncode == 1
+
+
+def test_a_program_that_stops_reading_is_one_line(library):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*ANALYZE, str(library)]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)  # noqa: PLW1510
+    os.close(writer)
+    assert done.stderr == "fifteen: Standard output: Broken pipe.\n"
+    assert done.returncode == 2
+
+
+READABLE = [
+    "x.MP3", "no suffix", "x.unheard", "x.m4b", "x.weba", "x.ogx", "-dash.mp3",
+    "=cmd|x.mp3", "a\rb.mp3", "a\nb.mp3", "a\r\nb.mp3", "\t, \"\x1b\x7f.mp3", "\u2028\x85.mp3",
+    "stray \udcff.mp3", "n" * 251 + ".mp3", "folder.mp3/x.mp3", "link.mp3", "hard link.mp3",
+]  # fmt: skip
+BROKEN = {
+    "empty.mp3": "not-audio",
+    "broken.wma": "not-audio",
+    "unheard of, with a tag": "not-audio",
+    "pipe.mp3": "unreadable-file",
+    "pipe": "unreadable-file",
+    "socket.mp3": "unreadable-file",
+    "device.mp3": "unreadable-file",
+    "link to nothing": "unreadable-file",
+    "link in a circle.mp3": "unreadable-file",
+}
+NO_SOUND = ["cover.jpg", "x.cue", "x.m3u", "x.nfo", "x.log", "README", "Thumbs.db", "empty"]
+
+
+@pytest.fixture
+def messy(tmp_path, clips, monkeypatch):
+    folder = tmp_path / "messy"
+    (folder / "folder.mp3").mkdir(parents=True)
+    monkeypatch.chdir(folder)  # the path of a socket is short
+    for name in READABLE:
+        if "link" not in name:
+            Path(name).write_bytes(clips["m4a" if name.endswith("m4b") else "mp3"])
+    for name in NO_SOUND:
+        Path(name).write_bytes(b"" if name == "empty" else b"Nothing to hear.")
+    Path("link.mp3").symlink_to("x.MP3")
+    Path("hard link.mp3").hardlink_to("x.MP3")
+    Path("empty.mp3").touch()
+    Path("broken.wma").write_bytes(b"hello")
+    Path("unheard of, with a tag").write_bytes(b"ID3" + b"hello")
+    os.mkfifo("pipe.mp3")
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.mp3")
+    Path("device.mp3").symlink_to("/dev/zero")
+    Path("link to nothing").symlink_to("nowhere")
+    Path("link in a circle.mp3").symlink_to("link in a circle.mp3")
+    Path("link to a folder").symlink_to(".")
+    Path(".hidden.mp3").touch()
+    return folder
+
+
+@pytest.mark.parametrize("name", ["records.csv", "records.jsonl"])
+def test_a_messy_folder_has_the_same_records_after_every_run(messy, name, capsys):
+    output = messy / name  # in the folder itself
+    done = run(messy, "--output", output, timeout=200)
+    count = len(READABLE) + len(BROKEN)
+    assert f"{count} recordings analysed; {len(BROKEN)} of them with a problem" in done.stderr
+    assert "Left out: 8 files without sound (2 others, 2 playlists, 2 texts" in done.stderr
+    assert "1 hidden file or folder; 1 link to a folder." in done.stderr
+    assert "Traceback" not in done.stderr
+    records = read(output)
+    assert set(records) == {str(messy / each) for each in [*READABLE, *BROKEN]}
+    for each in READABLE:
+        assert records[str(messy / each)]["verdict"], each
+    for each, slug in BROKEN.items():
+        assert records[str(messy / each)]["problem.type"].endswith(f":{slug}"), each
+    before = output.read_bytes()
+    (messy / f"{name}.part").touch()  # of a run that was killed
+    for _ in range(3):
+        assert main(["analyze", str(messy), "--output", str(output)]) == done.returncode == 1
+        errors = capsys.readouterr().err
+        assert errors.startswith(f"0 recordings analysed; {count} unchanged")
+        assert output.read_bytes() == before
+
+
+def test_a_pipe_that_is_named_is_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = run(tmp_path / "pipe", timeout=100)
+    assert "named pipe" in json.loads(done.stdout)["problem"]["detail"]
+    assert done.returncode == 1
+
+
+def test_a_folder_of_recordings_and_other_files_is_no_failure(tmp_path, clips, capsys):
+    for name in ("README", "x.db", "x.jpg"):
+        (tmp_path / name).write_bytes(b"hello")
+    (tmp_path / "x.mp3").write_bytes(clips["mp3"])
+    assert main(["analyze", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == (
+        "1 recording analysed.\nLeft out: 3 files without sound (1 database, 1 other, 1 picture).\n"
+    )
+
+
+def test_a_changed_setting_analyzes_again(tmp_path, clips):
+    (tmp_path / "x.mp3").write_bytes(clips["mp3"])
+    taxonomy, output = tmp_path / "names.toml", tmp_path / "records.jsonl"
+    command = [tmp_path / "x.mp3", "--output", output, "--taxonomy", taxonomy]
+    for names in ('house = "Electronic"', 'house = "Dance"'):
+        taxonomy.write_text(names)
+        assert run(*command).stderr == "1 recording analysed.\n"
+    assert run(*command).stderr == "0 recordings analysed; 1 unchanged since an earlier run.\n"
+    (line,) = output.read_text().splitlines()
+    genres = {each["genre"] for each in json.loads(line)["analysis"]["genres"]}
+    assert "Dance" in genres
+    assert "Electronic" not in genres
 
 
 @pytest.mark.parametrize(
@@ -67,6 +219,7 @@ def test_without_an_output_lines_go_to_another_program(library):
         (["/nowhere", "--output", "x.xlsx"], "must end in .jsonl or .csv"),
         (["/nowhere", "--output", "x.csv", "--timeline", "true"], "no place for timelines"),
         (["/nowhere", "--write-tags", "all"], "FIFTEEN_WRITE_TAGS"),
+        (["/etc", "--output", "/nowhere/x.csv"], "/nowhere/x.csv cannot be written"),
     ],
 )
 def test_a_wrong_command_is_one_line(capsys, arguments, says):
@@ -95,3 +248,15 @@ def test_a_settings_file_of_the_server_will_do(capsys, tmp_path):
     config.write_text('port = 80\nmodel = "other"\n')
     assert main(["analyze", str(tmp_path), "--config", str(config)]) == 1
     assert "The default model other is not in" in capsys.readouterr().err
+
+
+def test_the_output_and_its_temporary_file_are_no_recordings(tmp_path, clips, capsys):
+    (tmp_path / "x.mp3").write_bytes(clips["mp3"])
+    (tmp_path / "link.csv").symlink_to("records.csv")
+    for name in ("records.csv", "records.csv.part"):
+        (tmp_path / name).touch()
+    paths = [tmp_path, tmp_path / "records.csv", tmp_path / "records.csv.part"]
+    assert main(["analyze", *map(str, paths), "--output", str(tmp_path / "link.csv")]) == 0
+    assert capsys.readouterr().err == "1 recording analysed.\n"
+    assert set(read(tmp_path / "link.csv")) == {str(tmp_path / "x.mp3")}
+    assert (tmp_path / "link.csv").is_symlink()
