@@ -19,9 +19,9 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "DEPLOY.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-OLDEST = re.search(r"Kubernetes (1\.\d+) or newer", README)[1]
+OLDEST = re.search(r"Kubernetes\s+(1\.\d+) or\s+newer", PAGE)[1]
 NEWEST = latest_version().removesuffix(".0")
 
 FILES = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.iterdir())}
@@ -231,8 +231,8 @@ def test_the_autoscaler_scales_the_deployment():
     assert scaler["minReplicas"] > KINDS["PodDisruptionBudget"]["spec"]["maxUnavailable"]
 
 
-def test_the_secret_of_the_readme_is_the_one_that_is_read():
-    made = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", README)
+def test_the_documented_secret_is_the_one_that_the_pod_reads():
+    made = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", PAGE)
     (variable,) = [each for each in CONTAINER["env"] if each["name"] == KEYS]
     name, key = made.groups()
     assert variable["valueFrom"]["secretKeyRef"] == {"name": name, "key": key, "optional": True}
