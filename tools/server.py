@@ -25,6 +25,13 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
+def resident_mb(pid):
+    """Memory that a process holds now, in MB; 0 if it is ending."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 class Served:
     """Something that serves on a port of this machine."""
 
@@ -91,13 +98,17 @@ class Server(Served):
             time.sleep(0.05)
         raise AssertionError(self.log)
 
+    def resident_mb(self) -> float:
+        """Memory that the process holds now; its peak is not reset."""
+        return resident_mb(self.process.pid)
+
     def most_memory_mb(self) -> float:
-        """The most that the process has held so far."""
+        """Peak of the memory that the process has held since the last `memory_mb`."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
     def memory_mb(self) -> float:
-        """What the process holds now, and from now on the most that it has held."""
+        """Memory that the process holds now; `most_memory_mb` starts again from here."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
         return self.most_memory_mb()
 

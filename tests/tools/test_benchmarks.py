@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.benchmarks import cost, load, scaling
+from tools.benchmarks import cost, load, memory, scaling
 from tools.benchmarks.cost import Stages
 
 
@@ -49,3 +49,11 @@ def test_a_page_multiplies_what_was_measured():
 @pytest.mark.parametrize("rate", scaling.RATES)
 def test_every_rate_has_a_row(rate):
     assert f"| {rate:,} | " in scaling._rates(0.07, 250_000)
+
+
+@pytest.mark.slow
+def test_memory_at_rest_is_bounded(process):
+    """A few requests in place of thousands; without limits, 40 leave more than 100 MB behind."""
+    before = process.resident_mb()
+    short, long = memory.recordings(long_seconds=(240,))
+    assert memory.at_rest(process, 40, short, long).mb - before < 100

@@ -10,7 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from service import audio
-from tools.benchmarks import alternatives, cost, measures, parts, performance, preparing, scaling
+from tools.benchmarks import (
+    alternatives,
+    cost,
+    measures,
+    memory,
+    parts,
+    performance,
+    preparing,
+    scaling,
+)
 from tools.benchmarks.cost import Stages
 from tools.server import ROOT, serving
 
@@ -24,6 +33,7 @@ class Effort:
     requests: int = 40
     seconds: int = 10
     growing: int = 20_000
+    mixed: int = 4_000
 
 
 def main():
@@ -32,7 +42,7 @@ def main():
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     asked = parser.parse_args()
     asked.docs.mkdir(parents=True, exist_ok=True)
-    effort = Effort(1, 2, 3, 1, 40) if asked.quick else Effort()
+    effort = Effort(1, 2, 3, 1, 40, 40) if asked.quick else Effort()
     machine = f"{os.cpu_count()} processors ({platform.machine()}), Python"
     machine += f" {platform.python_version()}"
     clips = cost.clips()
@@ -65,6 +75,8 @@ def measured(machine, clips, files, effort):
         by_clients = measures.by_clients(server, files, effort.seconds)
     with serving() as server:
         growth = measures.growth(server, effort.growing)
+    with serving() as server:
+        at_rest = memory.at_rest(server, effort.mixed, *memory.recordings())
     stages = {name: Stages(*found["stages", name]) for name in clips}
     requests = {name: found["request", name] for name in clips}
     fast = performance.Measured(
@@ -77,6 +89,7 @@ def measured(machine, clips, files, effort):
         start_seconds=measures.start(5),
         ready_mb=ready_mb,
         growth=growth,
+        at_rest=at_rest,
         preparing=prepared,
         by_length=by_length,
         by_clients=by_clients,

@@ -138,7 +138,7 @@ def rates(files, seconds, rounds):
     -------
     rates : dict
         By who answers and by how many processes: ``"service"``, ``"service without WebM"``,
-        ``"afternoon"``, ``"essentia"`` (without WebM, too), and each of `LAYOUTS`.
+        ``"baseline"``, ``"essentia"`` (without WebM, too), and each of `LAYOUTS`.
     """
     found = {
         (name, 1): partial(service_rate, files, seconds, *arguments, module=module)
@@ -147,7 +147,7 @@ def rates(files, seconds, rounds):
     for workers in sorted({1, os.cpu_count()}):
         arguments = ("--workers", str(workers))
         found["service", workers] = partial(service_rate, files, seconds, *arguments)
-        found["afternoon", workers] = partial(rival_rate, "afternoon", workers, files, seconds)
+        found["baseline", workers] = partial(rival_rate, "baseline", workers, files, seconds)
         found["service without WebM", workers] = partial(
             service_rate, files[:2], seconds, *arguments
         )

@@ -12,7 +12,6 @@ import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
 from service.schemas import PROBLEM_TYPES
@@ -154,7 +153,7 @@ async def load(server, clients, seconds, rate, meanwhile=None):
 
     async def watch():
         while server.process.poll() is None:
-            result.memory_mb.append((time.monotonic() - begun, resident_mb(server.process.pid)))
+            result.memory_mb.append((time.monotonic() - begun, server.resident_mb()))
             await asyncio.sleep(0.2)
 
     watcher = asyncio.create_task(watch())
@@ -166,13 +165,6 @@ async def load(server, clients, seconds, rate, meanwhile=None):
             await asyncio.to_thread(meanwhile)
     watcher.cancel()
     return result
-
-
-def resident_mb(pid):
-    """What a process holds."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found[1]) / 1024 if found else 0.0  # it is ending
 
 
 async def capacity(server, clients=4, seconds=2.0):
