@@ -72,12 +72,12 @@ pictures: $(FIFTEEN_VENV)/.test
 # The rivals need Debian's ffmpeg.
 benchmark: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[benchmark]"
-	$(TRAINING_VENV)/bin/python -m tests.benchmarks
+	$(TRAINING_VENV)/bin/python -m tools.benchmarks
 
 # Damaged recordings by the ten thousand, bombs, and twice the load that can be answered, for ten
 # minutes; TORTURE="--decoded 2000 --seconds 30" for less.
 torture: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.torture $(TORTURE)
+	$(FIFTEEN_VENV)/bin/python -m tools.torture $(TORTURE)
 
 # What is known against the pinned dependencies, by a network; fails where that cannot be said.
 audit: $(AUDIT_VENV)/.audit

@@ -1,4 +1,4 @@
-"""``python -m tools.example``: write the documented answer anew, after a change of the model.
+"""``python -m tools.example``: write the documented answer again, after a change of the model.
 
 The answer to ``tests/clip.m4a`` is in ``service/example.json``, which the OpenAPI document shows,
 and in the README. The clip is nobody's music: ``python -m training synthesise house`` made it.

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free TCP port of this machine."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
@@ -33,7 +33,7 @@ def resident_mb(pid):
 
 
 class Served:
-    """Something that serves on a port of this machine."""
+    """A server on a port of this machine."""
 
     port: int
 

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md."""
+"""``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md."""
 
 import argparse
 import os
@@ -37,7 +37,7 @@ class Effort:
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a trial: figures mean nothing")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     asked = parser.parse_args()
@@ -61,7 +61,7 @@ def main():
 
 
 def measured(machine, clips, files, effort):
-    """Measure all that both pages tell."""
+    """Measure all figures of both pages."""
     prepared = preparing.preparing(5)
     with serving() as server:
         ready_mb = server.most_memory_mb()

@@ -1,7 +1,7 @@
-"""A service under load: what it sustains, how soon it answers, and what it does with too much.
+"""A service under load: its throughput, its latency, and its behaviour beyond its capacity.
 
-Clients are tasks of one event loop in a process of their own, so they share no lock with what they
-measure; the processors they do share, so what they do is little: they send bytes made before.
+Clients are tasks of one event loop in a process of their own, so they share no lock with the server.
+They do share its processors, so they do little: they send bytes that were built before.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Load:
     refused : list of float
         Of those refused with 503.
     failed : list of str
-        Whatever else.
+        Every other end: a status, or an error of the connection.
     """
 
     seconds: float = 0
@@ -59,7 +59,7 @@ def closed(url, files, clients, seconds):
 
 
 def offered(url, files, rate, seconds, arrivals="even"):
-    """Ask at a rate, whether or not what was asked before is answered.
+    """Send requests at a rate, whether or not earlier ones are answered.
 
     Arrivals are ``even``, as load generators have them, or ``random``, as those of people who know
     nothing of each other (a Poisson process).

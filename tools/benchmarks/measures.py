@@ -1,4 +1,4 @@
-"""What docs/PERFORMANCE.md tells, measured: a figure each."""
+"""Measurements for docs/PERFORMANCE.md, a function each."""
 
 import os
 import statistics
@@ -30,7 +30,7 @@ LAYOUTS = {
     ),
 }  # fmt: skip
 """Other ways to start the service: the module and its arguments, by name."""
-SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are heard soon
+SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are analysed soon
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def sustained(server, files, seconds):
 def rate(url, files, seconds):
     """Return answers a second by two clients for each processor, one request after the other."""
     clients = 2 * os.cpu_count()
-    closed(url, files, clients, seconds / 4)  # what is loaded at first use
+    closed(url, files, clients, seconds / 4)  # the first requests load code and models
     load = closed(url, files, clients, seconds)
     assert not load.failed, load.failed[:3]
     return load.rate

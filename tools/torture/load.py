@@ -35,7 +35,7 @@ class Sent:
     status : int or None
         None where not a byte of an answer came.
     wrong : str or None
-        What is wrong with the answer.
+        The answer's fault; None if it has none.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Load:
         return [each for each in self.sent if each.status is None]
 
     def wrong(self):
-        """What is wrong with answers."""
+        """Faults of the answers, each with its request's id."""
         return [f"{each.id}: {each.wrong}" for each in self.sent if each.wrong]
 
     def growth(self):
