@@ -1,7 +1,7 @@
 """A service under load: its throughput, its latency, and its behaviour beyond its capacity.
 
-Clients are tasks of one event loop in a process of their own, so they share no lock with the server.
-They do share its processors, so they do little: they send bytes that were built before.
+Clients are tasks of one event loop in a process of their own, so they share no lock with the
+server. They do share its processors, so they do little: they send bytes that were built before.
 """
 
 import asyncio

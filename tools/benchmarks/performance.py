@@ -194,8 +194,8 @@ said. All ratios are of one run.
 | --- | --- | --- | --- |
 {figures}
 
-Figures that are compared were measured in turns, several times; the page has their medians. A shared
-machine is not as fast in one minute as in the next.
+Figures that are compared were measured in turns, several times; the page has their medians. A
+shared machine is not as fast in one minute as in the next.
 
 Of one process, the highest rate was {highest:.1f} answers a second, to two clients for each
 processor, a connection for each request. At 80 % of it the median and the 99th percentile of the
