@@ -131,11 +131,11 @@ def test_a_pod_that_still_starts_is_not_ready_and_not_restarted(monkeypatch):
     assert answers == [200, 503, 200]
 
 
-def test_prometheus_is_told_where_metrics_are(client):
-    told = POD["metadata"]["annotations"]
-    assert told["prometheus.io/scrape"] == "true"
-    assert told["prometheus.io/port"] == str(Settings().port)
-    assert "fifteen_requests_in_flight" in client.get(told["prometheus.io/path"]).text
+def test_annotations_name_the_metrics_endpoint(client):
+    annotations = POD["metadata"]["annotations"]
+    assert annotations["prometheus.io/scrape"] == "true"
+    assert annotations["prometheus.io/port"] == str(Settings().port)
+    assert "fifteen_requests_in_flight" in client.get(annotations["prometheus.io/path"]).text
 
 
 def test_every_variable_is_a_setting():
@@ -165,7 +165,7 @@ def test_requests_have_their_time_when_a_pod_goes(settings):
 
 
 def test_the_service_does_not_set_the_port(monkeypatch):
-    """For each Service, Kubernetes sets NAME_PORT unless told otherwise."""
+    """For each Service, Kubernetes sets NAME_PORT by default."""
     monkeypatch.setenv(f"{KINDS['Service']['metadata']['name'].upper()}_PORT", "tcp://10.0.0.1:80")
     with pytest.raises(ValueError, match="port"):
         Settings()
