@@ -1,5 +1,7 @@
 """What `make benchmark` measures, in its smallest form. Figures depend on the machine."""
 
+from collections import Counter
+
 import httpx2 as httpx
 import numpy as np
 import onnx
@@ -71,14 +73,16 @@ def test_a_rival_answers(files):
     assert sum(probabilities["genres"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_same_network_has_the_shipped_ones_layers():
-    shipped = {
-        each.name: tuple(each.dims) for each in onnx.load(alternatives.SHIPPED).graph.initializer
-    }
-    ours = {name: tuple(each.shape) for name, each in same_network().named_parameters()}
-    layers = {name for name, shape in ours.items() if len(shape) > 1 and "offsets" not in name}
-    assert len(layers) > 20
-    assert {name: ours[name] for name in layers} == {name: shipped[name] for name in layers}
+def test_the_same_network_has_the_weights_of_the_shipped_one():
+    """By shape: names of modules may change between a release and the next."""
+    shipped = [tuple(each.dims) for each in onnx.load(alternatives.SHIPPED).graph.initializer]
+    ours = [
+        tuple(each.shape)
+        for name, each in same_network().named_parameters()
+        if each.dim() > 1 and "offsets" not in name
+    ]
+    assert len(ours) > 20
+    assert not Counter(ours) - Counter(shipped)
 
 
 def test_load_is_answered_or_refused(process, files):

@@ -127,7 +127,7 @@ def figures(measured):
         measured.preparing.heard, "x real time", 400, 800, ">=",
     )  # fmt: skip
     yield Figure(
-        "preparing a corpus: all of `training.prepare`, a processor",
+        "preparing a corpus: all of `training.data.prepare`, a processor",
         measured.preparing.whole, "x real time", 400, 800, ">=",
     )  # fmt: skip
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from tools import signals
-from training import prepare
 from training.data.corpus import read_corpus
+from training.data.prepare import write_shard
+from training.data.takes import take_spectrograms, track_waveform
 
 GENRES = ("blues", "house")
 SECONDS, RATE = 30, 44_100
@@ -24,7 +25,7 @@ class Preparing:
     heard : float
         Decoded, and transformed once.
     whole : float
-        All of `training.prepare`: three takes, one of them through a phone's codec, and
+        All of `training.data.prepare`: three takes, one of them through a phone's codec, and
         danceability.
     """
 
@@ -50,14 +51,12 @@ def preparing(tracks, seconds=SECONDS):
 
 def _heard(tracks):
     for track in tracks:
-        prepare.take_spectrograms(track, prepare.track_waveform(track), "heard")
+        take_spectrograms(track, track_waveform(track), "raw")
 
 
 def _prepared(tracks):
-    shard = prepare._Shard()
-    for track in tracks:
-        shard.add(track)
-    assert not shard.refused
+    with tempfile.TemporaryDirectory() as folder:
+        assert write_shard(Path(folder) / "shard.npy", tracks) == []
 
 
 def _timed(work, tracks):
