@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
 
-from service import memory
 from service.analysis import warm_up
 from service.loading import load_served, load_taxonomy
 from service.model import Models
@@ -57,7 +56,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        memory.limit()
         app.state.models = load(settings)
         app.state.taxonomy = load_taxonomy(settings, app.state.models)
         app.state.metrics.install(app.state.models)

@@ -1,5 +1,6 @@
 """What an operator has installed: the models that the settings name, and the names for genres."""
 
+from service import memory
 from service.model import ModelError, Models, UnknownModelError, load_models
 from service.settings import Hearing
 from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
@@ -13,6 +14,7 @@ def load_served(settings: Hearing) -> Models:
     ModelError
         If one of them cannot be served, or the default is not there.
     """
+    memory.limit()  # before the models start threads
     models = load_models(settings.models)
     try:
         models[settings.model]
