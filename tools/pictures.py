@@ -11,7 +11,8 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 
 from service import audio
-from tests.mobile_client.conftest import (
+from tools import signals
+from tools.browser import (
     CLIP,
     FAKE_DEVICE,
     GRANTED,
@@ -20,7 +21,6 @@ from tests.mobile_client.conftest import (
     expect_answer,
     open_client,
 )
-from tools import signals
 from tools.server import ROOT, serving
 
 DOCS = ROOT / "docs"
