@@ -77,7 +77,7 @@ benchmark: $(TRAINING_VENV)/.all
 # Damaged recordings by the ten thousand, bombs, and twice the load that can be answered, for ten
 # minutes; TORTURE="--decoded 2000 --seconds 30" for less.
 torture: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.torture $(TORTURE)
+	$(FIFTEEN_VENV)/bin/python -m tools.torture $(TORTURE)
 
 # What is known against the pinned dependencies, by a network; fails where that cannot be said.
 audit: $(AUDIT_VENV)/.audit

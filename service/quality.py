@@ -24,7 +24,7 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
     spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
         Its own, as `audio.log_mel` returns them.
     """
-    peak, _ = audio.levels(recording.waveform)
+    peak = recording.peak_dbfs
     wrong = []
     if recording.at_full_scale > CLIPPED:
         wrong.append(

@@ -15,8 +15,8 @@ from service.model import ModelError, UnreadableModelError
 from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import Settings
 from service.web import errors, uploads
-from tests.service.test_audio import CONTAINERS, float_wav, video
 from tools import signals
+from tools.recordings import CONTAINERS, float_wav, video
 from tools.server import Server
 
 LIMIT = Settings().max_upload_bytes

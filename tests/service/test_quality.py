@@ -4,8 +4,8 @@ import soxr
 
 from service import audio, quality
 from service.quality import warnings_of
-from tests.service.test_audio import float_wav
 from tools import signals
+from tools.recordings import float_wav
 
 RATE = 44_100
 

@@ -1,4 +1,4 @@
-"""``python -m tests.torture``: damaged recordings, bombs, and more senders than can be served."""
+"""``python -m tools.torture``: damaged recordings, bombs, and more senders than can be served."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from tools.torture import bombs, decoding, load, serving
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.torture", description=__doc__)
     parser.add_argument("--decoded", type=int, default=100_000, help="cases for the decoder")
     parser.add_argument("--posted", type=int, default=5_000, help="cases for the service")
     parser.add_argument("--seed", default="0", help="another one, other cases")

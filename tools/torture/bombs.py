@@ -17,8 +17,8 @@ import numpy as np
 from service import audio
 from service.schemas import PROBLEM_TYPES
 from service.verdict import VERDICTS
-from tests.service.test_audio import TAG_OF_2_GB, silent_opus
 from tools import signals
+from tools.recordings import TAG_OF_2_GB, silent_opus
 from tools.torture.checksum import crc
 from tools.torture.outcome import Outcome
 

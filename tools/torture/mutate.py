@@ -3,8 +3,8 @@
 import random
 from functools import cache
 
-from tests.service.test_audio import in_its_own_order
 from tools import signals
+from tools.recordings import in_its_own_order
 from tools.torture.checksum import crc
 
 SECONDS, RATE = 3.2, 24_000

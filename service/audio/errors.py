@@ -1,0 +1,43 @@
+"""Why a recording cannot be analysed. Each message is written for the person who sent it."""
+
+from typing import ClassVar
+
+
+class AudioError(ValueError):
+    """The recording cannot be analysed. The message is written for the person who sent it.
+
+    Attributes
+    ----------
+    slug : str
+        The problem's stable name for programs.
+    """
+
+    slug: ClassVar[str] = "not-audio"
+
+
+class NotAudioError(AudioError):
+    """The bytes are no audio that can be decoded."""
+
+
+class NoAudioStreamError(AudioError):
+    """The container is fine and holds no sound: a silent video, a picture."""
+
+    slug = "no-audio-stream"
+
+
+class UnsupportedAudioError(AudioError):
+    """The sound has a sample rate, channels or samples outside the limits."""
+
+    slug = "unsupported-audio"
+
+
+class ClipTooShortError(AudioError):
+    """The recording lasts less than `MIN_SECONDS`."""
+
+    slug = "clip-too-short"
+
+
+class DecodeTimeoutError(AudioError):
+    """Decoding takes longer than it may."""
+
+    slug = "decode-timeout"
