@@ -73,7 +73,7 @@ def analyze(
     Returns
     -------
     analysis : Analysis
-        The mean over the recording's windows, whatever the verdict on it.
+        The mean over the recording's windows that hold sound, whatever the verdict on it.
 
     Raises
     ------
@@ -92,34 +92,39 @@ def analyze(
     scored = perf_counter()
     scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
     names = Names(taxonomy.rename(model.card.genres), model.card.emotions)
+    sounding = cut.sounding(model.card.thresholds.silence_dbfs)
     timings = Timings(
         decode_ms=_milliseconds(started, decoded),
         spectrogram_ms=_milliseconds(decoded, transformed),
         inference_ms=_milliseconds(transformed, scored),
     )
     return Analysis(
-        **_judged(recording, cut, scores, names, model.card),
-        warnings=warnings_of(recording, spectrograms),
-        timeline=_timeline(cut, scores, names) if timeline else None,
+        **_judged(cut, scores, names, model.card),
+        warnings=warnings_of(recording, spectrograms[sounding]),
+        timeline=_timeline(cut, scores, names, sounding) if timeline else None,
+        audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
     )
 
 
-def _judged(
-    recording: audio.Recording, cut: audio.Cut, scores: Scores, names: Names, card: Card
-) -> dict[str, Any]:
-    """Return the members of an answer that are about the whole recording."""
+def _judged(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+    """Return the members of an answer that are about the whole recording.
+
+    Silent windows take no part, unless all are silent.
+    """
+    sounding = cut.sounding(card.thresholds.silence_dbfs)
+    if sounding.any():
+        scores = scores.chosen(sounding)
     genres = _ranked(names.genres, scores.genres)
     music, known = _mean(scores.music), _mean(scores.known)
     probabilities = [genre.probability for genre in genres]
-    verdict = decide(recording.peak_dbfs, music, known, probabilities, card.thresholds)
+    verdict = decide(float(cut.peaks_dbfs.max()), music, known, probabilities, card.thresholds)
     return {
         "verdict": verdict,
         "reason": reason(verdict, [genre.genre for genre in genres]),
         **_heard(scores, names),
         "emotion": _ranges(scores, card),
-        "audio": _facts(recording, cut.seconds(cut.sounding(-np.inf))),
     }
 
 
@@ -188,12 +193,15 @@ def percentile(score: float, corpus: list[float] | None) -> float | None:
     return round(float(place), PERCENTILE_DIGITS)
 
 
-def _timeline(cut: audio.Cut, scores: Scores, names: Names) -> list[HeardWindow]:
+def _timeline(
+    cut: audio.Cut, scores: Scores, names: Names, sounding: NDArray[np.bool_]
+) -> list[HeardWindow]:
     """Return the scores of each window."""
     return [
         HeardWindow(
             start_seconds=round(start / audio.SAMPLE_RATE, SECONDS_DIGITS),
             end_seconds=round(end / audio.SAMPLE_RATE, SECONDS_DIGITS),
+            silence=not sounding[place],
             **_heard(scores.windows(place, place + 1), names),
         )
         for place, (start, end) in enumerate(zip(cut.starts, cut.ends, strict=True))

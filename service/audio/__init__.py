@@ -15,7 +15,8 @@ Data flows one way::
 """
 
 from service.audio.blocks import MAX_CHANNELS, MAX_RATE, MIN_RATE
-from service.audio.decoding import MAX_SECONDS, UNBOUNDED, Bounds, Recording, decode
+from service.audio.bounds import MAX_SECONDS, UNBOUNDED, Bounds
+from service.audio.decoding import Recording, decode
 from service.audio.downmix import FULL_SCALE
 from service.audio.errors import (
     AudioError,
@@ -24,6 +25,7 @@ from service.audio.errors import (
     NoAudioStreamError,
     NotAudioError,
     UnsupportedAudioError,
+    UnsupportedFormatError,
 )
 from service.audio.formats import FORMATS, MAX_ALLOCATION
 from service.audio.identity import SKEW_TOLERANCE, reference_windows, signature, skew
@@ -83,6 +85,7 @@ __all__ = [
     "Recording",
     "Spectrograms",
     "UnsupportedAudioError",
+    "UnsupportedFormatError",
     "Waveform",
     "Windows",
     "cut",

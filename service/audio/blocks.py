@@ -58,6 +58,19 @@ def blocks(frames: Iterable[av.AudioFrame]) -> Iterator[Block]:
     yield from _joined(waiting, *kind)
 
 
+def samples_of(frame: av.AudioFrame) -> Plane:
+    """Return the samples of one frame; [shape=(n_channels, n_samples)].
+
+    Raises
+    ------
+    UnsupportedAudioError
+        If they are outside the published limits.
+    """
+    kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
+    _check(*kind)
+    return next(_joined([_planes(frame, *kind[1:])], *kind)).planes
+
+
 def _joined(
     waiting: list[list[Plane]], rate: int, channels: int, sample_format: str
 ) -> Iterator[Block]:

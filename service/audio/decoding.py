@@ -1,51 +1,32 @@
 """Encoded recording -> waveform."""
 
-import io
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from time import monotonic
 from typing import BinaryIO
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
-from service.audio import spec
+from service.audio import spec, wav
 from service.audio.blocks import Block, blocks
-from service.audio.downmix import count_at_full_scale, mono
-from service.audio.errors import DecodeTimeoutError, NoAudioStreamError, NotAudioError
+from service.audio.bounds import UNBOUNDED, Bounds, Watch
+from service.audio.downmix import Checked, Phase, check, count_clipped, is_bounded, mono
+from service.audio.errors import ClipTooShortError, NotAudioError, UnsupportedAudioError
 from service.audio.formats import FORMATS, OPENING
 from service.audio.levels import levels
+from service.audio.packets import Tally, frames
+from service.audio.refusal import HEAD, refusal
 from service.audio.resampling import Resampler
+from service.audio.source import Source
 from service.audio.spec import Waveform
+from service.audio.streams import loudest, sound_streams
 
-MAX_SECONDS = 600  # decoding stops here unless told otherwise: 21 MiB of Opus can hold ten hours
-MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
-CHECK_SECONDS = 0.02  # between calls of `Bounds.check`
+MISREAD = ("pcm_f16le", "pcm_f24le")  # FFmpeg's guess at integers in a wider container
 
-
-@dataclass(frozen=True)
-class Bounds:
-    """What decoding may take.
-
-    Attributes
-    ----------
-    max_seconds : float
-        Of sound: what follows is left out.
-    decode_seconds : float
-        Of time: a recording that takes longer is refused.
-    check : callable
-        Called now and then between the packets of a recording. What it raises ends decoding.
-    """
-
-    max_seconds: float = MAX_SECONDS
-    decode_seconds: float = math.inf
-    check: Callable[[], None] = lambda: None
-
-
-UNBOUNDED = Bounds()
-"""Any time, and `MAX_SECONDS` of sound."""
+Weights = dict[int, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,14 @@ class Recording:
     truncated : bool
         Whether the recording went on after `Bounds.max_seconds`.
     at_full_scale : float
-        Share of the samples, of any channel, whose magnitude is `downmix.FULL_SCALE` or more.
+        Share of the samples, of any channel, that `downmix.count_clipped` counts.
+    out_of_phase : bool
+        Whether channels cancel when they are averaged. Then the waveform is their difference or
+        one of them.
+    damaged_packets : float
+        Share of the packets that cannot be decoded.
+    damaged_samples : int
+        Samples that no undamaged recording has, of any channel.
     peak_dbfs, rms_dbfs : float
         Levels of the waveform, as `levels` measures them.
     """
@@ -81,6 +69,9 @@ class Recording:
     duration_seconds: float
     truncated: bool
     at_full_scale: float
+    out_of_phase: bool
+    damaged_packets: float
+    damaged_samples: int
     peak_dbfs: float
     rms_dbfs: float
 
@@ -88,8 +79,10 @@ class Recording:
 def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     """Decode an encoded file, down-mixed to mono and resampled.
 
-    Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Damaged
-    packets are left out, and a file that breaks off ends there.
+    Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Where they
+    cancel one another, the file is decoded a second time, as `downmix.Phase` says. Of several
+    streams of sound, the one that holds sound is taken. Damaged packets are left out, and a file
+    that breaks off ends there.
 
     Parameters
     ----------
@@ -106,91 +99,126 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     ------
     NotAudioError
         If the bytes are of no accepted format, or nothing in them can be decoded.
+    UnsupportedFormatError
+        If they are audio of a known format that is not accepted, or encrypted.
     NoAudioStreamError
         If the container holds no audio stream.
     UnsupportedAudioError
-        If there are more than `blocks.MAX_CHANNELS` channels, the sample rate is not within
-        `blocks.MIN_RATE` and `blocks.MAX_RATE`, or the samples are 64-bit integers.
+        If there are more than `blocks.MAX_CHANNELS` channels or `formats.MAX_STREAMS` streams, the
+        sample rate is not within `blocks.MIN_RATE` and `blocks.MAX_RATE`, or the samples are
+        64-bit integers.
+    ClipTooShortError
+        If the file is well formed and holds no samples.
     DecodeTimeoutError
         If it takes longer than `Bounds.decode_seconds`.
+    OSError
+        If the file cannot be read to its end.
     """
+    source, watch = Source(data), Watch(bounds)
+    big_endian = wav.mend(source)
+
+    def read(
+        container: av.container.InputContainer, stream: av.AudioStream, weights: Weights
+    ) -> tuple[Recording, Phase]:
+        codec, tally = stream.codec_context, Tally()
+        if big_endian:
+            codec = wav.big_endian(codec)
+        reading = _Reading(codec, bounds.max_seconds, weights)
+        reading.take(blocks(frames(container, stream, codec, watch, tally)))
+        return reading.recording(FORMATS[container.format.name], tally), reading.phase
+
+    with _opened(source) as container:
+        streams = sound_streams(container)
+        place = loudest(container, streams, watch) if len(streams) > 1 else 0
+        if len(streams) == 1:
+            recording, phase = read(container, streams[0], {})
+    if len(streams) > 1:
+        with _opened(source) as container:
+            recording, phase = read(container, sound_streams(container)[place], {})
+    if weights := phase.weights():
+        with _opened(source) as container:
+            recording, _ = read(container, sound_streams(container)[place], weights)
+    return recording
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[av.container.InputContainer]:
+    """Open a file from its beginning."""
+    head = source.head(HEAD)
     try:
-        with av.open(
-            io.BytesIO(data) if isinstance(data, bytes) else data,
-            mode="r",
-            container_options=OPENING,
-            metadata_errors="ignore",
-        ) as container:
-            stream = container.streams.best("audio")
-            if not isinstance(stream, av.AudioStream):
-                raise NoAudioStreamError("This file holds no sound, only other streams.")
-            if stream.codec_context is None:  # PyAV, asked to decode it, ends the process
-                raise NotAudioError("No decoder here knows the sound in this file.")
-            return _read(container, stream, bounds)
+        container = av.open(source, mode="r", container_options=OPENING, metadata_errors="ignore")
     except av.FFmpegError as error:
-        raise NotAudioError("This is not audio we can read.") from error
+        source.raise_error()
+        raise refusal(head, source.size, error) from error
+    with container:
+        yield container
+    source.raise_error()
 
 
-def _read(
-    container: av.container.InputContainer, stream: av.AudioStream, bounds: Bounds
-) -> Recording:
-    """Decode a stream up to `Bounds.max_seconds`."""
-    pieces: list[Waveform] = []
-    first: Block | None = None
-    seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
-    loud, samples = 0, 0
-    resampler = Resampler()
-    for block in blocks(frames(container, stream, bounds)):
-        first = first or block
-        loud += count_at_full_scale(block.planes)
-        samples += block.planes.size
-        pieces.append(resampler.push(mono(block.planes), block.sample_rate))
-        seconds += Fraction(block.planes.shape[1], block.sample_rate)
-        if seconds > bounds.max_seconds:
-            break
-    if first is None:
-        raise NotAudioError("Nothing in this file can be decoded as audio.")
-    pieces.append(resampler.flush())
-    waveform = np.concatenate(pieces)[: round(bounds.max_seconds * spec.SAMPLE_RATE)]
-    peak, rms = levels(waveform)
-    return Recording(
-        waveform=waveform,
-        container=FORMATS[container.format.name],
-        codec=stream.codec_context.codec.canonical_name,
-        sample_rate=first.sample_rate,
-        channels=len(first.planes),
-        duration_seconds=min(float(seconds), bounds.max_seconds),
-        truncated=seconds > bounds.max_seconds,
-        at_full_scale=loud / max(samples, 1),
-        peak_dbfs=peak,
-        rms_dbfs=rms,
-    )
+class _Reading:
+    """The blocks of one stream, on their way to a recording."""
 
+    def __init__(self, codec: av.AudioCodecContext, max_seconds: float, weights: Weights) -> None:
+        self._codec, self._max_seconds, self._weights = codec, max_seconds, weights
+        self._bounded = is_bounded(codec)
+        self._first: Block | None = None
+        self._pieces: list[Waveform] = []
+        self._resampler = Resampler()
+        self._seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
+        self._clipped = self._damaged = self._samples = 0
+        self.phase = Phase()
 
-def frames(
-    container: av.container.InputContainer, stream: av.AudioStream, bounds: Bounds
-) -> Iterator[av.AudioFrame]:
-    """Yield what can be decoded, in order, up to `MAX_DAMAGED` packets that cannot."""
-    packets = container.demux(stream)
-    now = check_at = monotonic()
-    deadline = now + bounds.decode_seconds
-    damaged = 0
-    while damaged < MAX_DAMAGED:
-        if now >= check_at:
-            bounds.check()
-            check_at = now + CHECK_SECONDS
-        if now > deadline:
-            raise DecodeTimeoutError(
-                f"Decoding this takes longer than {bounds.decode_seconds:g} s; send less of it."
-            )
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            frames = []
-        damaged += not frames
-        yield from frames
-        now = monotonic()
+    def take(self, blocks: Iterable[Block]) -> None:
+        """Take blocks until there is enough."""
+        for block in blocks:
+            self._first = self._first or block
+            checked = check(block.planes, bounded=self._bounded)
+            if checked.damaged and self._codec.name in MISREAD:
+                raise UnsupportedAudioError(
+                    "The header of this file says that its samples are floats, and they are not: "
+                    "send it as 24 or 32 bits."
+                )
+            self._count(checked)
+            waveform = mono(checked, self._weights.get(len(block.planes)))
+            self._pieces.append(self._resampler.push(waveform, block.sample_rate))
+            self._seconds += Fraction(block.planes.shape[1], block.sample_rate)
+            if self._seconds > self._max_seconds:
+                break
+
+    def _count(self, block: Checked) -> None:
+        """Count what may be wrong with a block."""
+        self._clipped += count_clipped(block)
+        self._damaged += block.damaged
+        self._samples += block.planes.size
+        self.phase.add(block)
+
+    def recording(self, container: str, tally: Tally) -> Recording:
+        """Return what was taken.
+
+        Raises
+        ------
+        ClipTooShortError, NotAudioError
+            If there is nothing.
+        """
+        if self._first is None:
+            if not tally.packets:
+                raise ClipTooShortError.of(0)
+            raise NotAudioError("Nothing in this file can be decoded as audio.")
+        self._pieces.append(self._resampler.flush())
+        waveform = np.concatenate(self._pieces)[: round(self._max_seconds * spec.SAMPLE_RATE)]
+        peak, rms = levels(waveform)
+        return Recording(
+            waveform=waveform,
+            container=container,
+            codec=self._codec.codec.canonical_name,
+            sample_rate=self._first.sample_rate,
+            channels=len(self._first.planes),
+            duration_seconds=min(float(self._seconds), self._max_seconds),
+            truncated=self._seconds > self._max_seconds,
+            at_full_scale=self._clipped / max(self._samples, 1),
+            out_of_phase=bool(self._weights),
+            damaged_packets=tally.damaged_share,
+            damaged_samples=self._damaged,
+            peak_dbfs=peak,
+            rms_dbfs=rms,
+        )

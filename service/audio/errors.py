@@ -1,6 +1,8 @@
 """Why a recording cannot be analysed. Each message is written for the person who sent it."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from service.audio.spec import MIN_SECONDS
 
 
 class AudioError(ValueError):
@@ -19,6 +21,12 @@ class NotAudioError(AudioError):
     """The bytes are no audio that can be decoded."""
 
 
+class UnsupportedFormatError(NotAudioError):
+    """The bytes are audio, in a format that is not taken."""
+
+    slug = "unsupported-format"
+
+
 class NoAudioStreamError(AudioError):
     """The container is fine and holds no sound: a silent video, a picture."""
 
@@ -32,9 +40,14 @@ class UnsupportedAudioError(AudioError):
 
 
 class ClipTooShortError(AudioError):
-    """The recording lasts less than `MIN_SECONDS`."""
+    """The recording lasts less than `spec.MIN_SECONDS`."""
 
     slug = "clip-too-short"
+
+    @classmethod
+    def of(cls, seconds: float) -> Self:
+        """Return the refusal of a recording that lasts some seconds."""
+        return cls(f"Send at least {MIN_SECONDS} s of audio; this is {seconds:.1f} s.")
 
 
 class DecodeTimeoutError(AudioError):

@@ -7,14 +7,16 @@ import numpy as np
 from service.audio import spec
 from service.audio.spec import Waveform
 
+PIECE = 2**16  # samples whose energy float32 can sum: ten minutes as float64 would be 106 MB
+
 
 def levels(waveform: Waveform) -> tuple[float, float]:
     """Return the peak and the RMS level of a waveform, dBFS, at least `SILENT_DBFS`.
 
     0 dBFS is a sample of magnitude 1 for the peak, and a square wave of it for the RMS.
     """
-    # einsum widens piece by piece: ten minutes as float64 would be 106 MB
-    energy = float(np.einsum("i,i", waveform, waveform, dtype=np.float64))
+    pieces = (waveform[at : at + PIECE] for at in range(0, len(waveform), PIECE))
+    energy = sum(float(np.einsum("i,i", piece, piece)) for piece in pieces)
     return peak_dbfs(waveform), _dbfs(math.sqrt(energy / max(len(waveform), 1)))
 
 

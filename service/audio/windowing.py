@@ -67,10 +67,7 @@ def window_starts(n_samples: int) -> list[int]:
     """
     least = spec.MIN_SECONDS * spec.SAMPLE_RATE
     if n_samples < least:
-        seconds = n_samples / spec.SAMPLE_RATE
-        raise ClipTooShortError(
-            f"Send at least {spec.MIN_SECONDS} s of audio; this is {seconds:.1f} s."
-        )
+        raise ClipTooShortError.of(n_samples / spec.SAMPLE_RATE)
     starts = list(range(0, n_samples - spec.N_SAMPLES + 1, spec.N_SAMPLES)) or [0]
     remainder = n_samples - (starts[-1] + spec.N_SAMPLES)
     if remainder >= least:

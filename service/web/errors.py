@@ -51,6 +51,7 @@ ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(up
 
 KINDS: dict[type[Exception], Kind] = {
     audio.NotAudioError: Kind(audio.NotAudioError.slug, 422, accepted=True),
+    audio.UnsupportedFormatError: Kind(audio.UnsupportedFormatError.slug, 422, accepted=True),
     audio.NoAudioStreamError: Kind(audio.NoAudioStreamError.slug, 422, accepted=True),
     audio.UnsupportedAudioError: Kind(audio.UnsupportedAudioError.slug, 422, limits=True),
     audio.ClipTooShortError: Kind(audio.ClipTooShortError.slug, 422, limits=True),
