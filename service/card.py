@@ -1,6 +1,6 @@
 """The model card: what a model file says of itself.
 
-`training.export` writes it into the ONNX file as JSON, `service.model` reads it from there and
+`training.release` writes it into the ONNX file as JSON, `service.model` reads it from there and
 `GET /v1/models/{name}` publishes it, so that a model cannot be parted from its figures.
 """
 

@@ -1,6 +1,6 @@
 """A trained model behind one function: spectrograms in, scores out.
 
-The contract of a model file, which `training.export` writes:
+The contract of a model file, which `training.release` writes:
 
 * input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: `audio.log_mel` as it is;
 * output ``genre_probabilities``, float32 [shape=(n, n_genres)]: each row sums to 1;

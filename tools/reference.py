@@ -3,7 +3,7 @@
 import numpy as np
 
 from service import audio
-from training.compiled import librosa
+from training.data.lazy_librosa import librosa
 
 
 def librosa_log_mel(window, **change):

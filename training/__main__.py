@@ -7,23 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from training.augment import BIT_RATES, encoded
-from training.cluster import RayMissingError
-from training.compare.comparison import compare
-from training.compare.sample import FAST, FULL
-from training.corpus import CorpusError
-from training.danceability_study import study
-from training.evaluate import evaluate
-from training.export import ExportMismatchError, export
-from training.fitting import TrainingDivergedError
-from training.learning_curve import learning_curve
-from training.model_card import DescriptionError, markdown_measured
-from training.prepare import ENGINES, PreparedWithAnotherFrontEndError, prepare
-from training.prepared import Prepared
-from training.report import report
-from training.runs import AnotherRunError, ConfigError, read_config
-from training.synthesise import GENRES, synthesise
-from training.train import train
+from training.data.corpus import CorpusError
+from training.data.dataset import Dataset
+from training.data.prepare import prepare
+from training.data.takes import FrontEndMismatchError
+from training.evaluation.evaluate import evaluate
+from training.fit.config import ConfigError, read_config
+from training.fit.loop import TrainingDivergedError
+from training.fit.run import RunMismatchError
+from training.fit.train import train
+from training.parallel import ENGINES, RayMissingError
+from training.release.card import DescriptionError
+from training.release.export import ExportMismatchError, export
+from training.release.markdown import markdown_measured
+from training.release.page import report
+from training.studies.compare.comparison import compare
+from training.studies.compare.sample import FAST, FULL
+from training.studies.danceability import study
+from training.studies.learning_curve import learning_curve
+from training.synthesis.dance import GENRES, synthesise
+from training.synthesis.phone import BIT_RATES, encode
 
 
 def main() -> int:
@@ -32,13 +35,13 @@ def main() -> int:
     try:
         arguments.command(arguments)
     except (
-        AnotherRunError,
+        RunMismatchError,
         ConfigError,
         CorpusError,
         DescriptionError,
         ExportMismatchError,
         FileNotFoundError,
-        PreparedWithAnotherFrontEndError,
+        FrontEndMismatchError,
         RayMissingError,
         TrainingDivergedError,
     ) as error:
@@ -53,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("prepare", help="corpus -> spectrograms in shards")
     command.add_argument("corpus", type=Path, help="with a manifest, or genre/album/track.*")
-    command.add_argument("prepared", type=Path)
+    command.add_argument("dataset", type=Path)
     command.add_argument("--jobs", type=_positive, help="processes; one a processor")
     command.add_argument("--engine", choices=ENGINES, default="processes", help="ray: a cluster")
     command.add_argument("--split-seed", type=int, default=0, help="of a corpus without a split")
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("train", help="spectrograms -> models, one for each seed")
     command.add_argument("config", type=Path, help="TOML: a table `training`")
-    command.add_argument("prepared", type=Path)
+    command.add_argument("dataset", type=Path)
     command.add_argument("runs", type=Path)
     command.add_argument("--seeds", type=_positive, default=3, help="how many")
     command.add_argument("--fixed-only", action="store_true", help="no folds, no left-out sources")
@@ -69,20 +72,20 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_train)
 
     command = commands.add_parser("evaluate", help="runs -> figures over all seeds")
-    command.add_argument("prepared", type=Path)
+    command.add_argument("dataset", type=Path)
     command.add_argument("runs", type=Path)
     command.set_defaults(command=_evaluate)
 
     command = commands.add_parser("export", help="evaluated runs -> the best one as ONNX")
     command.add_argument("config", type=Path, help="TOML: a table `card`")
-    command.add_argument("prepared", type=Path)
+    command.add_argument("dataset", type=Path)
     command.add_argument("runs", type=Path)
     command.add_argument("models", type=Path)
     command.set_defaults(command=_export)
 
     command = commands.add_parser("report", help="evaluated runs and a model -> its card, pictures")
     command.add_argument("model", type=Path, help="as exported")
-    command.add_argument("prepared", type=Path)
+    command.add_argument("dataset", type=Path)
     command.add_argument("runs", type=Path)
     command.set_defaults(command=_report)
     _add_tools(commands)
@@ -99,7 +102,7 @@ def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
     command = commands.add_parser("learning-curve", help="what more recordings would bring")
     command.add_argument("config", type=Path, help="TOML: a table `training`")
-    command.add_argument("prepared", type=Path)
+    command.add_argument("dataset", type=Path)
     command.add_argument("runs", type=Path, help="where descriptors are kept")
     command.add_argument("report", type=Path, help="Markdown, written anew")
     command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
@@ -131,7 +134,7 @@ def _positive(text: str) -> int:
 def _prepare(arguments: argparse.Namespace) -> None:
     prepare(
         arguments.corpus,
-        arguments.prepared,
+        arguments.dataset,
         arguments.jobs,
         arguments.split_seed,
         arguments.engine,
@@ -140,7 +143,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     train(
-        Prepared(arguments.prepared),
+        Dataset(arguments.dataset),
         read_config(arguments.config),
         arguments.runs,
         seeds=arguments.seeds,
@@ -150,19 +153,19 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    figures = evaluate(Prepared(arguments.prepared), arguments.runs)
+    figures = evaluate(Dataset(arguments.dataset), arguments.runs)
     if figures.folds != figures.test:
         print("Over the folds\n\n" + markdown_measured(figures.folds))
     print("\nOn test\n\n" + markdown_measured(figures.test))
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    prepared = Prepared(arguments.prepared)
-    print(export(prepared, arguments.runs, arguments.config, arguments.models))
+    dataset = Dataset(arguments.dataset)
+    print(export(dataset, arguments.runs, arguments.config, arguments.models))
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    print(report(Prepared(arguments.prepared), arguments.runs, arguments.model))
+    print(report(Dataset(arguments.dataset), arguments.runs, arguments.model))
 
 
 def _danceability(arguments: argparse.Namespace) -> None:
@@ -171,7 +174,7 @@ def _danceability(arguments: argparse.Namespace) -> None:
 
 def _learning_curve(arguments: argparse.Namespace) -> None:
     learning_curve(
-        Prepared(arguments.prepared),
+        Dataset(arguments.dataset),
         read_config(arguments.config),
         arguments.runs,
         arguments.report,
@@ -188,7 +191,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _synthesise(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(arguments.seed)
     waveform = synthesise(arguments.genre, arguments.seconds, rng)
-    arguments.file.write_bytes(encoded(waveform, "aac", max(BIT_RATES)))
+    arguments.file.write_bytes(encode(waveform, "aac", max(BIT_RATES)))
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def reference_windows() -> Windows:
 def signature() -> NDArray[np.float32]:
     """Return what this front-end makes of a fixed recording, to tell two front-ends apart.
 
-    `training.export` writes it into the model file; `service.model` compares it with its own
-    before serving, and `training.prepare` with that of cached spectrograms before using them.
+    `training.release` writes it into the model file; `service.model` compares it with its own
+    before serving, and `training.data` with that of cached spectrograms before using them.
 
     Returns
     -------

@@ -9,25 +9,24 @@ import torch
 
 from service import audio
 from tools import signals
-from training import divisions, made
-from training.corpus import EmotionLabel, Track
-from training.evaluate import evaluate
-from training.export import export
-from training.made import MADE, NOT_MUSIC
-from training.prepare import FRONT_END_FILE, TAKES, TRACKS_FILE, numbers, to_json
-from training.prepared import Prepared
-from training.runs import Config, ConvolutionalConfig, PerceptronConfig
-from training.train import train
+from training.data import splits, synthetic
+from training.data.corpus import EmotionLabel, Track
+from training.data.dataset import Dataset
+from training.data.prepare import TRACKS_FILE, to_json
+from training.data.synthetic import NOT_MUSIC, SYNTHETIC
+from training.data.takes import FRONT_END_FILE, TAKES, numbers
+from training.evaluation.evaluate import evaluate
+from training.fit.config import CnnConfig, Config, MlpConfig
+from training.fit.train import train
+from training.release.export import export
 
 GENRES = ("house", "jazz", "metal")
-SPLITS = ("train",) * 6 + ("valid", "valid", "test", "test")
+SUBSETS = ("train",) * 6 + ("valid", "valid", "test", "test")
 BAND = {"house": 0, "jazz": 16, "metal": 32, "folk": 48, "polka": 64, NOT_MUSIC: 96}
 CONFIG = Config(
     parts=2,
-    perceptron=PerceptronConfig(
-        copies=1, epochs=40, batch_size=16, hidden=32, dropout=0.2, learning_rate=1e-2
-    ),
-    convolutional=ConvolutionalConfig(
+    mlp=MlpConfig(copies=1, epochs=40, batch_size=16, hidden=32, dropout=0.2, learning_rate=1e-2),
+    cnn=CnnConfig(
         epochs=3, steps=12, batch_size=8, width=2, dropout=0.0, learning_rate=2e-2, crop_frames=32
     ),
 )
@@ -43,7 +42,7 @@ def made_up_tracks(folder):
     Two groups have two tracks each; there are two sources, with one group in both; emotion labels
     are of two origins, beside the danceability that is measured.
     """
-    for number, split in enumerate(SPLITS):
+    for number, split in enumerate(SUBSETS):
         for code, genre in enumerate(GENRES):
             emotion = {
                 "energy": label((code + number / 10) / 3, ("votes", "words")[number % 2]),
@@ -55,15 +54,15 @@ def made_up_tracks(folder):
     for kind in ("folk", "polka"):
         for number in range(5):
             name = f"{kind}-{number}"
-            track = Track(name, folder / f"{name}.wav", name, SPLITS[2 * number], other=kind)
+            track = Track(name, folder / f"{name}.wav", name, SUBSETS[2 * number], other=kind)
             yield _from(track, "north", {})
     yield Track("unlabelled", folder / "unlabelled.wav", "unlabelled", "train")
-    for number, split in enumerate(SPLITS):
-        name = f"{MADE}/tones/{number}"
-        yield Track(name, Path(name), name, split, other=NOT_MUSIC, source=MADE)
+    for number, split in enumerate(SUBSETS):
+        name = f"{SYNTHETIC}/tones/{number}"
+        yield Track(name, Path(name), name, split, other=NOT_MUSIC, source=SYNTHETIC)
     for number in range(4):
-        name = f"{MADE}/house/{number}"
-        yield Track(name, Path(name), name, "train", "house", source=MADE)
+        name = f"{SYNTHETIC}/house/{number}"
+        yield Track(name, Path(name), name, "train", "house", source=SYNTHETIC)
 
 
 def _from(track, source, reference):
@@ -96,37 +95,37 @@ def small():
     """One thread, since networks are so small; sources of ten recordings are left out in turn."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(divisions, "FEWEST_OF_A_SOURCE", 10)
+        patch.setattr(splits, "MIN_SOURCE_TRACKS", 10)
         yield
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
+def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     tracks = list(made_up_tracks(folder))
     write(folder, tracks, np.random.default_rng(0))
     for number, track in enumerate(tracks):
-        if track.genre and track.source != MADE:
+        if track.genre and track.source != SYNTHETIC:
             waveform = signals.groove(4, audio.SAMPLE_RATE, 90 + number, number)
             track.path.write_bytes(signals.wav(waveform, audio.SAMPLE_RATE))
-    return Prepared(folder)
+    return Dataset(folder)
 
 
 @pytest.fixture(scope="session")
-def runs(prepared, tmp_path_factory):
+def runs(dataset, tmp_path_factory):
     """Two trained and evaluated seeds of the fixed split and of every fold."""
     folder = tmp_path_factory.mktemp("runs")
-    train(prepared, CONFIG, folder, seeds=2, everything=True, jobs=1)
-    evaluate(prepared, folder)
+    train(dataset, CONFIG, folder, seeds=2, everything=True, jobs=1)
+    evaluate(dataset, folder)
     return folder
 
 
 @pytest.fixture
-def few_made(monkeypatch):
+def few_synthetic(monkeypatch):
     """One synthesised track of house and five tones, in place of hundreds."""
-    monkeypatch.setattr(made, "SYNTHESISED", {"house": 1})
-    monkeypatch.setattr(made, "SOUNDS", {"tones": 5})
-    monkeypatch.setattr(made, "SOUNDS_OTHERWISE", 0)
+    monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
+    monkeypatch.setattr(synthetic, "SOUNDS", {"tones": 5})
+    monkeypatch.setattr(synthetic, "SOUNDS_OTHERWISE", 0)
 
 
 DESCRIPTION = """
@@ -151,6 +150,6 @@ def description(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def exported(prepared, runs, description, tmp_path_factory):
+def exported(dataset, runs, description, tmp_path_factory):
     """The model file of the first seed."""
-    return export(prepared, runs, description, tmp_path_factory.mktemp("models"))
+    return export(dataset, runs, description, tmp_path_factory.mktemp("models"))

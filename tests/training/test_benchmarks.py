@@ -64,10 +64,10 @@ def test_ffmpeg_and_libsndfile_decode_to_what_the_service_hears(recordings):
 
 def test_a_rival_answers(files):
     with measures.rival("afternoon", workers=1) as url:
-        answer = httpx.post(
+        probabilities = httpx.post(
             f"{url}/v1/analyze", files={"file": files[1].read_bytes()}, timeout=60
         ).json()
-    assert sum(answer["genres"]) == pytest.approx(1, abs=1e-5)
+    assert sum(probabilities["genres"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_the_same_network_has_the_shipped_ones_layers():
@@ -105,8 +105,8 @@ def test_memory_and_cost_are_watched(process, files):
 
 
 def test_preparing_is_measured():
-    prepared = preparing.preparing(5, seconds=4)
-    assert prepared.heard > prepared.whole > 1
+    dataset = preparing.preparing(5, seconds=4)
+    assert dataset.heard > dataset.whole > 1
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ TEMPI = {"house": 124, "reggae": 76}
 CONFIG = (
     DESCRIPTION
     + "[training]\nparts = 2\n"
-    + "[training.perceptron]\ncopies = 1\nepochs = 2\nbatch_size = 8\n"
-    + "[training.convolutional]\nepochs = 1\nsteps = 2\nbatch_size = 8\nwidth = 2\n"
+    + "[training.mlp]\ncopies = 1\nepochs = 2\nbatch_size = 8\n"
+    + "[training.cnn]\nepochs = 1\nsteps = 2\nbatch_size = 8\nwidth = 2\n"
 )
 
 
@@ -43,16 +43,16 @@ def corpus(tmp_path):
     return folder
 
 
-def test_a_folder_of_music_becomes_a_model_that_answers(corpus, tmp_path, training, few_made):
-    prepared, runs, models = tmp_path / "prepared", tmp_path / "runs", tmp_path / "models"
+def test_a_folder_of_music_becomes_a_model_that_answers(corpus, tmp_path, training, few_synthetic):
+    dataset, runs, models = tmp_path / "prepared", tmp_path / "runs", tmp_path / "models"
     config = tmp_path / "mine.toml"
     config.write_text(CONFIG)
     for step in (
-        ("prepare", corpus, prepared, "--jobs", 1),
-        ("train", config, prepared, runs, "--seeds", 1, "--jobs", 1),
-        ("evaluate", prepared, runs),
-        ("export", config, prepared, runs, models),
-        ("report", models / "tiny.onnx", prepared, runs),
+        ("prepare", corpus, dataset, "--jobs", 1),
+        ("train", config, dataset, runs, "--seeds", 1, "--jobs", 1),
+        ("evaluate", dataset, runs),
+        ("export", config, dataset, runs, models),
+        ("report", models / "tiny.onnx", dataset, runs),
     ):
         status, printed, errors = training(*step)
         assert status == 0, errors
@@ -66,10 +66,10 @@ def test_a_folder_of_music_becomes_a_model_that_answers(corpus, tmp_path, traini
     assert model.card.emotions == ["danceability"]
     assert model.card.figures.folds.genre.unknown_auroc is None
     assert model.card.thresholds.known == 0  # there is no other music to tell apart
-    answer = analyze(signals.wav(signals.groove(16, 22_050), 22_050), model)
-    assert {each.genre for each in answer.genres} == set(TEMPI)
-    assert answer.danceability is not None
-    assert (answer.valence, answer.energy) == (None, None)
+    probabilities = analyze(signals.wav(signals.groove(16, 22_050), 22_050), model)
+    assert {each.genre for each in probabilities.genres} == set(TEMPI)
+    assert probabilities.danceability is not None
+    assert (probabilities.valence, probabilities.energy) == (None, None)
 
 
 @pytest.mark.parametrize(

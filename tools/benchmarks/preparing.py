@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from tools import signals
 from training import prepare
-from training.corpus import read_corpus
+from training.data.corpus import read_corpus
 
 GENRES = ("blues", "house")
 SECONDS, RATE = 30, 44_100

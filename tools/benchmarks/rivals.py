@@ -66,11 +66,11 @@ def same_network():
     from service.card import EMOTIONS  # noqa: PLC0415
     from service.model import load_models  # noqa: PLC0415
     from service.settings import MODELS  # noqa: PLC0415
-    from training.convolutional import Convolutional  # noqa: PLC0415
-    from training.member import Shape  # noqa: PLC0415
-    from training.networks import FifteenNetwork  # noqa: PLC0415
-    from training.perceptron import Perceptron  # noqa: PLC0415
-    from training.runs import Config  # noqa: PLC0415
+    from training.fit.config import Config  # noqa: PLC0415
+    from training.models.base import Shape  # noqa: PLC0415
+    from training.models.cnn import Cnn  # noqa: PLC0415
+    from training.models.ensemble import Ensemble  # noqa: PLC0415
+    from training.models.mlp import Mlp  # noqa: PLC0415
 
     config = Config()
     shape = Shape(n_classes=N_CLASSES, n_origins=1)

@@ -7,7 +7,7 @@ import soxr
 from service import audio
 from service.audio import identity, spec, spectrogram
 from tools.reference import librosa_log_mel
-from training.compiled import librosa
+from training.data.lazy_librosa import librosa
 
 
 class TestSignature:

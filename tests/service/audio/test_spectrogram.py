@@ -5,7 +5,7 @@ from service import audio
 from service.audio import spec
 from tools import signals
 from tools.reference import librosa_log_mel
-from training.compiled import librosa
+from training.data.lazy_librosa import librosa
 
 
 class TestConstants:

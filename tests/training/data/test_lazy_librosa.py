@@ -1,0 +1,33 @@
+"""librosa is compiled by one process at a time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from training.data.lazy_librosa import COMPILED, LOCK, librosa
+
+ROOT = Path(__file__).parents[3]
+FOLDER = Path(librosa.__file__).parent
+
+
+def test_every_module_that_is_compiled_is_known():
+    """A new release may have another."""
+    found = {
+        ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
+        for path in FOLDER.rglob("*.py")
+        if "guvectorize(" in path.read_text()
+    }
+    assert found == set(COMPILED)
+
+
+def test_a_process_waits_for_the_one_that_compiles():
+    code = "from training.data.lazy_librosa import librosa; librosa.beat"
+    command = [sys.executable, "-c", code]
+    with FileLock(LOCK):
+        process = subprocess.Popen(command, cwd=ROOT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(10)  # without the lock it takes less
+    assert process.wait(120) == 0

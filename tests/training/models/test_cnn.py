@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from service import audio
+from training.models.base import Shape
+from training.models.cnn import SHRINKING, Cnn
+
+SHAPE = Shape(n_classes=5, n_origins=2)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = Cnn(SHAPE, 2)
+    network.scale.fill_(20.0)
+    return network.eval()
+
+
+def windows(n_frames, n=2):
+    return -80 * torch.rand(n, audio.N_MELS, n_frames, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("n_frames", [SHRINKING, 200, audio.N_FRAMES])
+def test_it_answers_to_windows_of_any_length(network, n_frames):
+    classes, emotion = network(windows(n_frames))
+    assert (classes.shape, emotion.shape) == ((2, 5), (2, 3))
+    assert torch.isfinite(classes).all()
+
+
+def test_windows_do_not_touch_each_other(network):
+    both = windows(100)
+    torch.testing.assert_close(network(both)[0][:1], network(both[:1])[0])
+
+
+def test_it_reads_levels_as_they_deviate_from_those_of_training(network):
+    before = network(windows(100))[0]
+    network.mean.fill_(10.0)
+    torch.testing.assert_close(network(windows(100) + 10)[0], before)
+
+
+def test_when_something_sounds_matters_little_and_where_it_sounds_much(network):
+    """Moved by a whole step of the last maps, a moment is pooled to nearly the same."""
+    low, late, high = (torch.full((1, audio.N_MELS, 320), -60.0) for _ in range(3))
+    low[:, 16:32, 96:112] = 0
+    late[:, 16:32, 160:176] = 0
+    high[:, 80:96, 96:112] = 0
+    there, later, above = (network(each)[0] for each in (low, late, high))
+    assert (later - there).abs().max() < 0.1 * (above - there).abs().max()

@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.svm import SVC
+
+from tests.training.studies.compare.samples import trial
+from training.studies.compare.classical import Classical, KMeansClusters, table
+from training.studies.compare.rows import ROWS
+
+MODELS = {row.name: row.model for row in ROWS if isinstance(row.model, Classical)}
+
+
+def test_of_a_picture_the_mean_over_time_is_read():
+    flat = table((np.ones((2, 3, 4), np.float16), np.zeros((2, 5))))
+    np.testing.assert_array_equal(flat, np.repeat([[1.0] * 3 + [0.0] * 5], 2, axis=0))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_of_the_table_learns(name):
+    case = trial((6,))
+    answer = MODELS[name](case)
+    assert (answer.label == case.test.label).mean() > 0.9
+    assert answer.label.shape == case.test.label.shape
+
+
+def test_settings_tell_a_model_from_another():
+    assert repr(Classical(SVC(C=1))) != repr(Classical(SVC(C=10)))
+    assert repr(Classical(SVC(C=1))) == repr(Classical(SVC(C=1)))
+    assert " object at " not in "".join(map(repr, MODELS.values()))
+
+
+def test_k_means_finds_what_there_is():
+    case = trial((4,))
+    answer = KMeansClusters()(case)
+    assert len(answer.elbow) == 10
+    assert np.diff(answer.elbow).max() < 0
+    assert answer.elbow[2] < 0.3 * answer.elbow[0]
+    assert answer.label is None
+    assert float(answer.note.rpartition(" ")[2]) > 0.9
+
+
+def test_a_seed_is_passed_on():
+    case = trial((6,))
+    forest = MODELS["random forest"]
+    same = [forest(replace(case, seed=seed)).label for seed in (1, 1)]
+    np.testing.assert_array_equal(*same)

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+
+from training.studies.compare.backbone import BACKBONES
+from training.studies.compare.features import FEATURES
+from training.studies.compare.neural import Classifier
+from training.studies.compare.results import path_of
+from training.studies.compare.rows import ROWS, SECTIONS
+
+
+def test_every_row_has_a_file_of_its_own():
+    assert len({path_of(row, Path()) for row in ROWS}) == len(ROWS)
+
+
+def test_every_section_has_rows_in_its_order():
+    assert [row.section for row in ROWS] == sorted(row.section for row in ROWS)
+    assert {row.section for row in ROWS} == set(range(1, len(SECTIONS) + 1))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: path_of(row, Path()).stem)
+def test_a_row_names_what_there_is(row):
+    assert set(row.features) | set(row.task.needs) <= FEATURES.keys() | set(BACKBONES)
+    if isinstance(row.model, Classifier):
+        assert len(row.model.towers) in {1, len(row.features)}
+        assert not row.task.folds  # nothing there to stop by

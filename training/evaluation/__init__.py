@@ -1,0 +1,1 @@
+"""Measures trained models on held-out recordings."""

@@ -1,0 +1,121 @@
+"""Fits one member: the loop that both kinds share."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.models.base import EnsembleMember
+
+WARM_UP = 0.3  # share of the steps in which the learning rate rises
+
+
+class TrainingDivergedError(RuntimeError):
+    """A training gave no usable state."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave; losses are means over what is labelled, summed over the tasks."""
+
+    epoch: int
+    train_loss: float
+    valid_loss: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes
+    ----------
+    epochs, steps : int
+        Steps in each epoch.
+    learning_rate : float
+        The highest; one cycle after Smith and Topin, "Super-convergence", 2018.
+    weight_decay : float
+        Decoupled: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    epochs: int
+    steps: int
+    learning_rate: float
+    weight_decay: float
+
+
+def fit(
+    member: EnsembleMember,
+    batch_loss: Callable[[], Tensor],
+    valid_loss: Callable[[], float],
+    schedule: Schedule,
+) -> list[Epoch]:
+    """Fit a member, and leave it in its best state on validation.
+
+    Parameters
+    ----------
+    member : Member
+    batch_loss : callable
+        Draws a batch and returns its loss.
+    valid_loss : callable
+        Called after every epoch, with the member in evaluation mode.
+    schedule : Schedule
+
+    Returns
+    -------
+    history : list of Epoch
+
+    Raises
+    ------
+    TrainingDivergedError
+        If no epoch has a finite loss.
+    """
+    optimizer = torch.optim.AdamW(
+        member.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay
+    )
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        schedule.learning_rate,
+        total_steps=schedule.epochs * schedule.steps,
+        pct_start=WARM_UP,
+    )
+    history: list[Epoch] = []
+    best: dict[str, Tensor] = {}
+    for epoch in range(1, schedule.epochs + 1):
+        member.train()
+        losses = [_step(optimizer, rates, batch_loss) for _ in range(schedule.steps)]
+        member.eval()
+        history.append(Epoch(epoch, float(np.mean(losses)), valid_loss()))
+        if history[-1] is best_epoch(history):
+            best = {name: value.clone() for name, value in member.state_dict().items()}
+    member.load_state_dict(best)
+    return history
+
+
+def _step(
+    optimizer: torch.optim.Optimizer,
+    rates: torch.optim.lr_scheduler.LRScheduler,
+    batch_loss: Callable[[], Tensor],
+) -> float:
+    optimizer.zero_grad()
+    loss = batch_loss()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    rates.step()
+    return loss.item()
+
+
+def best_epoch(history: list[Epoch]) -> Epoch:
+    """Return the epoch of the lowest loss on validation, the first of equals.
+
+    Raises
+    ------
+    TrainingDivergedError
+        If no epoch has a finite loss.
+    """
+    finite = [epoch for epoch in history if math.isfinite(epoch.valid_loss)]
+    if not finite:
+        raise TrainingDivergedError("The loss is not a number: try a lower learning_rate.")
+    return min(finite, key=lambda epoch: epoch.valid_loss)

@@ -1,0 +1,1 @@
+"""The networks that the exported graph holds. PyTorch; no files."""

@@ -1,0 +1,1 @@
+"""The ONNX file, its card and its page."""

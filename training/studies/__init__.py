@@ -1,0 +1,1 @@
+"""Answers to research questions. Only the command line imports them."""

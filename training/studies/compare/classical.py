@@ -1,0 +1,83 @@
+"""Models of scikit-learn and CatBoost, over standardised numbers."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_mutual_info_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from training.studies.compare.labels import N_KINDS
+from training.studies.compare.sample import Answer, Sample, Trial
+from training.types import AnyFloats
+
+MOST_KINDS = 10  # of the elbow plot
+
+
+def table(inputs: tuple[AnyFloats, ...]) -> AnyFloats:
+    """Join features to one row for each case; of a picture the mean over time is taken.
+
+    Parameters
+    ----------
+    inputs : tuple of float [shape=(n, ...)]
+
+    Returns
+    -------
+    table : float64 [shape=(n, n_numbers)]
+    """
+    flat = [each.mean(axis=-1, dtype=float) if each.ndim > 2 else each for each in inputs]
+    return np.concatenate(flat, axis=1, dtype=float)
+
+
+@dataclass(frozen=True, repr=False)
+class Classical:
+    """A classifier of scikit-learn's kind, with the settings that it has."""
+
+    estimator: Any
+
+    def __call__(self, trial: Trial) -> Answer:
+        """Learn from the train side, answer to test."""
+        estimator = clone(self.estimator)
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=trial.seed)
+        pipeline = make_pipeline(StandardScaler(), estimator)
+        pipeline.fit(table(trial.train.inputs), trial.train.label)
+        return Answer(label=np.ravel(pipeline.predict(table(trial.test.inputs))))
+
+    def __repr__(self) -> str:
+        settings = self.estimator.get_params()
+        return f"{type(self.estimator).__name__}({sorted(settings.items(), key=lambda p: p[0])})"
+
+
+@dataclass(frozen=True)
+class KMeansClusters:
+    """k-means: how many kinds there are, and what genres the three kinds hold."""
+
+    def __call__(self, trial: Trial) -> Answer:
+        """Find kinds on the train side; on test, say how they agree with the genres."""
+        train, test = trial.train, trial.test
+        scaler = StandardScaler().fit(table(train.inputs))
+        points = scaler.transform(table(train.inputs))
+        most = min(MOST_KINDS, len(points))
+        found = [
+            KMeans(k, n_init=10, random_state=trial.seed).fit(points) for k in range(1, most + 1)
+        ]
+        three = found[N_KINDS - 1]
+        answered = three.predict(scaler.transform(table(test.inputs)))
+        agreement = adjusted_mutual_info_score(test.label, answered)
+        kinds = "; ".join(_described(train, three.labels_ == kind) for kind in range(N_KINDS))
+        return Answer(
+            elbow=tuple(float(each.inertia_) for each in found),
+            note=f"{kinds}; adjusted mutual information with the genres {agreement:.2f}",
+        )
+
+
+def _described(train: Sample, chosen: AnyFloats) -> str:
+    """Return the size of a kind and its commonest genres."""
+    names = Counter(train.classes[label] for label in train.label[chosen])
+    first = ", ".join(f"{name} {count / chosen.sum():.0%}" for name, count in names.most_common(3))
+    return f"{chosen.mean():.0%} of the windows ({first})"

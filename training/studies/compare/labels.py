@@ -1,0 +1,233 @@
+"""What rows are asked to tell, and of which recordings.
+
+Conventions
+-----------
+* A *label* is a class by its place in `Labels.classes`; `UNKNOWN` where there is none.
+* Whatever is fitted for a label (k-means) is fitted on the train side alone.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from training.data.corpus import SUBSETS
+from training.studies.compare.clips import Clip
+from training.studies.compare.sample import UNKNOWN, Budget, TooFewError
+from training.studies.compare.store import Store
+from training.types import AnyFloats, Indices
+
+FOLDS = 5
+N_KINDS = 3
+SCALES = ("valence", "energy", "danceability")
+
+MERGED = {
+    "house": "electronic", "dubstep": "electronic", "techno": "electronic", "trap": "electronic",
+    "drum-and-bass": "electronic", "drumstep": "electronic", "future-bass": "electronic",
+    "metal": "rock", "pop-punk": "rock", "pop-rock": "rock",
+    "piano": "classical", "ragtime": "jazz",
+    "rnb": "soul", "funk": "soul", "disco": "soul",
+    "new-age": "easy-listening", "soundtrack": "easy-listening", "vocal": "easy-listening",
+    "flamenco": "latin",
+}  # fmt: skip
+"""From what a recording is said to be to what it is merged with; all else stays as it is."""
+
+VOCAL_JAZZ = {"Jazz": "jazz alone", "Jazz; Vocal": "jazz and vocal"}
+PUNK = {
+    "hardcore/street/other punk": "hardcore, street and other punk",
+    "pop/skate/ska/melodic punk": "pop, skate, ska and melodic punk",
+}
+"""Subgenres as the sources write them, to how the page does."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of all recordings.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    label : int64 [shape=(n_clips,)]
+    scales : tuple of str
+    numbers : float32 [shape=(n_clips, len(scales))]
+        NaN where unknown.
+    """
+
+    classes: tuple[str, ...]
+    label: Indices
+    scales: tuple[str, ...]
+    numbers: AnyFloats
+
+
+@dataclass(frozen=True)
+class Task:
+    """What rows are asked.
+
+    Attributes
+    ----------
+    name : str
+        As the table says it.
+    concerns : callable
+        Says whether it asks of a recording.
+    label : callable
+        Recordings, their features and a budget to labels; raises `TooFewError`.
+    needs : tuple of str
+        Features that labels are made from.
+    folds : str
+        The side of the corpus's split that is measured is test; with folds every recording is,
+        once, and what is kept together is an artist or a song.
+    """
+
+    name: str
+    concerns: Callable[[Clip], bool]
+    label: Callable[[Sequence[Clip], Store, Budget], Labels]
+    needs: tuple[str, ...] = ()
+    folds: Literal["", "artist", "song"] = ""
+
+
+def of_names(names: Sequence[str]) -> Labels:
+    """Return labels of classes by name; what has an empty name has no label."""
+    classes = tuple(sorted(set(names) - {""}))
+    label = [classes.index(name) if name else UNKNOWN for name in names]
+    return Labels(classes, np.array(label, np.int64), (), np.empty((len(names), 0), np.float32))
+
+
+def genres(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
+    """Label what has one of the genres."""
+    labels = of_names([clip.genre for clip in clips])
+    check(labels, clips, budget)
+    return labels
+
+
+def merged(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
+    """Merge genres and all other music by `MERGED`, and leave out what is still too rare."""
+    names = [MERGED.get(clip.kind, clip.kind) for clip in clips]
+    return of_names(_common(names, clips, budget))
+
+
+def _common(names: list[str], clips: Sequence[Clip], budget: Budget) -> list[str]:
+    counts = Counter((name, clip.subset) for name, clip in zip(names, clips, strict=True))
+    return [
+        name if all(counts[name, side] >= budget.fewest[side] for side in SUBSETS) else ""
+        for name in names
+    ]
+
+
+def feelings(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
+    """Label songs by the feeling that most listeners ticked.
+
+    A song whose first place is shared has none, and a feeling that is dominant in too few songs to
+    be in every fold is left out.
+
+    Raises
+    ------
+    TooFewError
+        If fewer than two feelings are left.
+    """
+    names = [_dominant(clip.votes) for clip in clips]
+    counts = Counter(names)
+    fewest = max(sum(budget.fewest.values()), FOLDS)
+    labels = of_names([name if counts[name] >= fewest else "" for name in names])
+    if len(labels.classes) < 2:
+        raise TooFewError(f"fewer than two feelings are dominant in {fewest} songs or more")
+    return labels
+
+
+def _dominant(votes: dict[str, float]) -> str:
+    first = [name for name, share in votes.items() if share == max(votes.values())]
+    return first[0] if len(first) == 1 else ""
+
+
+def kinds(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
+    """Label recordings of a genre by the nearest of three means of their attributes."""
+    concerned = [place for place, clip in enumerate(clips) if clip.genre]
+    means = store.means("attributes", concerned)
+    known = np.flatnonzero(~np.isnan(means).any(axis=1)).tolist()
+    train = [place for place in known if clips[place].subset == "train"]
+    if len(train) < N_KINDS:
+        raise TooFewError("there are fewer recordings to learn from than kinds of music")
+    found = make_pipeline(StandardScaler(), KMeans(N_KINDS, n_init=10, random_state=0))
+    found.fit(means[train])
+    names = [""] * len(clips)
+    for place, kind in zip(known, found.predict(means[known]), strict=True):
+        names[place] = f"kind {kind + 1}"
+    labels = of_names(names)
+    check(labels, clips, budget)
+    return labels
+
+
+def subgenres(
+    genre: str, names: dict[str, str], clips: Sequence[Clip], _store: Store, budget: Budget
+) -> Labels:
+    """Label recordings of one genre by subgenre."""
+    found = [names.get(clip.subgenre, "") if clip.genre == genre else "" for clip in clips]
+    labels = of_names(found)
+    missing = set(names.values()) - set(labels.classes)
+    if missing:
+        raise TooFewError(f"no recording is labelled {' or '.join(sorted(missing))}")
+    check(labels, clips, budget)
+    return labels
+
+
+def emotions(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
+    """Label genres, and valence, energy and danceability of what has a genre or a valence.
+
+    Of valence and energy the labels of one origin are used, the commonest: origins are on scales
+    of their own. Danceability is measured by the project's own formula.
+
+    Raises
+    ------
+    TooFewError
+        If no scale has labels enough.
+    """
+    concerned = [place for place, clip in enumerate(clips) if rated(clip)]
+    columns = [_of_commonest_origin(clips, scale) for scale in SCALES[:2]]
+    columns.append(store.means("danceability", concerned)[:, 0])
+    enough = [_enough(column, clips, budget) for column in columns]
+    if not any(enough):
+        raise TooFewError("too few recordings have a valence, an energy or a danceability")
+    chosen = [place for place, there in enumerate(enough) if there]
+    numbers = np.stack([columns[place] for place in chosen], axis=1).astype(np.float32)
+    known = of_names([clip.genre for clip in clips])
+    return Labels(known.classes, known.label, tuple(SCALES[place] for place in chosen), numbers)
+
+
+def rated(clip: Clip) -> bool:
+    """Say whether a recording has a genre or a valence."""
+    return bool(clip.genre) or "valence" in clip.emotion
+
+
+def _of_commonest_origin(clips: Sequence[Clip], scale: str) -> AnyFloats:
+    origins = Counter(clip.emotion[scale][1] for clip in clips if scale in clip.emotion)
+    first = max(origins, key=lambda name: origins[name], default="")
+    values = [clip.emotion.get(scale, (np.nan, "")) for clip in clips]
+    return np.array([value if origin == first else np.nan for value, origin in values])
+
+
+def _enough(column: AnyFloats, clips: Sequence[Clip], budget: Budget) -> bool:
+    counts = Counter(
+        clip.subset for clip, value in zip(clips, column, strict=True) if not np.isnan(value)
+    )
+    return all(counts[side] >= max(budget.fewest[side], 2) for side in SUBSETS)
+
+
+def check(labels: Labels, clips: Sequence[Clip], budget: Budget) -> None:
+    """Refuse labels that a side of the split has too few of.
+
+    Raises
+    ------
+    TooFewError
+        With the counts.
+    """
+    for place, name in enumerate(labels.classes):
+        sides = Counter(clips[i].subset for i in np.flatnonzero(labels.label == place).tolist())
+        if any(sides[side] < budget.fewest[side] for side in SUBSETS):
+            counts = ", ".join(f"{sides[side]} in {side}" for side in SUBSETS)
+            raise TooFewError(f"too few recordings of {name}: {counts}")
+    if len(labels.classes) < 2:
+        raise TooFewError("there are fewer than two classes to tell apart")

@@ -1,0 +1,382 @@
+"""Small networks of PyTorch: a tower for each feature, and one layer over all of them.
+
+Conventions
+-----------
+* A network's outputs are the classes' logits, then the scales' scores.
+* Scores are learnt in standard deviations from the train side's mean: ranks are all that counts.
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, mse_loss
+
+from training.models.base import Shape, device
+from training.models.cnn import Cnn
+from training.studies.compare.sample import UNKNOWN, Answer, Epoch, Sample, Trial
+from training.types import AnyFloats
+
+Kind = Literal["lstm", "cnn", "cnn in time", "dense", "trunk"]
+Stop = Literal["patience", "two phases"]
+
+BATCH = 32
+RATE = 1e-3
+WEIGHT_DECAY = 1e-3
+HIDDEN = 64
+CHANNELS = (16, 32, 64)
+SIDE = 135  # rows or frames, to about which the first convolution shrinks a large picture
+LARGE_CHANNELS = (8, 16, 32, 64)
+DROPOUT = 0.3
+MOST_MEASURED = 512  # cases, to standardise by
+BACKBONE_WIDTH = 16
+BACKBONE_CROP = 150  # frames: 5 s, somewhere else in every batch
+
+
+class Recurrent(nn.Module):
+    """An LSTM along time; the mean of what it says; [shape=(n, HIDDEN)]."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(shape[0], HIDDEN, batch_first=True)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Read pictures, [shape=(n, n_rows, n_frames)]."""
+        said: Tensor = self.lstm(picture.transpose(1, 2))[0]
+        return said.mean(1)
+
+
+class Pictures(nn.Module):
+    """Convolutions over rows and time, averaged over time; [shape=(n, channels * rows left)]."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        shrinking = max(1, min(shape) // SIDE)
+        channels = CHANNELS if shrinking == 1 else LARGE_CHANNELS
+        blocks: list[nn.Module] = []
+        for place, (n_in, n_out) in enumerate(zip((1, *channels), channels, strict=False)):
+            stride = shrinking if place == 0 else 1
+            kernel = max(3, 2 * stride - 1)
+            blocks += [
+                nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=False),
+                nn.BatchNorm2d(n_out),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Read pictures, [shape=(n, n_rows, n_frames)]."""
+        maps: Tensor = self.blocks(picture[:, None])
+        return maps.mean(-1).flatten(1)
+
+
+class Backbone(nn.Module):
+    """The project's convolutional network, without its heads; in training it reads 5 s."""
+
+    def __init__(self, shape: Sequence[int]) -> None:  # noqa: ARG002 - of any length
+        super().__init__()
+        self.member = Cnn(Shape(n_classes=1, n_origins=1), BACKBONE_WIDTH)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Read standardised spectrograms, [shape=(n, audio.N_MELS, n_frames)]."""
+        if self.training:
+            start = int(torch.randint(log_mel.shape[-1] - BACKBONE_CROP + 1, ()))
+            log_mel = log_mel[..., start : start + BACKBONE_CROP]
+        return self.member.features(log_mel)
+
+
+def dense(shape: Sequence[int]) -> nn.Module:
+    """Return two hidden layers over all numbers of a feature."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(int(np.prod(shape)), 2 * HIDDEN),
+        nn.ReLU(),
+        nn.Dropout(DROPOUT),
+        nn.Linear(2 * HIDDEN, HIDDEN),
+        nn.ReLU(),
+    )
+
+
+def in_time(shape: Sequence[int]) -> nn.Module:
+    """Return convolutions along time alone, over rows that are no neighbours."""
+    return nn.Sequential(
+        nn.Conv1d(shape[0], HIDDEN, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv1d(HIDDEN, HIDDEN, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+    )
+
+
+TOWERS = {
+    "lstm": Recurrent, "cnn": Pictures, "cnn in time": in_time, "dense": dense, "trunk": Backbone,
+}  # fmt: skip
+
+
+class Network(nn.Module):
+    """Towers over standardised features, and a layer over them.
+
+    Parameters
+    ----------
+    towers : sequence of Kind
+        One for each feature; a single one is used for all.
+    inputs : tuple of float [shape=(n, ...)]
+        The train side's, whose rows' mean and deviation standardise.
+    n_classes, n_scales : int
+    """
+
+    def __init__(
+        self, towers: Sequence[Kind], inputs: tuple[AnyFloats, ...], n_classes: int, n_scales: int
+    ) -> None:
+        super().__init__()
+        kinds = towers if len(towers) == len(inputs) else [*towers] * len(inputs)
+        self.n_classes = n_classes
+        self.towers = nn.ModuleList(
+            TOWERS[kind](each.shape[1:]) for kind, each in zip(kinds, inputs, strict=True)
+        )
+        for place, each in enumerate(inputs):
+            mean, scale = _moments(each)
+            self.register_buffer(f"mean_{place}", mean)
+            self.register_buffer(f"scale_{place}", scale)
+        self.head: nn.Module = nn.Identity()
+        with torch.no_grad():
+            self.n_features = self.eval()(*(tensor(each[:1]) for each in inputs)).shape[1]
+        self.head = _head(self.n_features, n_classes + n_scales)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return logits and scores, float32 [shape=(n, n_classes + n_scales)]."""
+        seen = [
+            tower(self.standardised(place, each))
+            for place, (tower, each) in enumerate(zip(self.towers, inputs, strict=True))
+        ]
+        said: Tensor = self.head(torch.cat(seen, dim=1))
+        return said
+
+    def standardised(self, place: int, values: Tensor) -> Tensor:
+        """Return a feature as its tower reads it."""
+        return (values - self.get_buffer(f"mean_{place}")) / self.get_buffer(f"scale_{place}")
+
+
+def _head(n_features: int, n_outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(n_features, n_outputs))
+
+
+def _moments(values: AnyFloats) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of each row of pictures, or of each number, over some cases."""
+    some = np.asarray(values[:: -(-len(values) // MOST_MEASURED)], np.float32)
+    axes = (0, 2) if values.ndim > 2 else (0,)
+    mean, scale = some.mean(axis=axes, keepdims=True)[0], some.std(axis=axes, keepdims=True)[0]
+    return torch.from_numpy(mean), torch.from_numpy(scale + np.float32(1e-3))
+
+
+def tensor(values: AnyFloats) -> Tensor:
+    """Return an array in single precision."""
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def fit(network: Network, trial: Trial, rate: float = RATE) -> list[Epoch]:
+    """Train until validation gets no better, and leave the network in its best state.
+
+    Returns
+    -------
+    history : list of Epoch
+    """
+    epochs, budget = _epochs(network, trial, rate), trial.budget
+    history: list[Epoch] = []
+    best, state, since = np.inf, deepcopy(network.state_dict()), 0
+    while len(history) < budget.epochs and since < budget.patience:
+        history.append(next(epochs))
+        since += 1
+        if history[-1].valid_loss < best:
+            best, state, since = history[-1].valid_loss, deepcopy(network.state_dict()), 0
+    network.load_state_dict(state)
+    return history
+
+
+def fit_in_two_phases(network: Network, trial: Trial) -> list[Epoch]:
+    """Find the best accuracy on validation in N epochs, then train on until it is met again.
+
+    At most N epochs more; the network is left in its last state.
+
+    Returns
+    -------
+    history : list of Epoch
+    """
+    epochs, most = _epochs(network, trial, RATE), trial.budget.epochs
+    history = [next(epochs) for _ in range(most)]
+    best = max(epoch.valid_accuracy for epoch in history)
+    while len(history) < 2 * most:
+        history.append(next(epochs))
+        if history[-1].valid_accuracy >= best:
+            break
+    return history
+
+
+def _epochs(network: Network, trial: Trial, rate: float) -> Iterator[Epoch]:
+    """Yield one epoch after another, trained when it is asked for."""
+    train, valid = trial.train, trial.valid
+    network.to(device())
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=WEIGHT_DECAY)
+    rng = np.random.default_rng(trial.seed)
+    while True:
+        network.train()
+        losses = []
+        for chosen in np.array_split(rng.permutation(len(train.label)), _n_batches(train)):
+            optimizer.zero_grad()
+            batch = train.at(chosen)
+            loss = error(network, _outputs(network, batch), batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.item())
+        said = answers(network, valid)
+        known = valid.label != UNKNOWN
+        right = said[:, : network.n_classes].argmax(1).numpy() == valid.label if known.any() else 0
+        yield Epoch(
+            float(np.mean(losses)),
+            float(error(network, said, valid)),
+            float(np.mean(right, where=known)) if known.any() else float("nan"),
+        )
+
+
+def _n_batches(sample: Sample) -> int:
+    return -(-len(sample.label) // BATCH)
+
+
+def _outputs(network: Network, sample: Sample) -> Tensor:
+    said: Tensor = network(*(tensor(each).to(device()) for each in sample.inputs))
+    return said
+
+
+@torch.no_grad()
+def answers(network: Network, sample: Sample) -> Tensor:
+    """Return a network's outputs for all cases of a sample, on the processor."""
+    network.eval()
+    places = np.array_split(np.arange(len(sample.label)), _n_batches(sample))
+    return torch.cat([_outputs(network, sample.at(each)).cpu() for each in places])
+
+
+def error(network: Network, said: Tensor, sample: Sample) -> Tensor:
+    """Return cross-entropy plus squared error, each a mean over what is labelled."""
+    label = torch.from_numpy(sample.label).to(said.device)
+    numbers = tensor(sample.numbers).to(said.device)
+    classes, scores = said[:, : network.n_classes], said[:, network.n_classes :]
+    loss = said.sum() * 0  # where nothing of a batch is labelled
+    if network.n_classes and (label != UNKNOWN).any():
+        loss = loss + cross_entropy(classes, label, ignore_index=UNKNOWN)
+    known = ~numbers.isnan()
+    if known.any():
+        loss = loss + mse_loss(scores[known], numbers[known])
+    return loss
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """One network that tells classes apart."""
+
+    towers: tuple[Kind, ...]
+    stop: Stop = "patience"
+
+    def __call__(self, trial: Trial) -> Answer:
+        """Learn and answer."""
+        network = self.network(trial)
+        fitting = fit if self.stop == "patience" else fit_in_two_phases
+        history = fitting(network, _classes_alone(trial))
+        return Answer(answers(network, trial.test).argmax(1).numpy(), history=tuple(history))
+
+    def network(self, trial: Trial) -> Network:
+        """Return it before it learns."""
+        torch.manual_seed(trial.seed)
+        return Network(self.towers, trial.train.inputs, len(trial.train.classes), 0)
+
+
+@dataclass(frozen=True)
+class Regressors:
+    """A network for each scale, with one output."""
+
+    towers: tuple[Kind, ...]
+
+    def __call__(self, trial: Trial) -> Answer:
+        """Learn and answer."""
+        scores, history = [], []
+        for scale in range(trial.train.numbers.shape[1]):
+            alone = _one_scale(trial, scale)
+            torch.manual_seed(trial.seed)
+            network = Network(self.towers, alone.train.inputs, 0, 1)
+            history = fit(network, alone)
+            scores.append(answers(network, trial.test).numpy())
+        return Answer(numbers=np.concatenate(scores, axis=1), history=tuple(history))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A network that learns genres first; then, for each scale, its copy with one output."""
+
+    towers: tuple[Kind, ...]
+
+    def __call__(self, trial: Trial) -> Answer:
+        """Learn and answer."""
+        network = Classifier(self.towers).network(trial)
+        fit(network, _classes_alone(trial))
+        scores, history = [], []
+        for scale in range(trial.train.numbers.shape[1]):
+            tuned = deepcopy(network)
+            tuned.head, tuned.n_classes = _head(network.n_features, 1), 0
+            history = fit(tuned, _one_scale(trial, scale), RATE / 2)
+            scores.append(answers(tuned, trial.test).numpy())
+        return Answer(numbers=np.concatenate(scores, axis=1), history=tuple(history))
+
+
+@dataclass(frozen=True)
+class Multitask:
+    """One network for genres and all scales."""
+
+    towers: tuple[Kind, ...]
+
+    def __call__(self, trial: Trial) -> Answer:
+        """Learn and answer."""
+        torch.manual_seed(trial.seed)
+        standard = _standard(trial)
+        train, n_classes = standard.train, len(trial.train.classes)
+        network = Network(self.towers, train.inputs, n_classes, train.numbers.shape[1])
+        history = fit(network, standard)
+        said = answers(network, trial.test).numpy()
+        return Answer(said[:, :n_classes].argmax(1), said[:, n_classes:], tuple(history))
+
+
+def _classes_alone(trial: Trial) -> Trial:
+    """Learn of what has a class, and not its numbers."""
+
+    def alone(sample: Sample) -> Sample:
+        kept = sample.at(sample.label != UNKNOWN)
+        return replace(kept, numbers=np.empty((len(kept.label), 0), np.float32))
+
+    return replace(trial, train=alone(trial.train), valid=alone(trial.valid))
+
+
+def _one_scale(trial: Trial, scale: int) -> Trial:
+    """Learn of what has a number on a scale, and no classes."""
+
+    def alone(sample: Sample) -> Sample:
+        kept = sample.at(~np.isnan(sample.numbers[:, scale]))
+        unknown = np.full_like(kept.label, UNKNOWN)
+        return replace(kept, label=unknown, numbers=kept.numbers[:, [scale]])
+
+    standard = _standard(trial)
+    return replace(standard, train=alone(standard.train), valid=alone(standard.valid))
+
+
+def _standard(trial: Trial) -> Trial:
+    """Learn numbers in standard deviations from the mean of the train side."""
+    numbers = trial.train.numbers
+    mean, deviation = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0) + np.float32(1e-3)
+
+    def standard(sample: Sample) -> Sample:
+        return replace(sample, numbers=(sample.numbers - mean) / deviation)
+
+    return replace(trial, train=standard(trial.train), valid=standard(trial.valid))
