@@ -126,6 +126,7 @@ class HeardWindow(Heard, Span):
     """What a model hears in one window."""
 
     silence: bool = Field(
+        default=False,
         description="Whether the window is silent: then its scores mean nothing, and the answer "
         "for the recording leaves them out.",
         examples=[False],

@@ -10,6 +10,9 @@ from service.audio.errors import ClipTooShortError
 from service.audio.levels import peak_dbfs
 from service.audio.spec import Waveform, Windows
 
+PIECE = spec.SAMPLE_RATE // 20  # samples: 50 ms
+LASTING = 5  # pieces, a quarter of a second: more than a codec smears
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -26,16 +29,24 @@ class Cut:
         window does, which repeats it.
     peaks_dbfs : float64 [shape=(n_windows,)]
         Peak level of the own part of each window, dBFS.
+    lasting_dbfs : float64 [shape=(n_windows,)]
+        Peak level that the own part of each window reaches in `LASTING` pieces: a lossy codec
+        leaves some hundredths of a second of sound where there is silence before or after it.
     """
 
     windows: Windows
     starts: list[int]
     ends: list[int]
     peaks_dbfs: NDArray[np.float64]
+    lasting_dbfs: NDArray[np.float64]
 
     def sounding(self, silence_dbfs: float) -> NDArray[np.bool_]:
-        """Say which windows hold sound: those whose peak is above a level in dBFS."""
-        return self.peaks_dbfs > silence_dbfs
+        """Say which windows hold sound: those whose peak is above a level in dBFS.
+
+        It has to last, unless it lasts in no window.
+        """
+        lasting = self.lasting_dbfs > silence_dbfs
+        return lasting if lasting.any() else self.peaks_dbfs > silence_dbfs
 
     def seconds(self, chosen: NDArray[np.bool_]) -> float:
         """Return how much of the recording the own parts of some windows cover."""
@@ -99,8 +110,16 @@ def cut(waveform: Waveform) -> Cut:
     else:
         samples = np.stack([waveform[start:end] for start, end in zip(starts, ends, strict=True)])
     own_starts = [0, *ends[:-1]]
-    peaks = [peak_dbfs(waveform[start:end]) for start, end in zip(own_starts, ends, strict=True)]
-    return Cut(samples, starts, ends, np.array(peaks))
+    own = [waveform[start:end] for start, end in zip(own_starts, ends, strict=True)]
+    peaks = np.array([peak_dbfs(part) for part in own])
+    return Cut(samples, starts, ends, peaks, np.array([_lasting_dbfs(part) for part in own]))
+
+
+def _lasting_dbfs(waveform: Waveform) -> float:
+    """Return the peak level that a waveform reaches in `LASTING` pieces, dBFS."""
+    pieces = waveform[: len(waveform) // PIECE * PIECE].reshape(-1, PIECE)
+    peaks = np.maximum(pieces.max(axis=1), -pieces.min(axis=1))
+    return peak_dbfs(np.sort(peaks)[-LASTING:][:1])
 
 
 def windows(waveform: Waveform) -> Windows:

@@ -40,6 +40,17 @@ class TestCut:
         assert found.tolist() == sounding
         assert cut.seconds(found) == pytest.approx(seconds, abs=1e-4)
 
+    @pytest.mark.parametrize(
+        ("parts", "sounding"),
+        [
+            ((15, 0.1, -14.9), [True, False]),  # as a codec smears it
+            ((15, 0.4, -14.6), [True, True]),
+            ((-7, 0.01, -8, -15), [True, False]),  # one click is all there is
+        ],
+    )
+    def test_sound_has_to_last_unless_it_lasts_nowhere(self, parts, sounding):
+        assert audio.cut(in_parts(*parts)).sounding(-60).tolist() == sounding
+
     def test_windows_know_where_they_are(self):
         cut = audio.cut(in_parts(35))
         spans = [
