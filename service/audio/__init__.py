@@ -27,7 +27,7 @@ from service.audio.errors import (
     UnsupportedAudioError,
     UnsupportedFormatError,
 )
-from service.audio.formats import FORMATS, MAX_ALLOCATION
+from service.audio.formats import FORMATS, MAX_ALLOCATION, MAX_STREAMS
 from service.audio.identity import SKEW_TOLERANCE, reference_windows, signature, skew
 from service.audio.levels import levels
 from service.audio.spec import (
@@ -62,6 +62,7 @@ __all__ = [
     "MAX_CHANNELS",
     "MAX_RATE",
     "MAX_SECONDS",
+    "MAX_STREAMS",
     "MIN_RATE",
     "MIN_SECONDS",
     "N_FFT",

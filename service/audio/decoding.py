@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from service.audio import spec, wav
 from service.audio.blocks import Block, blocks
 from service.audio.bounds import UNBOUNDED, Bounds, Watch
-from service.audio.downmix import Checked, Phase, check, count_clipped, is_bounded, mono
-from service.audio.errors import ClipTooShortError, NotAudioError, UnsupportedAudioError
+from service.audio.downmix import Checked, Phase, check, count_clipped, count_flat, is_bounded, mono
+from service.audio.errors import (
+    ClipTooShortError,
+    NotAudioError,
+    UnsupportedAudioError,
+    UnsupportedFormatError,
+)
 from service.audio.formats import FORMATS, OPENING
 from service.audio.levels import levels
-from service.audio.packets import Tally, frames
+from service.audio.packets import ENCRYPTED, Tally, frames
 from service.audio.refusal import HEAD, refusal
 from service.audio.resampling import Resampler
 from service.audio.source import Source
@@ -50,6 +55,8 @@ class Recording:
         Whether the recording went on after `Bounds.max_seconds`.
     at_full_scale : float
         Share of the samples, of any channel, that `downmix.count_clipped` counts.
+    flat_topped : float
+        Share of the samples of a lossy recording that `downmix.count_flat` counts.
     out_of_phase : bool
         Whether channels cancel when they are averaged. Then the waveform is their difference or
         one of them.
@@ -69,6 +76,7 @@ class Recording:
     duration_seconds: float
     truncated: bool
     at_full_scale: float
+    flat_topped: float
     out_of_phase: bool
     damaged_packets: float
     damaged_samples: int
@@ -125,6 +133,8 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
             codec = wav.big_endian(codec)
         reading = _Reading(codec, bounds.max_seconds, weights)
         reading.take(blocks(frames(container, stream, codec, watch, tally)))
+        if reading.empty and FORMATS[container.format.name] == "mp4" and source.holds(b"enca"):
+            raise UnsupportedFormatError(ENCRYPTED)  # parsed as sound, it gave no packet
         return reading.recording(FORMATS[container.format.name], tally), reading.phase
 
     with _opened(source) as container:
@@ -161,12 +171,18 @@ class _Reading:
     def __init__(self, codec: av.AudioCodecContext, max_seconds: float, weights: Weights) -> None:
         self._codec, self._max_seconds, self._weights = codec, max_seconds, weights
         self._bounded = is_bounded(codec)
+        self._lossy = codec.codec.lossy and not codec.codec.lossless
         self._first: Block | None = None
         self._pieces: list[Waveform] = []
         self._resampler = Resampler()
         self._seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
-        self._clipped = self._damaged = self._samples = 0
+        self._clipped = self._damaged = self._samples = self._flat = self._looked_at = 0
         self.phase = Phase()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was taken."""
+        return self._first is None
 
     def take(self, blocks: Iterable[Block]) -> None:
         """Take blocks until there is enough."""
@@ -188,6 +204,10 @@ class _Reading:
     def _count(self, block: Checked) -> None:
         """Count what may be wrong with a block."""
         self._clipped += count_clipped(block)
+        if self._lossy:
+            flat, some = count_flat(block)
+            self._flat += flat
+            self._looked_at += some
         self._damaged += block.damaged
         self._samples += block.planes.size
         self.phase.add(block)
@@ -201,7 +221,7 @@ class _Reading:
             If there is nothing.
         """
         if self._first is None:
-            if not tally.packets:
+            if not tally.packets and self._codec.name.startswith("pcm_"):
                 raise ClipTooShortError.of(0)
             raise NotAudioError("Nothing in this file can be decoded as audio.")
         self._pieces.append(self._resampler.flush())
@@ -216,6 +236,7 @@ class _Reading:
             duration_seconds=min(float(self._seconds), self._max_seconds),
             truncated=self._seconds > self._max_seconds,
             at_full_scale=self._clipped / max(self._samples, 1),
+            flat_topped=max(self._flat, 0) / max(self._looked_at, 1),
             out_of_phase=bool(self._weights),
             damaged_packets=tally.damaged_share,
             damaged_samples=self._damaged,

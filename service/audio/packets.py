@@ -9,6 +9,7 @@ from service.audio.bounds import Watch
 from service.audio.errors import UnsupportedFormatError
 
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
+ENCRYPTED = "This recording is encrypted, which is not taken."
 FEW_DAMAGED = 10  # packets: a join of two recordings may break as many
 
 
@@ -82,4 +83,4 @@ def frames(
 def _refuse_encrypted(packet: "av.Packet[av.AudioStream]") -> None:
     """Refuse a packet that says how it is encrypted; to ask each would cost a twentieth."""
     if packet.has_sidedata("encryption_info"):
-        raise UnsupportedFormatError("This recording is encrypted, which is not taken.")
+        raise UnsupportedFormatError(ENCRYPTED)

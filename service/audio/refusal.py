@@ -21,6 +21,7 @@ SOUND = {
     "DSF": rb"DSD ",
     "DSDIFF": rb"FRM8",
     "MIDI": rb"MThd",
+    "RIFX of this kind": rb"RIFX",
     "RealAudio": rb"\.RMF|\.ra\xfd",
     "VOC": rb"Creative Voice File",
     "OptimFROG": rb"OFR ",

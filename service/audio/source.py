@@ -3,6 +3,7 @@
 import io
 from typing import BinaryIO
 
+PIECE = 2**20  # bytes that are looked at together
 SEEK_SIZE = 0x10000  # FFmpeg's question about the size of a file
 
 
@@ -33,11 +34,25 @@ class Source:
         self._file.seek(0)
 
     def head(self, size: int) -> bytes:
-        """Return the first bytes, and stay before them."""
-        self.seek(0)
-        head = self.read(size)
+        """Return the first bytes, and go back before them."""
+        head = self.at(0, size)
         self.seek(0)
         return head
+
+    def at(self, start: int, size: int) -> bytes:
+        """Return the bytes from a place on."""
+        self.seek(start)
+        return self.read(size)
+
+    def holds(self, mark: bytes) -> bool:
+        """Say whether some bytes are anywhere in the file."""
+        self.seek(0)
+        tail = b""
+        while piece := self.read(PIECE):
+            if mark in tail + piece:
+                return True
+            tail = piece[-len(mark) :]
+        return False
 
     def patch(self, start: int, replacement: bytes) -> None:
         """Have some bytes read as others from now on; the file stays as it is."""

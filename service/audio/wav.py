@@ -20,7 +20,7 @@ PCM, EXTENSIBLE = 0x0001, 0xFFFE
 PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
 W64_GUID = bytes.fromhex("2e91cf11a5d628db04c10000")  # follows the name of the first chunk
 FORMAT = "HHIIHHHH"  # tag, channels, rate, bytes a second, bytes a frame, bits, size, valid bits
-VALID_AT, GUID_AT = 18, 24  # bytes, in a chunk of the format
+PLAIN, VALID_AT, GUID_AT = 16, 18, 24  # bytes, in a chunk of the format
 
 
 def mend(source: Source) -> bool:
@@ -36,8 +36,7 @@ def mend(source: Source) -> bool:
     order = ">" if big_endian else "<"
     for chunk, start in _chunks(source, order):
         if chunk == b"fmt ":
-            source.seek(start)
-            _mend_format(source, start, source.read(GUID_AT + 16), order)
+            _mend_format(source, start, source.at(start, GUID_AT + 16), order)
             break
     source.seek(0)
     return big_endian
@@ -77,8 +76,10 @@ def _mend_format(source: Source, start: int, body: bytes, order: str) -> None:
         return
     if 0 < valid < bits:
         source.patch(start + VALID_AT, struct.pack(order + "H", bits))
-    if order == ">":  # FFmpeg knows the extension in RIFF alone
-        source.patch(start, struct.pack(">H", PCM))
+    if order == ">":  # FFmpeg knows the extension in RIFF alone: the rest becomes a chunk to skip
+        size = int.from_bytes(source.at(start - 4, 4))
+        source.patch(start - 4, struct.pack(">IH", PLAIN, PCM))
+        source.patch(start + PLAIN, struct.pack(">4sI", b"JUNK", size - PLAIN - 8))
 
 
 def _chunks(source: Source, order: str) -> Iterator[tuple[bytes, int]]:
@@ -92,8 +93,7 @@ def _chunks(source: Source, order: str) -> Iterator[tuple[bytes, int]]:
         return
     header_size = struct.calcsize(header)
     for _ in range(MOST_CHUNKS):
-        source.seek(at)
-        read = source.read(header_size)
+        read = source.at(at, header_size)
         if len(read) < header_size:
             return
         name, size = struct.unpack(header, read)

@@ -4,6 +4,7 @@ Every failure is answered as a problem (RFC 9457), ``application/problem+json``:
 
     AudioError                          UploadError
       NotAudioError          422          UnsupportedMediaTypeError  415
+      UnsupportedFormatError 422
       NoAudioStreamError     422          BodyTooLargeError          413
       UnsupportedAudioError  422          EmptyBodyError             400
       ClipTooShortError      422          IncompleteBodyError        400
