@@ -78,3 +78,21 @@ def silent_opus(seconds):
             packet.duration = 5_760
             container.mux_one(packet)
     return file.getvalue()
+
+
+def caf_with_aac(data):
+    """A CAF with the AAC of an M4A, as an iPhone writes it; FFmpeg has no muxer for it."""
+    with av.open(io.BytesIO(data)) as container:
+        (stream,) = container.streams.audio
+        rate, channels = stream.rate, stream.channels
+        packets = [bytes(packet) for packet in container.demux(stream) if packet.size]
+    at = data.index(b"esds")
+    cookie = data[at + 4 : at - 4 + int.from_bytes(data[at - 4 : at])]
+    description = struct.pack(">d4sIIIII", rate, b"aac ", 0, 0, 1_024, channels, 0)
+    sizes = b"".join(bytes([len(packet) >> 7 | 0x80, len(packet) & 0x7F]) for packet in packets)
+    table = struct.pack(">qqii", len(packets), len(packets) * 1_024, 0, 0) + sizes
+    chunks = [(b"desc", description), (b"kuki", cookie), (b"pakt", table)]
+    chunks.append((b"data", bytes(4) + b"".join(packets)))
+    return b"caff\0\1\0\0" + b"".join(
+        name + struct.pack(">q", len(body)) + body for name, body in chunks
+    )
