@@ -9,6 +9,7 @@ from service import audio
 from service.schemas import Warned, WarningType
 
 CLIPPED = 0.05  # share of samples at full scale
+FLAT_TOPPED = 0.01  # share of samples about full scale, of a lossy recording
 DAMAGED = 0.02  # share of packets that cannot be decoded
 VERY_QUIET_DBFS = -40.0  # peak
 TELEPHONE_HZ = 4_300.0  # a telephone's band ends at 4 kHz
@@ -29,7 +30,7 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
         "damaged": _damaged(recording),
         "clipped": _clipped(recording),
         "very_quiet": _very_quiet(recording),
-        "narrow_band": _narrow_band(spectrograms),
+        "narrow_band": _narrow_band(recording, spectrograms),
         "out_of_phase": _out_of_phase(recording),
     }
     return [Warned(type=name, detail=detail) for name, detail in found.items() if detail]
@@ -48,11 +49,14 @@ def _damaged(recording: audio.Recording) -> str | None:
 
 def _clipped(recording: audio.Recording) -> str | None:
     """Say how much was overdriven, if it is much."""
-    if recording.at_full_scale <= CLIPPED:
+    if recording.at_full_scale > CLIPPED:
+        share = recording.at_full_scale
+    elif recording.flat_topped > FLAT_TOPPED:
+        share = recording.flat_topped
+    else:
         return None
     return (
-        f"{recording.at_full_scale:.0%} of the samples are at full scale: "
-        "record at a lower level, or farther away."
+        f"{share:.0%} of the samples are at full scale: record at a lower level, or farther away."
     )
 
 
@@ -66,9 +70,11 @@ def _very_quiet(recording: audio.Recording) -> str | None:
     )
 
 
-def _narrow_band(spectrograms: audio.Spectrograms) -> str | None:
+def _narrow_band(recording: audio.Recording, spectrograms: audio.Spectrograms) -> str | None:
     """Say that it is a telephone's band, if it is."""
-    if not len(spectrograms) or beyond_telephone(spectrograms) >= NARROW_DB:
+    if recording.peak_dbfs <= audio.SILENT_DBFS or not len(spectrograms):
+        return None
+    if beyond_telephone(spectrograms) >= NARROW_DB:
         return None
     return (
         "There is nothing above 4 kHz, as over a telephone: turn off the noise suppression or the "

@@ -16,13 +16,14 @@ from service.audio.spec import Waveform
 
 FULL_SCALE = 0.999  # a sample of this magnitude is as loud as a recorder can tell
 OVERSHOOT = 1.1  # a sample beyond this was never clipped at full scale
+TOP, BELOW = (0.9, 1.05), (0.75, 0.9)  # magnitudes
 FULLEST_SAMPLE = 2.0**16  # float files may pass full scale, even hold 16-bit integers; not more
 LOUDEST_LOSSY = 4.0  # loudest that a lossy decoder makes of an undamaged recording
 
-PHASE_STEP = 8  # every eighth sample tells as much about phase as all of them
+STEP = 8  # every eighth sample tells as much about phase and flat tops as all of them
 SOUNDING_POWER = 1e-6  # mean square of channels, -60 dBFS: less is silence
-CANCELLING = 0.5  # times the power that unrelated channels have when averaged: less cancels
-COHERENT = 1.5  # times that power: more, and the difference of channels would cancel
+CANCELLING = 0.6  # times the power that unrelated channels have when averaged: less cancels
+COHERENT = 1.4  # times that power: more, and the difference of channels would cancel
 OUT_OF_PHASE = 0.5  # share of the sounding blocks that cancel
 RARELY = 0.1  # share of the sounding blocks that may be coherent where the difference is taken
 
@@ -146,6 +147,23 @@ def count_clipped(block: Checked) -> int:
     return int(np.count_nonzero(high | low))
 
 
+def count_flat(block: Checked) -> tuple[int, int]:
+    """Count how many more samples lie about full scale than below it, and how many were looked at.
+
+    A lossy codec spreads the flat tops of a clipped recording over `TOP`. In any other recording a
+    sample is the rarer the louder it is, so fewer lie there than in `BELOW`, also where a master
+    passes full scale.
+    """
+    some = block.planes[:, ::STEP]
+    if block.loudest < TOP[0]:
+        return 0, some.size
+    loud = np.abs((some - np.float32(block.middle)) / np.float32(block.half_range))
+    top, below = (
+        int(np.count_nonzero((loud >= low) & (loud < high))) for low, high in (TOP, BELOW)
+    )
+    return top - below, some.size
+
+
 class Phase:
     """Evidence, block by block, that channels cancel one another when they are averaged.
 
@@ -184,7 +202,7 @@ class _Votes:
 
     def add(self, block: Checked) -> None:
         """Take a block's vote."""
-        some = block.planes[:, ::PHASE_STEP].astype(np.float32, order="C")
+        some = block.planes[:, ::STEP].astype(np.float32, order="C")
         variance = _variance(some)
         if variance <= SOUNDING_POWER * block.half_range**2:
             return

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from service import audio
-from service.audio import blocks, decoding
+from service.audio import blocks, bounds, packets
 from tests.conftest import CLIP_RATE, CLIP_SECONDS
 from tools import signals
 from tools.recordings import (
@@ -160,7 +160,7 @@ class TestBounds:
             audio.decode(clips["mp3"], audio.Bounds(decode_seconds=1e-9))
 
     def test_whoever_wants_it_no_more_can_end_it(self, clips, monkeypatch):
-        monkeypatch.setattr(decoding, "CHECK_SECONDS", 0)
+        monkeypatch.setattr(bounds, "CHECK_SECONDS", 0)
         calls = 0
 
         def leave():
@@ -193,7 +193,6 @@ class TestDamage:
             b"\x1aE\xdf\xa3",
             b"fLaC",
             b"\0\0\0\x18ftypM4A ",
-            signals.wav(np.zeros(0, np.float32), 44_100),
         ],
     )
     def test_what_is_no_audio_is_refused(self, data):
@@ -262,7 +261,7 @@ except audio.NotAudioError:
         header = bytearray(clips["adts"][:7])
         header[3] &= 0xFC
         header[4], header[5] = 0, 7 << 5 | header[5] & 0x1F  # a frame of 7 bytes: the header
-        monkeypatch.setattr(decoding, "MAX_DAMAGED", most)
+        monkeypatch.setattr(packets, "MAX_DAMAGED", most)
         recording = audio.decode(clips["adts"] + bytes(header) * 200 + clips["adts"])
         assert recording.duration_seconds == pytest.approx(seconds, abs=0.1)
 
