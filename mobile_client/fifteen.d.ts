@@ -11,7 +11,7 @@ export interface Accepted {
 }
 
 /**
- * What a model hears in a recording, averaged over its windows of 15 s.
+ * What a model hears in a recording, averaged over its windows of 15 s that hold sound.
  *
  * Read the verdict first: genres and emotion are there whatever it is, and mean little for what
  * is silent or no music. An emotion is null if the model has not learnt it.
@@ -66,7 +66,10 @@ export interface AudioFacts {
   channels: number;
   /** Of what was decoded. */
   duration_seconds: number;
-  /** What the answer is about: the sound in whole windows of 15 s. */
+  /**
+   * What the answer is about: windows of 15 s that hold sound. Silent windows and a remainder of
+   * less than 3 s are left out.
+   */
   analysed_seconds: number;
   /** Whether the recording went on after that. */
   truncated: boolean;
@@ -238,6 +241,11 @@ export interface HeardWindow {
   danceability?: number | null;
   /** The quarter of the plane of valence and energy (Russell, 1980) that it is in, parted at 0.5. */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
+  /**
+   * Whether the window is silent: then its scores mean nothing, and the answer for the recording
+   * leaves them out.
+   */
+  silence?: boolean;
 }
 
 /** What is accepted, in numbers. */
@@ -469,8 +477,8 @@ export interface VerdictRow {
 
 /** What is wrong with the recording, though it was analysed. */
 export interface Warned {
-  /** For programs. */
-  type: "clipped" | "very_quiet" | "narrow_band";
+  /** For programs. More may be added. */
+  type: "clipped" | "very_quiet" | "narrow_band" | "damaged" | "out_of_phase";
   /** For people, with what to do about it. */
   detail: string;
 }

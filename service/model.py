@@ -86,7 +86,10 @@ class Scores:
 
     def windows(self, start: int, end: int) -> "Scores":
         """Return the scores of some windows, as a batch of their own."""
-        some = slice(start, end)
+        return self.chosen(slice(start, end))
+
+    def chosen(self, some: slice | NDArray[np.bool_]) -> "Scores":
+        """Return the scores of the windows that a mask or a slice chooses."""
         return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
 
     @staticmethod

@@ -50,7 +50,9 @@ class AudioFacts(Answer):
     channels: int = Field(description="As encoded; they are averaged.", examples=[1])
     duration_seconds: float = Field(description="Of what was decoded.", examples=[15.02])
     analysed_seconds: float = Field(
-        description="What the answer is about: the sound in whole windows of 15 s.", examples=[15.0]
+        description="What the answer is about: windows of 15 s that hold sound. Silent windows and "
+        "a remainder of less than 3 s are left out.",
+        examples=[15.0],
     )
     truncated: bool = Field(description="Whether the recording went on after that.")
     peak_dbfs: float = Field(description="Level of the loudest sample, dBFS.", examples=[-6.0])
@@ -59,12 +61,13 @@ class AudioFacts(Answer):
     )
 
 
+WarningType = Literal["clipped", "very_quiet", "narrow_band", "damaged", "out_of_phase"]
+
+
 class Warned(Answer):
     """What is wrong with the recording, though it was analysed."""
 
-    type: Literal["clipped", "very_quiet", "narrow_band"] = Field(
-        description="For programs.", examples=["clipped"]
-    )
+    type: WarningType = Field(description="For programs. More may be added.", examples=["clipped"])
     detail: str = Field(
         description="For people, with what to do about it.",
         examples=["12% of the samples are at full scale: record at a lower level."],
@@ -122,6 +125,13 @@ class Span(Answer):
 class HeardWindow(Heard, Span):
     """What a model hears in one window."""
 
+    silence: bool = Field(
+        default=False,
+        description="Whether the window is silent: then its scores mean nothing, and the answer "
+        "for the recording leaves them out.",
+        examples=[False],
+    )
+
 
 class ModelName(Answer):
     """Which model answered."""
@@ -160,7 +170,7 @@ class Judged(Answer):
 
 
 class Analysis(Heard, Judged):
-    """What a model hears in a recording, averaged over its windows of 15 s.
+    """What a model hears in a recording, averaged over its windows of 15 s that hold sound.
 
     Read the verdict first: genres and emotion are there whatever it is, and mean little for what
     is silent or no music. An emotion is null if the model has not learnt it.
