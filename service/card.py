@@ -1,7 +1,7 @@
 """The model card: the description and the measured figures of a model, stored in its file.
 
-`training.release` writes it into the ONNX file as JSON, `service.model` reads it from there and
-`GET /v1/models/{name}` publishes it, so that a model cannot be parted from its figures.
+`training.release.export` writes it into the ONNX file as JSON, `service.model` reads it, and
+`GET /v1/models/{name}` returns it, so that a model cannot be separated from its figures.
 """
 
 from typing import Annotated, Literal, get_args
@@ -37,7 +37,8 @@ class Network(CardPart):
     """The network and its training."""
 
     name: str = Field(
-        description="Name of the network in `training.networks`.", examples=["descriptors"]
+        description="Kind of network; that of a new model is `training.models.ensemble`.",
+        examples=["mlp-cnn-ensemble"],
     )
     parameters: int = Field(description="Number of trained parameters.", examples=[1_600_000])
     members: int = Field(
@@ -51,7 +52,8 @@ class Network(CardPart):
         examples=[{"epochs": 60, "batch_size": 64}],
     )
     command: str = Field(
-        description="The command that trains it.", examples=["python -m training train PREPARED"]
+        description="The command that trains it.",
+        examples=["make train CORPUS=folder CONFIG=training/fifteen.toml MODELS=service/models"],
     )
 
 
@@ -229,6 +231,13 @@ class Card(CardPart):
     network: Network
     data: Data
     figures: Figures
+    corpus: str | None = Field(
+        default=None,
+        description="Identifies the corpus that the figures were measured on: SHA-256 of the ids, "
+        "groups, splits and labels of its recordings. Null in models before version 4.",
+        pattern=r"^[0-9a-f]{64}$",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
     thresholds: Thresholds
     intervals: dict[Emotion, Share] = Field(
         description="Half the width of each emotion's 80 % interval, by split conformal "

@@ -1,5 +1,6 @@
 """Loads the models and the taxonomy that the settings name."""
 
+from service import memory
 from service.model import ModelError, Models, UnknownModelError, load_models
 from service.settings import CommonSettings
 from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
@@ -13,6 +14,7 @@ def load_served(settings: CommonSettings) -> Models:
     ModelError
         If a model cannot be served, or the default model is missing.
     """
+    memory.limit()  # before the models start threads
     models = load_models(settings.models)
     try:
         models[settings.model]

@@ -201,6 +201,14 @@ class LibrarySettings(CommonSettings):
         "files: `missing` leaves existing tags, `replace` overwrites them. Needs the extra tags.",
     )
 
+    keep_times: bool = Field(
+        default=False,
+        description="Leave a file's time of change as it was when its tags are written. Either way "
+        "the tags are written into a copy, which takes the file's place once it is proved to have "
+        "the same sound and all else that the file has; otherwise the file stays, and its record "
+        "says why. So does a file that is read-only, or has several names (hard links).",
+    )
+
     @field_validator("output")
     @classmethod
     def _known_suffix(cls, output: Path | None) -> Path | None:

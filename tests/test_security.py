@@ -1,4 +1,4 @@
-"""Holds docs/SECURITY.md: each test that it names exists; and what has no other place."""
+"""Every test that docs/SECURITY.md names exists; and security tests without another place."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ OPEN = {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}
 
 @cache
 def named_in(path):
-    """The tests in a file, as pytest names them."""
+    """Return the names of the tests in a file, as pytest names them."""
     found = set()
     for node in ast.parse((ROOT / path).read_text()).body:
         inner = node.body if isinstance(node, ast.ClassDef) else [node]
@@ -35,7 +35,7 @@ def test_every_test_that_the_page_names_exists(named):
     assert name in named_in(path)
 
 
-def test_the_page_names_tests_and_nothing_that_looks_like_one():
+def test_every_test_like_name_on_the_page_was_found():
     assert len(NAMED) > 30
     assert set(re.findall(r"tests/[^`\s]*::[^`\s,|]*", PAGE)) == set(NAMED)
 
@@ -78,5 +78,5 @@ def test_nothing_that_an_upload_names_is_fetched(client, upload):
         listening.setblocking(False)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         assert_problem(post(client, upload.format(address).encode()), 422, "not-audio")
-        with pytest.raises(BlockingIOError):  # nobody came
+        with pytest.raises(BlockingIOError):  # no connection
             listening.accept()

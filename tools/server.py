@@ -20,14 +20,21 @@ STARTED = "Application startup complete"  # in the log, once for each worker
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free TCP port of this machine."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
 
 
+def resident_mb(pid):
+    """Memory that a process holds now, in MB; 0 if it is ending."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 class Served:
-    """Something that serves on a port of this machine."""
+    """A server on a port of this machine."""
 
     port: int
 
@@ -109,13 +116,17 @@ class Server(Served):
             if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
         ]
 
+    def resident_mb(self) -> float:
+        """Memory that the process holds now; its peak is not reset."""
+        return resident_mb(self.process.pid)
+
     def most_memory_mb(self) -> float:
-        """The most that the process has held so far."""
+        """Peak of the memory that the process has held since the last `memory_mb`."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
     def memory_mb(self) -> float:
-        """What the process holds now, and from now on the most that it has held."""
+        """Memory that the process holds now; `most_memory_mb` starts again from here."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
         return self.most_memory_mb()
 

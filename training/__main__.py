@@ -1,48 +1,54 @@
-"""``python -m training``: from a corpus to a model, step by step."""
+"""Trains models: from a corpus to an ONNX file with its card, step by step.
+
+The steps are prepare, train, evaluate, export and report, in this order. The other commands are
+studies and tools.
+"""
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from training.data.corpus import CorpusError
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, FrontEndMismatchError
 from training.data.prepare import prepare
-from training.data.takes import FrontEndMismatchError
 from training.evaluation.evaluate import evaluate
-from training.fit.config import ConfigError, read_config
+from training.fit.config import ConfigError, read_recipe
 from training.fit.loop import TrainingDivergedError
 from training.fit.run import RunMismatchError
 from training.fit.train import train
 from training.parallel import ENGINES, RayMissingError
-from training.release.card import DescriptionError
 from training.release.export import ExportMismatchError, export
-from training.release.markdown import markdown_measured
-from training.release.page import report
+from training.release.page import measured_tables, report
+from training.studies import danceability, learning_curve
 from training.studies.compare.comparison import compare
 from training.studies.compare.sample import FAST, FULL
-from training.studies.danceability import study
-from training.studies.learning_curve import learning_curve
 from training.synthesis.dance import GENRES, synthesise
 from training.synthesis.phone import BIT_RATES, encode
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+RECIPE = "TOML file like training/fifteen.toml"
+CORPUS = "folder with a manifest, or of genre/album/track.*"
 
 
 def main() -> int:
     """Run one command; return the exit status."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     try:
         arguments.command(arguments)
     except (
-        RunMismatchError,
         ConfigError,
         CorpusError,
-        DescriptionError,
         ExportMismatchError,
         FileNotFoundError,
         FrontEndMismatchError,
         RayMissingError,
+        RunMismatchError,
         TrainingDivergedError,
     ) as error:
         print(f"training: {error}", file=sys.stderr)
@@ -50,78 +56,129 @@ def main() -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-
-    command = commands.add_parser("prepare", help="corpus -> spectrograms in shards")
-    command.add_argument("corpus", type=Path, help="with a manifest, or genre/album/track.*")
-    command.add_argument("dataset", type=Path)
-    command.add_argument("--jobs", type=_positive, help="processes; one a processor")
-    command.add_argument("--engine", choices=ENGINES, default="processes", help="ray: a cluster")
-    command.add_argument("--split-seed", type=int, default=0, help="of a corpus without a split")
-    command.set_defaults(command=_prepare)
-
-    command = commands.add_parser("train", help="spectrograms -> models, one for each seed")
-    command.add_argument("config", type=Path, help="TOML: a table `training`")
-    command.add_argument("dataset", type=Path)
-    command.add_argument("runs", type=Path)
-    command.add_argument("--seeds", type=_positive, default=3, help="how many")
-    command.add_argument("--fixed-only", action="store_true", help="no folds, no left-out sources")
-    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
-    command.set_defaults(command=_train)
-
-    command = commands.add_parser("evaluate", help="runs -> figures over all seeds")
-    command.add_argument("dataset", type=Path)
-    command.add_argument("runs", type=Path)
-    command.set_defaults(command=_evaluate)
-
-    command = commands.add_parser("export", help="evaluated runs -> the best one as ONNX")
-    command.add_argument("config", type=Path, help="TOML: a table `card`")
-    command.add_argument("dataset", type=Path)
-    command.add_argument("runs", type=Path)
-    command.add_argument("models", type=Path)
-    command.set_defaults(command=_export)
-
-    command = commands.add_parser("report", help="evaluated runs and a model -> its card, pictures")
-    command.add_argument("model", type=Path, help="as exported")
-    command.add_argument("dataset", type=Path)
-    command.add_argument("runs", type=Path)
-    command.set_defaults(command=_report)
-    _add_tools(commands)
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    commands_of = argparse.ArgumentParser(
+        prog="python -m training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = commands_of.add_subparsers(required=True, metavar="COMMAND")
+    _add_steps(commands)
+    _add_studies(commands)
+    return commands_of
 
 
-def _add_tools(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add what is not a step from a corpus to a model."""
-    command = commands.add_parser("danceability", help="fit the formula anew, and its evidence")
-    command.add_argument("corpus", type=Path, help="with manifests that have the references")
-    command.add_argument("report", type=Path, help="Markdown, written anew")
-    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
-    command.set_defaults(command=_danceability)
+def _add(
+    commands: Commands, name: str, function: Callable[[argparse.Namespace], None], summary: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(command=function)
+    return command
 
-    command = commands.add_parser("learning-curve", help="what more recordings would bring")
-    command.add_argument("config", type=Path, help="TOML: a table `training`")
-    command.add_argument("dataset", type=Path)
-    command.add_argument("runs", type=Path, help="where descriptors are kept")
-    command.add_argument("report", type=Path, help="Markdown, written anew")
-    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
-    command.set_defaults(command=_learning_curve)
 
-    command = commands.add_parser("compare", help="the systems that this one descends from")
-    command.add_argument("corpus", type=Path, help="with a manifest, or genre/album/track.*")
-    command.add_argument("work", type=Path, help="where features and results are kept")
-    command.add_argument("--docs", type=Path, help="for the page; docs, or WORK where it is fast")
-    command.add_argument("--fast", action="store_true", help="few recordings, one epoch: a trial")
-    command.add_argument("--jobs", type=_positive, default=os.cpu_count(), help="processes")
-    command.set_defaults(command=_compare)
+def _add_paths(command: argparse.ArgumentParser, **paths: str) -> None:
+    for name, summary in paths.items():
+        command.add_argument(name, type=Path, help=summary)
 
-    command = commands.add_parser("synthesise", help="dance music of nobody's, as M4A")
+
+def _add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count(),
+        help="number of processes; by default one per processor",
+    )
+
+
+def _add_steps(commands: Commands) -> None:
+    """Add the steps from a corpus to a model."""
+    command = _add(commands, "prepare", _prepare, "Compute the spectrograms of a corpus.")
+    _add_paths(command, corpus=CORPUS, dataset="folder that gets the spectrograms")
+    command.add_argument(
+        "--jobs", type=_positive, help="number of processes; by default one per processor"
+    )
+    command.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="processes",
+        help="processes of this machine (default), or a Ray cluster",
+    )
+    command.add_argument(
+        "--split-seed", type=int, default=0, help="seed of the split of a corpus without manifest"
+    )
+
+    command = _add(commands, "train", _train, "Train models on a dataset.")
+    _add_paths(command, recipe=RECIPE, dataset="folder of `prepare`", runs="folder for the runs")
+    command.add_argument("--seeds", type=_positive, default=3, help="number of seeds; default 3")
+    command.add_argument(
+        "--fixed-only",
+        action="store_true",
+        help="only the split of the corpus: no cross-validation, no source left out",
+    )
+    _add_jobs(command)
+
+    command = _add(commands, "evaluate", _evaluate, "Measure the runs on held-out recordings.")
+    _add_paths(command, dataset="folder of `prepare`", runs="folder of `train`")
+
+    command = _add(
+        commands, "export", _export, "Write the model of the first seed as ONNX, with its card."
+    )
+    _add_paths(
+        command,
+        recipe=f"{RECIPE}, with a table `card`",
+        dataset="folder of `prepare`",
+        runs="folder of `evaluate`",
+        models="folder for the model",
+    )
+
+    command = _add(commands, "report", _report, "Write the card of a model as a page.")
+    _add_paths(
+        command,
+        model="file of `export`",
+        dataset="folder of `prepare`",
+        runs="folder of `evaluate`",
+    )
+
+
+def _add_studies(commands: Commands) -> None:
+    """Add the studies, and the synthesiser."""
+    command = _add(
+        commands,
+        "danceability",
+        _danceability,
+        "Study: fit the formula of danceability, and report on it.",
+    )
+    _add_paths(command, corpus="folder with manifests that have the references", page="Markdown")
+    _add_jobs(command)
+
+    command = _add(
+        commands, "learning-curve", _learning_curve, "Study: estimate the gain of more recordings."
+    )
+    _add_paths(
+        command,
+        recipe=RECIPE,
+        dataset="folder of `prepare`",
+        runs="folder for the cache of descriptors",
+        page="Markdown",
+    )
+    _add_jobs(command)
+
+    command = _add(
+        commands, "compare", _compare, "Study: compare the systems that preceded this one."
+    )
+    _add_paths(command, corpus=CORPUS, work="folder for features and results")
+    command.add_argument(
+        "--docs", type=Path, help="folder for the page; default docs, with --fast WORK"
+    )
+    command.add_argument("--fast", action="store_true", help="a trial: few recordings, one epoch")
+    _add_jobs(command)
+
+    command = _add(commands, "synthesise", _synthesise, "Tool: write synthetic dance music as M4A.")
     command.add_argument("genre", choices=GENRES)
     command.add_argument("file", type=Path)
     command.add_argument("--seconds", type=_positive, default=15)
     command.add_argument("--seed", type=int, default=0)
-    command.set_defaults(command=_synthesise)
 
 
 def _positive(text: str) -> int:
@@ -144,24 +201,24 @@ def _prepare(arguments: argparse.Namespace) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     train(
         Dataset(arguments.dataset),
-        read_config(arguments.config),
+        read_recipe(arguments.recipe).training,
         arguments.runs,
         seeds=arguments.seeds,
-        everything=not arguments.fixed_only,
+        fixed_only=arguments.fixed_only,
         jobs=arguments.jobs,
     )
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    figures = evaluate(Dataset(arguments.dataset), arguments.runs)
+    figures = evaluate(Dataset(arguments.dataset), arguments.runs).figures
     if figures.folds != figures.test:
-        print("Over the folds\n\n" + markdown_measured(figures.folds))
-    print("\nOn test\n\n" + markdown_measured(figures.test))
+        print("Cross-validation\n\n" + measured_tables(figures.folds))
+    print("\nTest\n\n" + measured_tables(figures.test))
 
 
 def _export(arguments: argparse.Namespace) -> None:
     dataset = Dataset(arguments.dataset)
-    print(export(dataset, arguments.runs, arguments.config, arguments.models))
+    print(export(dataset, arguments.runs, arguments.recipe, arguments.models))
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -169,15 +226,15 @@ def _report(arguments: argparse.Namespace) -> None:
 
 
 def _danceability(arguments: argparse.Namespace) -> None:
-    study(arguments.corpus, arguments.report, arguments.jobs)
+    danceability.study(arguments.corpus, arguments.page, arguments.jobs)
 
 
 def _learning_curve(arguments: argparse.Namespace) -> None:
-    learning_curve(
+    learning_curve.study(
         Dataset(arguments.dataset),
-        read_config(arguments.config),
+        read_recipe(arguments.recipe).training,
         arguments.runs,
-        arguments.report,
+        arguments.page,
         arguments.jobs,
     )
 

@@ -1,4 +1,4 @@
-"""The whole path on a folder of one's own music: prepare, train, evaluate, export, report."""
+"""All steps on a small folder of music: prepare, train, evaluate, export, report."""
 
 import sys
 
@@ -6,14 +6,14 @@ import pytest
 
 from service.analysis import analyze
 from service.model import Model
-from tests.training.conftest import DESCRIPTION
+from tests.training.conftest import CARD_TEXT
 from tools import signals
-from training.__main__ import main
+from training.__main__ import main, parser
 
 TEMPI = {"house": 124, "reggae": 76}
-CONFIG = (
-    DESCRIPTION
-    + "[training]\nparts = 2\n"
+RECIPE = (
+    CARD_TEXT
+    + "[training]\nfolds = 2\n"
     + "[training.mlp]\ncopies = 1\nepochs = 2\nbatch_size = 8\n"
     + "[training.cnn]\nepochs = 1\nsteps = 2\nbatch_size = 8\nwidth = 2\n"
 )
@@ -21,7 +21,7 @@ CONFIG = (
 
 @pytest.fixture
 def training(monkeypatch, capfd):
-    """Runs a command in this process; returns its status and what it printed."""
+    """Runs a command in this process; returns its status and its output."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
@@ -40,18 +40,19 @@ def corpus(tmp_path):
             album.mkdir(parents=True)
             waveform = signals.groove(5, 22_050, bpm + number, number)
             (album / "track.wav").write_bytes(signals.wav(waveform, 22_050))
+            (album / "cover.jpg").write_bytes(b"not a recording")
     return folder
 
 
-def test_a_folder_of_music_becomes_a_model_that_answers(corpus, tmp_path, training, few_synthetic):
-    dataset, runs, models = tmp_path / "prepared", tmp_path / "runs", tmp_path / "models"
-    config = tmp_path / "mine.toml"
-    config.write_text(CONFIG)
+def test_a_folder_of_music_becomes_a_model_that_predicts(corpus, tmp_path, training, few_synthetic):
+    dataset, runs, models = tmp_path / "dataset", tmp_path / "runs", tmp_path / "models"
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(RECIPE)
     for step in (
         ("prepare", corpus, dataset, "--jobs", 1),
-        ("train", config, dataset, runs, "--seeds", 1, "--jobs", 1),
+        ("train", recipe, dataset, runs, "--seeds", 1, "--jobs", 1),
         ("evaluate", dataset, runs),
-        ("export", config, dataset, runs, models),
+        ("export", recipe, dataset, runs, models),
         ("report", models / "tiny.onnx", dataset, runs),
     ):
         status, printed, errors = training(*step)
@@ -59,30 +60,30 @@ def test_a_folder_of_music_becomes_a_model_that_answers(corpus, tmp_path, traini
         if step[0] == "evaluate":
             assert "| macro F1, whole recording |" in printed
         if step[0] == "export":
-            assert printed == f"{models / 'tiny.onnx'}\n"  # `make train` hands it to the next
+            assert printed == f"{models / 'tiny.onnx'}\n"  # `make train` passes it to `report`
     assert (models / "tiny.md").exists()
     model = Model(models / "tiny.onnx")
     assert model.card.genres == list(TEMPI)
     assert model.card.emotions == ["danceability"]
     assert model.card.figures.folds.genre.unknown_auroc is None
-    assert model.card.thresholds.known == 0  # there is no other music to tell apart
-    probabilities = analyze(signals.wav(signals.groove(16, 22_050), 22_050), model)
-    assert {each.genre for each in probabilities.genres} == set(TEMPI)
-    assert probabilities.danceability is not None
-    assert (probabilities.valence, probabilities.energy) == (None, None)
+    assert model.card.thresholds.known == 0  # the corpus has no other music
+    answer = analyze(signals.wav(signals.groove(16, 22_050), 22_050), model)
+    assert {each.genre for each in answer.genres} == set(TEMPI)
+    assert answer.danceability is not None
+    assert (answer.valence, answer.energy) == (None, None)
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        ("prepare", "empty", "prepared"),
-        ("train", "bad.toml", "prepared", "runs"),
-        ("train", "missing.toml", "prepared", "runs"),
-        ("evaluate", "prepared", "runs"),
-        ("report", "missing.onnx", "prepared", "runs"),
+        ("prepare", "empty", "dataset"),
+        ("train", "bad.toml", "dataset", "runs"),
+        ("train", "missing.toml", "dataset", "runs"),
+        ("evaluate", "dataset", "runs"),
+        ("report", "missing.onnx", "dataset", "runs"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path, training, step):
+def test_an_error_is_one_line(tmp_path, training, step):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.toml").write_text("[training]\nlayers = 3\n")
     name, *paths = step
@@ -91,3 +92,11 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, training, step):
     assert printed == ""
     assert errors.startswith("training: ")
     assert errors.count("\n") == 1
+
+
+def test_the_help_describes_every_command():
+    text = parser().format_help()
+    for command in ("prepare", "train", "evaluate", "export", "report", "danceability", "compare"):
+        assert f"\n    {command} " in text
+    assert "model of the first seed" in text  # no measurement chooses it
+    assert "best" not in text

@@ -8,8 +8,9 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from tools import signals
-from training import prepare
 from training.data.corpus import read_corpus
+from training.data.prepare import write_shard
+from training.data.takes import take_spectrograms, track_waveform
 
 GENRES = ("blues", "house")
 SECONDS, RATE = 30, 44_100
@@ -24,7 +25,7 @@ class Preparing:
     heard : float
         Decoded, and transformed once.
     whole : float
-        All of `training.prepare`: three takes, one of them through a phone's codec, and
+        All of `training.data.prepare`: three takes, one of them through a phone's codec, and
         danceability.
     """
 
@@ -43,21 +44,19 @@ def preparing(tracks, seconds=SECONDS):
                 groove = signals.groove(seconds, RATE, bpm=100 + 5 * number, seed=number)
                 path.write_bytes(signals.encode(groove, RATE, "mp3", channels=2))
         found = read_corpus(corpus, seed=0)
-        _prepared(found[:1])  # what is loaded at first use
+        _prepared(found[:1])  # the first call loads code
         sound = seconds * len(found)
         return Preparing(sound / _timed(_heard, found), sound / _timed(_prepared, found))
 
 
 def _heard(tracks):
     for track in tracks:
-        prepare.take_spectrograms(track, prepare.track_waveform(track), "heard")
+        take_spectrograms(track, track_waveform(track), "raw")
 
 
 def _prepared(tracks):
-    shard = prepare._Shard()
-    for track in tracks:
-        shard.add(track)
-    assert not shard.refused
+    with tempfile.TemporaryDirectory() as folder:
+        assert write_shard(Path(folder) / "shard.npy", tracks) == []
 
 
 def _timed(work, tracks):

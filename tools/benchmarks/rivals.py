@@ -3,7 +3,7 @@
 Each hears the first 15 s of a recording with as many mel bands and frames as the service, and has
 the same network answer; without limits, verdicts or problems.
 
-* ``afternoon``: FastAPI, `librosa.load`, `librosa.feature.melspectrogram`, PyTorch eager. The
+* ``baseline``: FastAPI, `librosa.load`, `librosa.feature.melspectrogram`, PyTorch eager. The
   network has the shipped one's layers, and random weights: they cost the same.
 * ``essentia``: its own loader and mel extractor, the shipped network by ONNX Runtime. Its parts are
   no two threads' at a time, and its wheel reads no Opus.
@@ -41,7 +41,7 @@ def serve(hear):
     return app
 
 
-def afternoon():
+def baseline():
     import librosa  # noqa: PLC0415 - each rival loads what it needs
     import torch  # noqa: PLC0415
 
@@ -66,21 +66,20 @@ def same_network():
     from service.card import EMOTIONS  # noqa: PLC0415
     from service.model import load_models  # noqa: PLC0415
     from service.settings import MODELS  # noqa: PLC0415
-    from training.fit.config import Config  # noqa: PLC0415
-    from training.models.base import Shape  # noqa: PLC0415
+    from training.fit.config import DEFAULT_RECIPE, read_recipe  # noqa: PLC0415
+    from training.models.base import OutputShape  # noqa: PLC0415
     from training.models.cnn import Cnn  # noqa: PLC0415
     from training.models.ensemble import Ensemble  # noqa: PLC0415
     from training.models.mlp import Mlp  # noqa: PLC0415
 
-    config = Config()
-    shape = Shape(n_classes=N_CLASSES, n_origins=1)
-    n_convolutionals = config.convolutional.members
-    return FifteenNetwork(
-        [Perceptron(shape, config.perceptron.hidden) for _ in range(config.parts)],
-        [Convolutional(shape, config.convolutional.width) for _ in range(n_convolutionals)],
+    config = read_recipe(DEFAULT_RECIPE).training
+    shape = OutputShape(n_classes=N_CLASSES, n_origins=1)
+    return Ensemble(
+        [Mlp(shape, config.mlp.hidden) for _ in range(config.folds)],
+        [Cnn(shape, config.cnn.width) for _ in range(config.cnn.members)],
         n_genres=len(load_models(MODELS)["fifteen"].card.genres),
         temperature=1,
-        groove=config.groove,
+        danceability_to_valence=config.danceability_to_valence,
         emotions=list(range(len(EMOTIONS))),
     ).eval()
 
@@ -120,7 +119,7 @@ def essentia():
     return serve(hear)
 
 
-RIVALS = {"afternoon": afternoon, "essentia": essentia}
+RIVALS = {"baseline": baseline, "essentia": essentia}
 
 
 def main():

@@ -1,22 +1,28 @@
-"""What there is to train on: recordings, their labels, and which side of the split they are on.
+"""Reads a corpus: its recordings, their labels and their split.
 
 Conventions
 -----------
-* A *track* is one audio file. Its *group* is the unit of the split: the artist or album whose
-  tracks never stand on two sides.
-* An emotion label is a value in [0, 1] and the *origin* it comes from. Origins are on scales of
-  their own: only ranks within one origin compare.
-* A *reference* is a value that is never learnt from, only compared with.
+* A *track* is one audio file. A *group* is the unit of the split: an artist or an album, all of
+  whose tracks are in the same subset.
+* A *subset* is train, valid or test.
+* An emotion label is a value in [0, 1] and its *origin*. Each origin has its own scale, so that
+  only ranks within one origin can be compared.
+* A *reference* is a value that is compared with predictions and never used to train.
 """
 
 import csv
+import dataclasses
+import hashlib
+import json
+import mimetypes
 import re
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
@@ -28,11 +34,10 @@ SUBSETS: tuple[Subset, ...] = get_args(Subset)
 FOLDS = 5  # one for test, one for validation, the rest for training
 MANIFEST = "tracks.csv"
 EMOTION_MANIFEST = "emotion.csv"
-REFERENCE = "spotify"  # columns of the emotion manifest: spotify_valence and so on
-NO_LABEL = ("mixed-", "unlabelled")  # beginnings of `other` of what may be of a genre after all
-AUDIO_SUFFIXES = {
-    ".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm",
-}  # fmt: skip
+REFERENCE = "spotify"  # prefix of the manifest's columns, as in spotify_valence
+UNCERTAIN = ("mixed-", "unlabelled")  # prefixes of `other` for music that may have a genre
+NOT_RECORDINGS = ("image/", "text/", "application/")  # MIME types that a plain folder may hold
+MIME_TYPES = mimetypes.MimeTypes(filenames=())  # Python's own table, the same on every machine
 
 
 class CorpusError(ValueError):
@@ -41,7 +46,7 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class EmotionLabel:
-    """A value in [0, 1], and where it comes from."""
+    """A value in [0, 1] and its origin."""
 
     value: float
     origin: str
@@ -49,15 +54,15 @@ class EmotionLabel:
 
 @dataclass(frozen=True)
 class Track:
-    """One audio file and what is known of it.
+    """One audio file and its labels.
 
     Attributes
     ----------
     genre : str or None
     other : str or None
-        What it is, where it is known to be none of the genres.
+        The kind of sound or music, for a track that has none of the genres.
     source : str
-        Collection that it comes from, empty where there is but one.
+        The collection that the track comes from; empty if there is only one.
     emotion : dict of str to EmotionLabel
     reference : dict of str to float
     """
@@ -72,18 +77,37 @@ class Track:
     emotion: dict[str, EmotionLabel] = field(default_factory=dict)
     reference: dict[str, float] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the track in JSON's types."""
+        return dataclasses.asdict(self) | {"path": str(self.path)}
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> "Track":
+        """Return the track that `to_dict` converted."""
+        emotion = {name: EmotionLabel(**label) for name, label in entry["emotion"].items()}
+        return cls(**entry | {"path": Path(entry["path"]), "emotion": emotion})
+
+
+def random_stream(track: Track, purpose: Literal["sound", "phone"]) -> np.random.Generator:
+    """Return the random numbers of a track for one purpose.
+
+    They are the same in every run. The streams of two purposes are independent, so that no
+    property of a synthetic sound determines how the simulated phone records it.
+    """
+    return np.random.default_rng([zlib.crc32(track.id.encode()), zlib.crc32(purpose.encode())])
+
 
 def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
-    """Read a corpus: one with a manifest, or a plain folder ``genre/album/track.*``.
+    """Read a corpus with a manifest, or a plain folder ``genre/album/track.*``.
 
     Parameters
     ----------
     folder : Path
-        With a manifest, `MANIFEST` names files, genres, groups and the split. Otherwise each
-        folder in it is a genre and each folder in that an album, and a track's id is its path.
-        `EMOTION_MANIFEST`, if there is one, has the emotion labels by ``clip_id``.
+        `MANIFEST`, if it exists, lists files, genres, groups and the split. Otherwise each folder
+        is a genre, each folder in it an album, and a track's id is its path.
+        `EMOTION_MANIFEST`, if it exists, has the emotion labels by ``clip_id``.
     seed : int
-        Of the split of a plain folder. A manifest brings its own.
+        Seed of the split of a plain folder. A manifest has its own split.
 
     Returns
     -------
@@ -93,10 +117,11 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
     Raises
     ------
     CorpusError
-        If no recording has a genre, or a genre has too few albums to be split.
+        If no track has a genre, the manifest has a duplicate id or a group in two subsets, or a
+        genre of a plain folder has too few albums.
     """
     tracks = _read_manifest(folder) if (folder / MANIFEST).exists() else _read_folder(folder, seed)
-    rows = {row["clip_id"]: row for row in _rows(folder / EMOTION_MANIFEST)}
+    rows = {row["clip_id"]: row for row in read_rows(folder / EMOTION_MANIFEST)}
     tracks = [
         replace(track, emotion=_emotion(row), reference=_reference(row))
         if (row := rows.get(track.id))
@@ -105,9 +130,30 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
     ]
     if not any(track.genre for track in tracks):
         raise CorpusError(
-            f"{folder} holds neither a {MANIFEST} with genres nor genre/album/track files."
+            f"{folder} has neither a {MANIFEST} with genres nor files in genre/album folders."
         )
     return sorted(tracks, key=lambda track: track.id)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file; none if it does not exist."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def corpus_digest(tracks: Iterable[Track]) -> str:
+    """Return the SHA-256 of the tracks' ids, groups, subsets and labels.
+
+    Two corpora with the same digest lead to the same figures. The folder and the order of the
+    rows do not matter.
+    """
+    rows = sorted(
+        json.dumps(track.to_dict() | {"path": None}, sort_keys=True, ensure_ascii=False)
+        for track in tracks
+    )
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 def _read_manifest(folder: Path) -> list[Track]:
@@ -121,36 +167,25 @@ def _read_manifest(folder: Path) -> list[Track]:
             other=_other(row.get("other", "")),
             source=row.get("source", ""),
         )
-        for row in _rows(folder / MANIFEST)
+        for row in read_rows(folder / MANIFEST)
     ]
-    _check_split(tracks)
+    _check_unique("clip_id", "is in two rows", (track.id for track in tracks))
+    sides = {(track.group, track.subset) for track in tracks}
+    _check_unique("artist_group", "is in two subsets", (group for group, _ in sides))
     return tracks
 
 
-def _check_split(tracks: list[Track]) -> None:
-    """Refuse a manifest that names a recording twice, or has a group on two sides."""
-    ids = Counter(track.id for track in tracks)
-    sides = {(track.group, track.subset) for track in tracks}
-    groups = Counter(group for group, _ in sides)
-    for what, counts in (("clip_id", ids), ("artist_group", groups)):
-        name, count = counts.most_common(1)[0]
+def _check_unique(column: str, problem: str, names: Iterable[str]) -> None:
+    for name, count in Counter(names).most_common(1):
         if count > 1:
-            where = "is there twice" if what == "clip_id" else "is on two sides of the split"
-            raise CorpusError(f"{MANIFEST}: the {what} {name!r} {where}.")
-
-
-def _rows(path: Path) -> Iterable[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+            raise CorpusError(f"{MANIFEST}: the {column} {name!r} {problem}.")
 
 
 def _subset(name: str) -> Subset:
-    for split in SUBSETS:
-        if name == split:
-            return split
-    raise CorpusError(f"{MANIFEST} names a split {name!r}; the splits are {', '.join(SUBSETS)}.")
+    for subset in SUBSETS:
+        if name == subset:
+            return subset
+    raise CorpusError(f"{MANIFEST} has a split {name!r}; allowed are {', '.join(SUBSETS)}.")
 
 
 def _emotion(row: dict[str, str]) -> dict[str, EmotionLabel]:
@@ -167,11 +202,11 @@ def _reference(row: dict[str, str]) -> dict[str, float]:
 
 
 def _other(name: str) -> str | None:
-    return None if not name or name.startswith(NO_LABEL) else name
+    return None if not name or name.startswith(UNCERTAIN) else name
 
 
 def _read_folder(folder: Path, seed: int) -> list[Track]:
-    paths = sorted(path for path in folder.glob("[!.]*/[!.]*/[!.]*") if _is_recording(path))
+    paths = sorted(path for path in folder.glob("[!.]*/[!.]*/[!.]*") if _may_be_recording(path))
     tracks = [
         Track(
             id=path.relative_to(folder).as_posix(),
@@ -182,32 +217,34 @@ def _read_folder(folder: Path, seed: int) -> list[Track]:
         )
         for path in paths
     ]
-    return assign_splits(tracks, seed) if tracks else []
+    return assign_subsets(tracks, seed) if tracks else []
 
 
-def _is_recording(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+def _may_be_recording(path: Path) -> bool:
+    """Return False for covers, texts and the like. The decoder decides on everything else."""
+    kind, _ = MIME_TYPES.guess_type(path.name)
+    return path.is_file() and not (kind or "").startswith(NOT_RECORDINGS)
 
 
 def _artist(album: str) -> str:
-    """Return the group of an album folder: the artist in ``Artist - Album``, else all of it."""
+    """Return the group of an album folder: the artist of ``Artist - Album``, or the whole name."""
     artist = re.split(" [-\u2013\u2014] ", unicodedata.normalize("NFC", album), maxsplit=1)[0]
     return artist.strip().casefold()
 
 
-def assign_splits(tracks: list[Track], seed: int) -> list[Track]:
-    """Split tracks about 60 / 20 / 20 by group, keeping the shares of the genres alike.
+def assign_subsets(tracks: list[Track], seed: int) -> list[Track]:
+    """Split tracks by group, about 60 / 20 / 20, with about the same share of each genre.
 
     Parameters
     ----------
     tracks : list of Track
-        All with a genre.
+        All of them have a genre.
     seed : int
 
     Returns
     -------
     tracks : list of Track
-        In the same order, each with its split.
+        In the same order, each with its subset.
 
     Raises
     ------

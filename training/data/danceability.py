@@ -1,26 +1,27 @@
-"""Danceability, measured from audio alone: the target that a network learns to hear.
+"""Danceability as measured from the audio: the label that networks are trained on.
 
-No listener has rated the corpus for danceability. Two proxies choose the formula: Spotify's own
-figure for a few tracks, and how many listeners of Emotify ticked *joyful activation*.
-`training.studies.danceability` weighs the descriptors against both, writes the coefficients that
-`danceability` uses, and a report of how far they can be trusted.
+No listener has rated the corpus for danceability. The formula is fitted to two proxies: Spotify's
+own value for a few tracks, and the share of Emotify's listeners who chose *joyful activation*.
+`training.studies.danceability` fits the coefficients that `danceability` uses, and writes a report
+on their reliability.
 
 Definition
 ----------
-Each window of 15 s gives the `DESCRIPTORS`, averaged over the windows of a clip. Those of the
-`FORMULA` are standardised by their median and quartiles over the corpus, limited to
-`LIMIT` deviations, and added with positive weights. A logistic curve brings the sum to [0, 1]:
-0.5 is the median of the corpus and 0.95 its 95th percentile.
+The `DESCRIPTORS` are computed for each window of 15 s and averaged over the windows of a clip.
+Those of the `FORMULA` are standardised by their median and quartiles over the corpus, limited to
+`LIMIT` deviations, and added with positive weights. A logistic curve maps the sum to [0, 1]: 0.5 is
+the median of the corpus and 0.95 its 95th percentile.
 
 Conventions
 -----------
-* Every descriptor is a finite number, turned so that higher should mean more danceable, and free
-  of gain: power is taken relative to the loudest point of the window.
+* Every descriptor is a finite number, higher for more danceable music, and independent of gain:
+  power is relative to the loudest point of the window.
 * *Level* is in dB, from `-SPAN_DB` to 0. *Loudness* is power to the 0.3 (Stevens 1957), where a
   soft sound is less of an event. A *rise* of either is its growth within 23 ms.
-* A *period* is the time of one beat, in seconds. All of `PERIODS` lie within 1.2 octaves and are
-  weighed by a preference that is smooth in tempo. The formula takes only the height of the best
-  period, which is continuous; `contrast` and `tempo`, outside of it, take its place, which jumps.
+* A *period* is the duration of one beat, in seconds. All `PERIODS` are within 1.2 octaves and are
+  weighted by a smooth preference of tempo. The formula uses only the strength of the best period,
+  which is continuous; `contrast` and `tempo`, which are not in the formula, use the period itself,
+  which jumps.
 
 Sources
 -------
@@ -51,28 +52,28 @@ DESCRIPTORS = (
     "regularity",  # the pattern of half a bar to two bars returns
     "clarity",  # the beat itself returns
     "steadiness",  # three parts of a window have one rhythm
-    "order",  # few rates of modulation hold the energy
-    "contrast",  # onsets gather at one place within the beat
-    "strength",  # how much rises at onsets, dB
-    "drive",  # how much of that rises between 130 and 1600 Hz, dB
+    "order",  # few modulation rates have most of the energy
+    "contrast",  # onsets concentrate at one position in the beat
+    "strength",  # mean rise of level at onsets, dB
+    "drive",  # the same between 130 and 1600 Hz, dB
     "balance",  # drums above the body of voices and strings, dB
-    "gaps",  # the upper bands fall silent between onsets, dB
-    "percussive",  # share of what is short and broad
+    "gaps",  # how far the upper bands fall between onsets, dB
+    "percussive",  # share of short, broad-band sounds
     "density",  # onsets a second
-    "tempo",  # nearness of the beat to the preferred tempo, octaves
+    "tempo",  # closeness of the beat to the preferred tempo, octaves
     "evenness",  # loudness does not swell and fade, dB
     "dfa",  # Streich and Herrera's danceability
 )
 FORMULA = ("regularity", "clarity", "strength", "drive", "balance", "gaps")
-LIMIT = 2.5  # standard deviations: no clip is carried by one descriptor
+LIMIT = 2.5  # standard deviations, so that no single descriptor decides
 
-N_FFT, HOP = 1_024, 256  # 46 ms and 12 ms: finer in time than what the models hear
+N_FFT, HOP = 1_024, 256  # 46 ms and 12 ms: finer in time than the models' input
 FRAME_RATE = audio.SAMPLE_RATE / HOP  # 86 a second
-F_MIN, F_MAX, N_BANDS = 30.0, 8_000.0, 40  # Hz; nearly every source reaches F_MAX
+F_MIN, F_MAX, N_BANDS = 30.0, 8_000.0, 40  # Hz; nearly every source has F_MAX
 SPAN_DB = 60.0
 LOUDNESS_EXPONENT = 0.3
-RISE = 2  # frames over which a rise is taken, 23 ms
-TREND = 87  # frames, 1 s: slower changes are no onsets
+RISE = 2  # frames between the levels that a rise compares, 23 ms
+TREND = 87  # frames, 1 s: slower changes are not onsets
 PREFERRED_PERIOD, PREFERENCE_OCTAVES = 0.52, 0.45  # s (115 bpm), standard deviation
 PERIODS = np.geomspace(0.36, 0.80, 150)  # s, 167 to 75 bpm
 
@@ -103,12 +104,12 @@ def describe(waveform: audio.Waveform) -> dict[str, float]:
 
 def danceability(waveform: audio.Waveform) -> float:
     """Return how danceable a recording is, in [0, 1]; raises as `describe`."""
-    return _formula().value(describe(waveform))
+    return fitted_formula().value(describe(waveform))
 
 
 @dataclass(frozen=True)
 class Term:
-    """A descriptor's part in the formula: ``weight * (descriptor - centre) / scale``."""
+    """A term of the formula: ``weight * (descriptor - centre) / scale``."""
 
     weight: float
     centre: float
@@ -117,14 +118,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Formula:
-    """From descriptors to danceability; see the module."""
+    """Maps descriptors to danceability; the module's docstring defines it."""
 
     terms: dict[str, Term]
     centre: float
     scale: float
 
     def score(self, descriptors: dict[str, float]) -> float:
-        """Return the weighted sum, before the logistic curve."""
+        """Return the weighted sum."""
         return sum(
             term.weight * min(max((descriptors[name] - term.centre) / term.scale, -LIMIT), LIMIT)
             for name, term in self.terms.items()
@@ -136,17 +137,17 @@ class Formula:
 
 
 @cache
-def _formula() -> Formula:
-    """Read the formula that `study` found."""
+def fitted_formula() -> Formula:
+    """Read the formula that the study fitted."""
     table = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
     terms = {name: Term(**term) for name, term in table["terms"].items()}
     return Formula(terms, table["centre"], table["scale"])
 
 
 def save(formula: Formula) -> None:
-    """Make a formula the one that `danceability` uses."""
+    """Save a formula for `danceability`."""
     COEFFICIENTS.write_text(json.dumps(asdict(formula), indent=2) + "\n", encoding="utf-8")
-    _formula.cache_clear()
+    fitted_formula.cache_clear()
 
 
 def describe_window(window: audio.Waveform) -> Floats:
@@ -200,13 +201,13 @@ def _mel_filters() -> NDArray[np.float32]:
 
 @cache
 def _bands(low: float, high: float) -> Flags:
-    """Say which bands are centred within ``low <= f < high`` Hz; shape=(N_BANDS,)."""
+    """Return which bands are centred within ``low <= f < high`` Hz; shape=(N_BANDS,)."""
     centres = librosa.mel_frequencies(N_BANDS + 2, fmin=F_MIN, fmax=F_MAX)[1:-1]
     return np.asarray((centres >= low) & (centres < high))
 
 
 def _groups() -> tuple[Flags, ...]:
-    """Return the bands where a beat is looked for: bass and drum, snare and cymbal, all."""
+    """Return the bands in which beats are detected: bass and drum, snare and cymbal, all."""
     return _bands(0, 400), _bands(1_600, F_MAX), _bands(0, F_MAX)
 
 
@@ -249,7 +250,7 @@ def _steadiness(onsets: Floats) -> float:
 
 
 def _order(onsets: Floats) -> float:
-    """One less the entropy of modulation between 0.5 and 10 Hz, relative to a flat one."""
+    """One minus the entropy of modulation between 0.5 and 10 Hz, relative to a flat one."""
     power = np.square(np.abs(np.fft.rfft(onsets * np.hanning(len(onsets)))))
     rates = np.fft.rfftfreq(len(onsets), 1 / FRAME_RATE)
     shares = power[(rates > 0.5) & (rates < 10)] + 1e-12
@@ -265,18 +266,18 @@ def _contrast(rise: Floats, period: float) -> float:
 
 
 def _peak(level: Floats) -> float:
-    """Level that the bands' mean passes in a twentieth of the time, dB."""
+    """Level that the mean of the bands exceeds 5 % of the time, dB."""
     return float(np.percentile(level.mean(axis=0), 95))
 
 
 def _gaps(level: Floats) -> float:
-    """How far the quiet tenth of the time is below the middle, dB."""
+    """Difference between the median and the 10th percentile of the level, dB."""
     low, middle = np.percentile(level, [10, 50])
     return float(middle - low)
 
 
 def _percussive(magnitude: Floats) -> float:
-    """Share of what a median over bands keeps and one over time does not; 0 for silence."""
+    """Share of what a median over bands passes and one over time removes; 0 for silence."""
     harmonic = np.square(median_filter(magnitude, (1, 17)))
     percussive = np.square(median_filter(magnitude, (7, 1)))
     mask = percussive / (percussive + harmonic + 1e-12)
@@ -292,8 +293,8 @@ def _density(onsets: Floats) -> float:
 def _fluctuation(window: audio.Waveform) -> float:
     """Inverse of the exponent with which loudness fluctuates over 0.31 to 8.8 s.
 
-    The deviation of blocks of 10 ms is summed up; its residual from straight lines grows with
-    their length to a power, low where loudness returns to the same again and again.
+    The cumulative sum of the deviations of 10 ms blocks is compared with straight lines: the
+    residual grows as a power of their length, with a low exponent if loudness is periodic.
     """
     block = audio.SAMPLE_RATE // 100
     deviation = window[: len(window) // block * block].reshape(-1, block).std(axis=1)
@@ -306,7 +307,7 @@ def _fluctuation(window: audio.Waveform) -> float:
 
 
 def _residual(walk: Floats, length: int) -> float:
-    """Root of the mean square residual of a walk from straight lines of a length."""
+    """Root mean square residual of a walk from straight lines of a length."""
     starts = np.arange(0, len(walk) - length + 1, max(length // 4, 1))
     pieces = walk[starts[:, None] + np.arange(length)]
     pieces = pieces - pieces.mean(axis=1, keepdims=True)

@@ -1,7 +1,17 @@
-"""Reads a prepared folder: spectrograms by row, and the labels that go with them.
+"""Reads a dataset folder: spectrograms by row, and their labels.
 
-Shards are memory-mapped, so that 280 hours never lie in memory, and any row of any shard is at
-hand: a training order may be shuffled over all of them at once.
+The folder, which `training.data.prepare` writes, contains
+
+* ``front_end.json``: the parameters and the signature of the front-end that computed it;
+* ``shard-00000.npy``: float16 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB;
+* ``shard-00000.json``: the track and the take of each row, the measured danceability of each track,
+  the size and modification time of each file, and the reason for each track that was left out. It
+  is written after its shard: a shard without it is written again;
+* ``tracks.json``: the tracks, their labels and the digest of the corpus. It is written last: a
+  folder without it is incomplete.
+
+Shards are memory-mapped, so that memory does not limit the size of a corpus, and any row of any
+shard can be read at any time.
 """
 
 import hashlib
@@ -15,18 +25,48 @@ from numpy.typing import NDArray
 
 from service import audio
 from service.card import EMOTIONS
-from training.data.corpus import EmotionLabel, Track
-from training.data.prepare import TRACKS_FILE, to_json
+from training.data.corpus import Track
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
-from training.data.takes import TAKES, Take, check_front_end
+from training.data.takes import MAX_REST_SECONDS, SILENCE_DB, SILENCE_HOP, TAKES, Take
 from training.types import Flags, Indices
 
-FEWEST_OTHER = 15  # tracks of a kind of other music, for a class of its own
+FRONT_END_FILE = "front_end.json"
+TRACKS_FILE = "tracks.json"
+TAKES_VERSION = 2  # raise it with every change of the takes or of synthetic sounds
+MIN_OTHER_TRACKS = 15  # of a kind of other music, for a class of its own
 OTHER = "other"
 
 
+class FrontEndMismatchError(RuntimeError):
+    """The folder has spectrograms that this front-end would not compute."""
+
+
+def preparation() -> dict[str, Any]:
+    """Return every parameter that the spectrograms of a dataset depend on."""
+    silence = {
+        "silence_db": SILENCE_DB,
+        "max_rest_seconds": MAX_REST_SECONDS,
+        "silence_hop": SILENCE_HOP,
+    }
+    return {"front_end": audio.front_end(), "silence": silence, "takes_version": TAKES_VERSION}
+
+
+def check_front_end(folder: Path) -> None:
+    """Raise `FrontEndMismatchError` if another front-end computed a folder's spectrograms."""
+    path = folder / FRONT_END_FILE
+    if not path.exists():
+        return
+    written = json.loads(path.read_text())
+    skew = audio.skew(written.pop("signature"))
+    if written != preparation() or not skew <= audio.SKEW_TOLERANCE:
+        raise FrontEndMismatchError(
+            f"{folder} was prepared with another front-end (difference {skew:.2g} dB) or with "
+            "other takes: prepare it again."
+        )
+
+
 class Dataset:
-    """A prepared folder.
+    """The spectrograms and labels of a dataset folder.
 
     Parameters
     ----------
@@ -41,44 +81,44 @@ class Dataset:
     genres : list of str
         Sorted.
     classes : list of str
-        What networks tell apart: the genres, kinds of other music, `NOT_MUSIC`.
+        The classes of the networks: genres, kinds of other music, `NOT_MUSIC`.
     label : int64 [shape=(n_tracks,)]
-        Index into `classes` of each track, -1 where it is not known.
-    made : bool [shape=(n_tracks,)]
-        Whether it is no recording; see `training.data.synthetic`.
+        Index into `classes`, -1 for a track whose class is unknown.
+    synthetic : bool [shape=(n_tracks,)]
     groups : str [shape=(n_tracks,)]
     origins : list of str
-        Sorted; where emotion labels come from.
+        The origins of emotion labels, sorted.
     emotion : float32 [shape=(n_tracks, 3)]
-        Columns as in `EMOTIONS`; NaN where there is no label.
+        Columns as in `EMOTIONS`; NaN without a label.
     origin : int64 [shape=(n_tracks, 3)]
-        Index into `origins`; 0 where there is no label.
+        Index into `origins`; 0 without a label.
     reference : float32 [shape=(n_tracks, 3)]
-        Values that are only compared with; NaN where there is none.
+        Values that are only compared; NaN without one.
     track_of, take_of : int64 [shape=(n_rows,)]
         Index into `tracks`, and into `TAKES`, of each row.
+    corpus_digest : str
+        `corpus.corpus_digest` of the corpus.
     digest : str
-        Tells these rows, labels and split from any others.
+        Identifies rows, labels, split and preparation.
 
     Raises
     ------
     FileNotFoundError
-        If the folder was not prepared.
-    DatasetWithAnotherFrontEndError
-        If it was, by a front-end that is not this one.
+        If the folder is not prepared, or not completely.
+    FrontEndMismatchError
+        If another front-end computed it.
     """
 
     def __init__(self, folder: Path) -> None:
         check_front_end(folder)
         if not (folder / TRACKS_FILE).exists():
-            raise FileNotFoundError(f"{folder} is not prepared, or not to its end: prepare it.")
+            raise FileNotFoundError(f"{folder} is not prepared, or not completely: prepare it.")
         self.folder = folder
-        self._open(folder, [_track(e) for e in json.loads((folder / TRACKS_FILE).read_text())])
+        content = json.loads((folder / TRACKS_FILE).read_text())
+        self.corpus_digest: str = content["corpus"]
+        self._open_shards([Track.from_dict(entry) for entry in content["tracks"]])
         self.genres = sorted({track.genre for track in self.tracks if track.genre})
-        kinds = Counter(track.other for track in self.tracks if track.other)
-        own = sorted(k for k, count in kinds.items() if count >= FEWEST_OTHER and k != NOT_MUSIC)
-        rest = [OTHER] if set(kinds) - {*own, NOT_MUSIC} else []
-        self.classes = [*self.genres, *own, *rest, NOT_MUSIC]
+        self.classes = self._classes()
         self.synthetic = np.array([track.source == SYNTHETIC for track in self.tracks])
         self.groups = np.array([track.group for track in self.tracks])
         self.label = np.array([self._class(track) for track in self.tracks], np.int64)
@@ -86,13 +126,32 @@ class Dataset:
         self.digest = self._digest()
 
     def __reduce__(self) -> tuple[type["Dataset"], tuple[Path]]:
-        """Pickle the folder's name: another process opens it again, and nothing is copied."""
+        """Pickle the folder's name: another process opens the folder and copies nothing."""
         return Dataset, (self.folder,)
 
-    def _digest(self) -> str:
-        labelled = [to_json(track) | {"path": None} for track in self.tracks]
-        rows = np.stack([self.track_of, self.take_of]).tobytes()
-        return hashlib.sha256(json.dumps(labelled, sort_keys=True).encode() + rows).hexdigest()
+    def _open_shards(self, tracks: list[Track]) -> None:
+        self._shards: list[NDArray[np.float16]] = []
+        rows: list[tuple[str, Take, int, int]] = []
+        for path in sorted(self.folder.glob("shard-*.json")):
+            index = json.loads(path.read_text())["rows"]
+            rows += [(id_, take, len(self._shards), row) for row, (id_, take) in enumerate(index)]
+            self._shards.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
+        used = {id_ for id_, *_ in rows}
+        self.tracks = [track for track in tracks if track.id in used]
+        position = {track.id: i for i, track in enumerate(self.tracks)}
+        places = [
+            (position[id_], TAKES.index(take), shard, row)
+            for id_, take, shard, row in rows
+            if id_ in position
+        ]
+        table = np.array(sorted(places), np.int64).reshape(-1, 4)
+        self.track_of, self.take_of, self._shard_of, self._row_in_shard = table.T
+
+    def _classes(self) -> list[str]:
+        counts = Counter(t.other for t in self.tracks if t.other and t.other != NOT_MUSIC)
+        frequent = sorted(kind for kind, count in counts.items() if count >= MIN_OTHER_TRACKS)
+        rest = [OTHER] if len(counts) > len(frequent) else []
+        return [*self.genres, *frequent, *rest, NOT_MUSIC]
 
     def _class(self, track: Track) -> int:
         name = track.genre or track.other
@@ -113,27 +172,15 @@ class Dataset:
                     self.emotion[i, column] = label.value
                     self.origin[i, column] = self.origins.index(label.origin)
 
-    def _open(self, folder: Path, tracks: list[Track]) -> None:
-        self._shards: list[NDArray[np.float16]] = []
-        rows: list[tuple[str, Take, int, int]] = []
-        for path in sorted(folder.glob("shard-*.json")):
-            index = json.loads(path.read_text())["rows"]
-            rows += [(id_, take, len(self._shards), row) for row, (id_, take) in enumerate(index)]
-            self._shards.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
-        used = {id_ for id_, *_ in rows}
-        self.tracks = [track for track in tracks if track.id in used]
-        position = {track.id: i for i, track in enumerate(self.tracks)}
-        places = [
-            (position[id_], TAKES.index(take), shard, row)
-            for id_, take, shard, row in rows
-            if id_ in position
-        ]
-        table = np.array(sorted(places), np.int64).reshape(-1, 4)
-        self.track_of, self.take_of, self._shard_of, self._row_in_shard = table.T
+    def _digest(self) -> str:
+        labels = [track.to_dict() | {"path": None} for track in self.tracks]
+        rows = np.stack([self.track_of, self.take_of]).tobytes()
+        text = json.dumps([preparation(), labels], sort_keys=True)
+        return hashlib.sha256(text.encode() + rows).hexdigest()
 
     @property
     def is_genre(self) -> Flags:
-        """Whether a track is of one of the genres; bool [shape=(n_tracks,)]."""
+        """Whether a track has one of the genres; bool [shape=(n_tracks,)]."""
         return np.asarray((self.label >= 0) & (self.label < len(self.genres)))
 
     @property
@@ -142,25 +189,25 @@ class Dataset:
         return np.asarray(self.label != self.classes.index(NOT_MUSIC))
 
     @property
-    def learned(self) -> list[int]:
-        """The emotions that can be learnt, as places in `EMOTIONS`: their labels differ."""
+    def learnable_emotions(self) -> list[int]:
+        """The emotions whose labels are not all equal, as indices into `EMOTIONS`."""
         labels = [column[~np.isnan(column)] for column in self.emotion.T]
-        return [place for place, known in enumerate(labels) if len(known) and np.ptp(known) > 0]
+        return [i for i, known in enumerate(labels) if len(known) and np.ptp(known) > 0]
 
     def rows(self, take: Take, tracks: Indices | None = None) -> Indices:
-        """Return the rows of a take, of all tracks or of some, in order of track and time."""
+        """Return the rows of a take, of all or some tracks, in the order of track and time."""
         chosen = self.take_of == TAKES.index(take)
         if tracks is not None:
             chosen &= np.isin(self.track_of, tracks)
         return np.flatnonzero(chosen)
 
     def train_rows(self, tracks: Indices) -> Indices:
-        """Return the rows of some tracks that networks learn from: all but those as heard."""
-        trains = self.take_of != TAKES.index("heard")
+        """Return the rows of some tracks that networks train on: all but those of ``raw``."""
+        trains = self.take_of != TAKES.index("raw")
         return np.flatnonzero(trains & np.isin(self.track_of, tracks))
 
     def spectrograms(self, rows: Indices) -> audio.Spectrograms:
-        """Return rows as the models take them.
+        """Return rows as the input of the models.
 
         Parameters
         ----------
@@ -174,8 +221,3 @@ class Dataset:
         for i, row in enumerate(rows):
             out[i] = self._shards[self._shard_of[row]][self._row_in_shard[row]]
         return out
-
-
-def _track(entry: dict[str, Any]) -> Track:
-    emotion = {name: EmotionLabel(**label) for name, label in entry.pop("emotion").items()}
-    return Track(path=Path(entry.pop("path")), emotion=emotion, **entry)

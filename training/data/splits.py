@@ -1,4 +1,4 @@
-"""Which tracks a model learns from, and which it is measured on; no group is on two sides."""
+"""Splits tracks into training and test data; no group is on both sides."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,111 +14,110 @@ from training.types import Flags, Indices
 FIXED = "fixed"
 FOLDS = 5
 FOLD_SEED = 15
-MIN_SOURCE_TRACKS = 50  # tracks with a genre, to leave a source out
+MIN_SOURCE_TRACKS = 50  # with a genre, for a source to be left out
 
 
 @dataclass(frozen=True)
 class Split:
-    """One way to divide the tracks.
+    """Tracks to develop a model with, and tracks to test it on.
 
     Attributes
     ----------
     name : str
-    learn : int64 [shape=(n,)]
-        Tracks to train, choose and calibrate with; made ones among them.
+    develop : int64 [shape=(n,)]
+        Tracks for training, model selection and calibration, including synthetic ones.
     test : int64 [shape=(m,)]
-        Tracks to measure. None of them is synthesised music.
+        Tracks to measure. None of them is synthetic music.
     """
 
     name: str
-    learn: Indices
+    develop: Indices
     test: Indices
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What a member of a model learns from, and what it is chosen and calibrated on.
+    """The tracks that one member of an ensemble trains on, and those it is validated on.
 
     Attributes
     ----------
     train, valid : int64 [shape=(n,)]
-        Tracks.
     """
 
     train: Indices
     valid: Indices
 
 
-def fixed(dataset: Dataset) -> Split:
-    """Return the split that the corpus brings."""
-    test = np.array([track.subset == "test" for track in dataset.tracks])
-    return _division(dataset, FIXED, test)
+def fixed_split(dataset: Dataset) -> Split:
+    """Return the split of the corpus."""
+    return _split(dataset, FIXED, np.array([t.subset == "test" for t in dataset.tracks]))
 
 
-def folds(dataset: Dataset) -> list[Split]:
-    """Return `FOLDS` divisions; each track is in the test part of exactly one.
+def cross_validation(dataset: Dataset) -> list[Split]:
+    """Return `FOLDS` splits; each track is in the test part of exactly one.
 
     Raises
     ------
     CorpusError
-        If there are too few groups to divide.
+        If there are too few groups.
     """
-    measured = np.flatnonzero(~_dance_music(dataset))
-    parts = _grouped_folds(dataset, measured, FOLDS, FOLD_SEED)
-    return [_from_tracks(dataset, f"fold-{i}", part) for i, part in enumerate(parts)]
+    measured = np.flatnonzero(~_is_dance_music(dataset))
+    everything = np.arange(len(dataset.tracks))
+    return [
+        _split(dataset, f"fold-{number}", np.isin(everything, test))
+        for number, test in enumerate(_grouped_folds(dataset, measured, FOLDS, FOLD_SEED))
+    ]
 
 
 def leave_one_source_out(dataset: Dataset) -> list[Split]:
-    """Return a division for each large source: its genres are learnt from the others alone.
+    """Return a split for each large source, whose tracks are the test part.
 
-    Groups that are in the source are not learnt from at all, wherever else they are.
+    Groups of the source are not in the other part either, not even with tracks of another source.
+    A source is omitted if one of its genres is in no other source.
     """
     sources = np.array([track.source for track in dataset.tracks])
     labelled = dataset.is_genre & ~dataset.synthetic
     found = []
     for source in sorted(set(sources[labelled])):
         inside = labelled & (sources == source)
-        split = _division(dataset, f"without-{source}", sources == source)
-        elsewhere = set(dataset.label[np.intersect1d(split.learn, np.flatnonzero(labelled))])
+        split = _split(dataset, f"without-{source}", sources == source)
+        elsewhere = set(dataset.label[np.intersect1d(split.develop, np.flatnonzero(labelled))])
         if inside.sum() >= MIN_SOURCE_TRACKS and set(dataset.label[inside]) <= elsewhere:
             found.append(split)
     return found
 
 
-def parts(dataset: Dataset, learn: Indices, count: int, seed: int) -> Iterator[Fold]:
-    """Divide what a model learns from among its members.
+def member_folds(dataset: Dataset, develop: Indices, count: int, seed: int) -> Iterator[Fold]:
+    """Divide tracks among the members of an ensemble.
 
-    What validates is disjoint, and together it is every track that may be validated on.
+    The validation parts are disjoint and cover every track eligible for validation.
 
     Raises
     ------
     CorpusError
-        If there are too few groups to divide.
+        If there are too few groups.
     """
-    usable = learn[~_dance_music(dataset)[learn]]
-    for valid in _grouped_folds(dataset, usable, count, seed):
-        yield Fold(np.setdiff1d(learn, valid), valid)
+    eligible = develop[~_is_dance_music(dataset)[develop]]
+    for valid in _grouped_folds(dataset, eligible, count, seed):
+        yield Fold(np.setdiff1d(develop, valid), valid)
 
 
-def _from_tracks(dataset: Dataset, name: str, test: Indices) -> Split:
-    return _division(dataset, name, np.isin(np.arange(len(dataset.tracks)), test))
+def _split(dataset: Dataset, name: str, test: Flags) -> Split:
+    in_test = np.isin(dataset.groups, dataset.groups[test])
+    measured = test & ~_is_dance_music(dataset)
+    return Split(name, np.flatnonzero(~in_test), np.flatnonzero(measured))
 
 
-def _division(dataset: Dataset, name: str, test: Flags) -> Split:
-    on_test = np.isin(dataset.groups, dataset.groups[test])
-    return Split(name, np.flatnonzero(~on_test), np.flatnonzero(test & ~_dance_music(dataset)))
-
-
-def _dance_music(dataset: Dataset) -> Flags:
-    """Say which tracks are made-up music, which trains and never measures."""
+def _is_dance_music(dataset: Dataset) -> Flags:
+    """Return which tracks are synthetic music, which is for training only."""
     return np.asarray(dataset.synthetic & dataset.is_music)
 
 
 def _grouped_folds(dataset: Dataset, tracks: Indices, count: int, seed: int) -> list[Indices]:
-    """Divide tracks by group, keeping the shares of the classes alike."""
+    """Divide tracks by group, with about the same share of each class."""
     n_groups = len(np.unique(dataset.groups[tracks]))
-    largest = np.bincount(dataset.label[tracks] + 1, minlength=1).max()
-    if min(n_groups, largest) < count:
+    largest_class = np.bincount(dataset.label[tracks] + 1, minlength=1).max()
+    if min(n_groups, largest_class) < count:
         raise CorpusError(
             f"{n_groups} albums or artists cannot be divided by {count}: add more, each with a "
             "genre."
@@ -126,5 +125,5 @@ def _grouped_folds(dataset: Dataset, tracks: Indices, count: int, seed: int) -> 
     folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():  # a class with fewer tracks than folds is missing from some
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        parts = folds.split(tracks, dataset.label[tracks], dataset.groups[tracks])
-        return [tracks[held_out] for _, held_out in parts]
+        divided = folds.split(tracks, dataset.label[tracks], dataset.groups[tracks])
+        return [tracks[held_out] for _, held_out in divided]

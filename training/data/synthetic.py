@@ -1,32 +1,31 @@
-"""Tracks that nobody recorded: synthesised dance music, and sounds that are no music.
+"""Synthetic tracks: dance music, and sounds that are not music.
 
-Dance music adds to training where a genre has few recordings, and is never validation or test.
-Sounds that are no music are trained on, chosen by and measured with, each part with sounds of its
-own.
+Dance music supplements the training data of genres with few recordings; it is never in valid or
+test. Each subset has non-musical sounds of its own.
 """
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from service import audio
-from training.data.corpus import Subset, Track
+from training.data.corpus import Subset, Track, random_stream
 from training.synthesis.dance import synthesise
 from training.synthesis.sounds import KINDS, not_music
 
-SYNTHETIC = "made"
+SYNTHETIC = "synthetic"
 NOT_MUSIC = "not_music"
 DANCE_TRACKS = {"dubstep": 80, "house": 40}
-SOUNDS = {"espeak": 60, "formant speech": 60}  # of each other kind SOUNDS_OTHERWISE
-SOUNDS_OTHERWISE = 20
+SOUND_TRACKS = {"espeak": 60, "formant speech": 60}
+TRACKS_PER_KIND = 20  # of all kinds that are not in `SOUND_TRACKS`
 MUSIC_SECONDS, SOUND_SECONDS = 30.0, 16.0
-PARTS: tuple[Subset, ...] = ("train", "train", "train", "valid", "test")
+SUBSET_CYCLE: tuple[Subset, ...] = ("train", "train", "train", "valid", "test")
 
 
 def synthetic_tracks(genres: set[str]) -> list[Track]:
-    """Return what is made for a corpus with these genres; its `path` names it, and is no file."""
+    """Return the synthetic tracks for a corpus with these genres.
+
+    Their `path` is a name, not a file.
+    """
     return [*_dance(genres), *_sounds()]
 
 
@@ -38,8 +37,8 @@ def _dance(genres: set[str]) -> Iterator[Track]:
 
 def _sounds() -> Iterator[Track]:
     for kind in KINDS:
-        for number in range(SOUNDS.get(kind, SOUNDS_OTHERWISE)):
-            yield _track(kind, number, PARTS[number % len(PARTS)], other=NOT_MUSIC)
+        for number in range(SOUND_TRACKS.get(kind, TRACKS_PER_KIND)):
+            yield _track(kind, number, SUBSET_CYCLE[number % len(SUBSET_CYCLE)], other=NOT_MUSIC)
 
 
 def _track(
@@ -49,20 +48,15 @@ def _track(
     return Track(name, Path(name), name, subset, genre, other, source=SYNTHETIC)
 
 
-def generator(track: Track) -> np.random.Generator:
-    """Return the random numbers of a track: the same whenever it is prepared."""
-    return np.random.default_rng(zlib.crc32(track.id.encode()))
-
-
 def waveform(track: Track) -> audio.Waveform:
-    """Make a track; float32 [shape=(n_samples,)].
+    """Synthesise a track; float32 [shape=(n_samples,)].
 
     Raises
     ------
     EspeakMissingError
-        If it is spoken by espeak-ng, which is not installed.
+        If the track needs espeak-ng, and espeak-ng is not installed.
     """
+    rng = random_stream(track, "sound")
     if track.genre:
-        return synthesise(track.genre, MUSIC_SECONDS, generator(track))
-    kind = track.path.parent.name
-    return not_music(kind, SOUND_SECONDS, generator(track))
+        return synthesise(track.genre, MUSIC_SECONDS, rng)
+    return not_music(track.path.parent.name, SOUND_SECONDS, rng)

@@ -1,5 +1,6 @@
-"""What trained models say of tracks that they never heard."""
+"""Predictions of trained models for tracks that they were not trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,75 +13,69 @@ from training.data.splits import Split
 from training.data.takes import TAKES
 from training.fit.calibrate import Calibration
 from training.fit.descriptor_cache import DescriptorCache
-from training.fit.predict import Logits, Predictions, clips, windows
+from training.fit.predict import (
+    Predictions,
+    Uncalibrated,
+    by_clip,
+    by_window,
+    concatenate,
+    predict,
+)
 from training.fit.run import load, run_folder
-from training.types import Flags, Floats, Indices
+from training.types import Flags, Indices
 
 AUDIBLE_DBFS = 0.0  # no recording of a corpus is silent
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the models of one seed say of held-out tracks.
+    """Predictions of the models of one seed for held-out tracks.
 
     Attributes
     ----------
-    clips : Clips
-    window_rows : int64 [shape=(n_windows,)]
-        Rows of the take ``heard``.
-    window_genres : float64 [shape=(n_windows, n_genres)]
+    windows : Predictions
+        Of the take ``raw``.
+    clips : Predictions
+        Of the takes ``raw`` and ``phone``.
     verdicts : int64 [shape=(n_clips,)]
-        Places in `verdict.VERDICTS`.
+        Indices into `verdict.VERDICTS`.
     inside : bool [shape=(n_clips, 3)]
         Whether the label is in the emotion's interval.
     """
 
+    windows: Predictions
     clips: Predictions
-    window_rows: Indices
-    window_genres: Floats
     verdicts: Indices
     inside: Flags
 
 
-def held_out_predictions(
-    dataset: Dataset, described: DescriptorCache, runs: Path, parts: list[Split], seed: int
+def predict_held_out(
+    dataset: Dataset, cache: DescriptorCache, runs: Path, splits: Sequence[Split], seed: int
 ) -> HeldOut:
-    """Have the models of a seed answer to the test parts of some divisions."""
-    answers = []
-    for split in parts:
+    """Return the predictions for the test parts of some splits, each by the split's own model."""
+    parts = []
+    for split in splits:
         network, _, calibration = load(dataset, run_folder(runs, split, seed))
-        heard = Logits.of(dataset, described, network, split.test)
-        answers.append(_answers(dataset, heard, calibration))
-    return HeldOut(
-        clips=_joined([part.clips for part in answers]),
-        window_rows=np.concatenate([part.window_rows for part in answers]),
-        window_genres=np.concatenate([part.window_genres for part in answers]),
-        verdicts=np.concatenate([part.verdicts for part in answers]),
-        inside=np.concatenate([part.inside for part in answers]),
+        predicted = predict(dataset, cache, network, split.test)
+        parts.append(_held_out(dataset, predicted, calibration))
+    return concatenate(parts)
+
+
+def _held_out(dataset: Dataset, predicted: Uncalibrated, calibration: Calibration) -> HeldOut:
+    is_raw = dataset.take_of[predicted.rows] == TAKES.index("raw")
+    raw = Uncalibrated(
+        predicted.rows[is_raw],
+        predicted.classes[is_raw],
+        predicted.emotion[is_raw],
+        predicted.own_scale[is_raw],
     )
-
-
-def _joined(parts: list[Predictions]) -> Predictions:
-    names = Predictions.__dataclass_fields__
-    return Predictions(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def _answers(dataset: Dataset, heard: Logits, calibration: Calibration) -> HeldOut:
-    answered = clips(dataset, heard, calibration.temperature)
-    genres, _, _ = windows(dataset, heard, calibration.temperature)
-    as_heard = dataset.take_of[heard.rows] == TAKES.index("heard")
+    clips = by_clip(by_window(dataset, predicted, calibration.temperature))
     widths = np.array([calibration.intervals.get(emotion, np.nan) for emotion in EMOTIONS])
-    distance = np.abs(dataset.emotion[answered.track] - answered.own_scale)
     return HeldOut(
-        clips=answered,
-        window_rows=heard.rows[as_heard],
-        window_genres=genres[as_heard],
+        windows=by_window(dataset, raw, calibration.temperature),
+        clips=clips,
         verdicts=decide_all(
-            AUDIBLE_DBFS,
-            answered.music,
-            answered.known,
-            answered.genres,
-            calibration.thresholds,
+            AUDIBLE_DBFS, clips.music, clips.known, clips.genres, calibration.thresholds
         ),
-        inside=distance <= widths,
+        inside=np.abs(dataset.emotion[clips.track] - clips.own_scale) <= widths,
     )

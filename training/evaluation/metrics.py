@@ -1,6 +1,15 @@
-"""Figures of held-out predictions; pure functions."""
+"""Computes figures from held-out predictions.
 
-from collections.abc import Callable, Iterator
+Conventions
+-----------
+* By *window*: each 15 s window is a case. By *clip*: each recording is a case, with the mean of its
+  windows' predictions, as in the service.
+* Emotions are compared within one origin of labels, by clip: by rank correlation (Spearman), and
+  by the share of labels in the 80 % interval, which is moved to the origin's own scale. A mood is
+  compared with the mood of the labels; both divide their scales in the middle.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +23,7 @@ from sklearn.metrics import (
 
 from service.card import (
     EMOTIONS,
+    Emotion,
     EmotionFigures,
     Figure,
     GenreFigures,
@@ -27,31 +37,42 @@ from service.verdict import VERDICTS
 from training.data.corpus import REFERENCE
 from training.data.dataset import Dataset
 from training.evaluation.held_out import HeldOut
+from training.fit.predict import Predictions
 from training.types import Flags, Floats, Indices
 
-FEWEST_CLIPS = 10  # of one origin, to compute a correlation at all
-
-
+MIN_CLIPS = 10  # of one origin, for a correlation
 RELIABILITY_BINS = 15
-
 
 Summary = Callable[[list[float]], Figure]
 
 
 def measure(
-    dataset: Dataset, answers: list[HeldOut], heard: dict[str, float], figure: Summary
+    dataset: Dataset,
+    of_seeds: Sequence[HeldOut],
+    accuracy_by_seconds: dict[str, float],
+    figure: Summary,
 ) -> Measured:
-    """Measure answers to the same recordings, one for each seed."""
+    """Compute all figures of predictions for the same tracks, one for each seed.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    of_seeds : sequence of HeldOut
+    accuracy_by_seconds : dict of str to float
+    figure : callable
+        `figure_of_file` or `figure_of_folds`.
+    """
+    clips = [each.clips for each in of_seeds]
     return Measured(
-        genre=_genre(dataset, answers, heard, figure),
-        emotion=list(_emotion(dataset, answers, figure)),
-        mood=list(_mood(dataset, answers, figure)),
-        verdicts=_verdicts(dataset, answers[0]),
+        genre=_genre(dataset, of_seeds, accuracy_by_seconds, figure),
+        emotion=list(_emotion(dataset, of_seeds, figure)),
+        mood=list(mood_figures(dataset, clips, figure)),
+        verdicts=_verdicts(dataset, of_seeds[0]),
     )
 
 
 def figure_of_file(values: list[float]) -> Figure:
-    """Sum up one measurement over the seeds, the one in the file first."""
+    """Aggregate a metric over the seeds; the first value is that of the exported model."""
     spread = round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None
     return Figure(
         value=round(values[0], 4),
@@ -61,64 +82,58 @@ def figure_of_file(values: list[float]) -> Figure:
     )
 
 
-def figure_without_file(values: list[float]) -> Figure:
-    """Sum up one measurement over the folds, which no model in a file answered alone."""
+def figure_of_folds(values: list[float]) -> Figure:
+    """Aggregate a metric over the folds; `value` is null: no single exported model was measured."""
     return figure_of_file(values).model_copy(update={"value": None})
 
 
 def _genre(
-    dataset: Dataset, answers: list[HeldOut], heard: dict[str, float], figure: Summary
+    dataset: Dataset,
+    of_seeds: Sequence[HeldOut],
+    accuracy_by_seconds: dict[str, float],
+    figure: Summary,
 ) -> GenreFigures:
-    cases = [window_cases(dataset, a) for a in answers]
-    clean = [clip_cases(dataset, a, phone=False) for a in answers]
-    phone = [clip_cases(dataset, a, phone=True) for a in answers]
-    labels = np.unique(clean[0][0]).tolist()  # a genre without recordings has no figure
+    windows = [cases(dataset, each.windows, phone=False) for each in of_seeds]
+    raw = [cases(dataset, each.clips, phone=False) for each in of_seeds]
+    phone = [cases(dataset, each.clips, phone=True) for each in of_seeds]
+    labels = np.unique(raw[0][0]).tolist()  # a genre without recordings has no figure
 
-    def macro_f1(true: Indices, answered: Indices) -> float:
-        return float(f1_score(true, answered, average="macro", labels=labels, zero_division=0))
+    def accuracy(pairs: list[tuple[Indices, Indices]]) -> Figure:
+        return figure([float(accuracy_score(*pair)) for pair in pairs])
+
+    def macro_f1(pairs: list[tuple[Indices, Indices]]) -> Figure:
+        options = {"average": "macro", "labels": labels, "zero_division": 0}
+        return figure([float(f1_score(*pair, **options)) for pair in pairs])
+
+    def error(predictions: list[Predictions]) -> Figure:
+        return figure([calibration_error(*top_genre(dataset, each)) for each in predictions])
 
     return GenreFigures(
-        window_accuracy=figure([float(accuracy_score(*case)) for case in cases]),
-        window_macro_f1=figure([macro_f1(*case) for case in cases]),
-        clip_accuracy=figure([float(accuracy_score(*case)) for case in clean]),
-        clip_macro_f1=figure([macro_f1(*case) for case in clean]),
-        phone_accuracy=figure([float(accuracy_score(*case)) for case in phone]),
-        calibration_error=figure([calibration_error(*window_top(dataset, a)) for a in answers]),
-        clip_calibration_error=figure([calibration_error(*top(dataset, a)) for a in answers]),
-        unknown_auroc=_unknown_auroc(dataset, answers, figure),
-        music_auroc=_music_auroc(dataset, answers, figure),
-        per_genre=_per_genre(dataset, labels, *clean[0]),
-        accuracy_by_seconds=heard,
+        window_accuracy=accuracy(windows),
+        window_macro_f1=macro_f1(windows),
+        clip_accuracy=accuracy(raw),
+        clip_macro_f1=macro_f1(raw),
+        phone_accuracy=accuracy(phone),
+        calibration_error=error([each.windows for each in of_seeds]),
+        clip_calibration_error=error([each.clips for each in of_seeds]),
+        unknown_auroc=_unknown_auroc(dataset, of_seeds, figure),
+        music_auroc=_music_auroc(dataset, of_seeds, figure),
+        per_genre=_per_genre(dataset, labels, *raw[0]),
+        accuracy_by_seconds=accuracy_by_seconds,
     )
 
 
-def window_cases(dataset: Dataset, answers: HeldOut) -> tuple[Indices, Indices]:
-    """Return true and answered genres of the windows, as heard, of what has a genre."""
-    tracks = dataset.track_of[answers.window_rows]
-    chosen = dataset.is_genre[tracks]
-    return dataset.label[tracks][chosen], answers.window_genres.argmax(axis=1)[chosen]
+def cases(dataset: Dataset, predicted: Predictions, *, phone: bool) -> tuple[Indices, Indices]:
+    """Return true and predicted genres of the cases of one take that have a genre."""
+    chosen = dataset.is_genre[predicted.track] & (predicted.phone == phone)
+    return dataset.label[predicted.track][chosen], predicted.genres.argmax(axis=1)[chosen]
 
 
-def clip_cases(dataset: Dataset, answers: HeldOut, *, phone: bool) -> tuple[Indices, Indices]:
-    """Return true and answered genres of the recordings of one take that have a genre."""
-    clips = answers.clips
-    chosen = dataset.is_genre[clips.track] & (clips.phone == phone)
-    return dataset.label[clips.track][chosen], clips.genres.argmax(axis=1)[chosen]
-
-
-def top(dataset: Dataset, answers: HeldOut) -> tuple[Floats, Flags]:
-    """Return the top genre's probability, and whether it is right, of recordings as heard."""
-    clips = answers.clips
-    chosen = dataset.is_genre[clips.track] & ~clips.phone
-    right = clips.genres.argmax(axis=1) == dataset.label[clips.track]
-    return clips.genres.max(axis=1)[chosen], np.asarray(right[chosen])
-
-
-def window_top(dataset: Dataset, answers: HeldOut) -> tuple[Floats, Flags]:
-    """Return the top genre's probability, and whether it is right, of windows as heard."""
-    chosen = dataset.is_genre[dataset.track_of[answers.window_rows]]
-    true, answered = window_cases(dataset, answers)
-    return answers.window_genres[chosen].max(axis=1), np.asarray(true == answered)
+def top_genre(dataset: Dataset, predicted: Predictions) -> tuple[Floats, Flags]:
+    """Return the probability of the top genre, and whether it is right, for the take ``raw``."""
+    chosen = dataset.is_genre[predicted.track] & ~predicted.phone
+    true, answer = cases(dataset, predicted, phone=False)
+    return predicted.genres.max(axis=1)[chosen], np.asarray(true == answer)
 
 
 def calibration_error(probability: Floats, right: Flags) -> float:
@@ -132,18 +147,18 @@ def calibration_error(probability: Floats, right: Flags) -> float:
     return float(np.abs(gaps).sum() / len(right))
 
 
-def _unknown_auroc(dataset: Dataset, answers: list[HeldOut], figure: Summary) -> Figure | None:
-    """Measure `known`: recordings of the genres against other music, as heard."""
-    clips = answers[0].clips
+def _unknown_auroc(dataset: Dataset, of_seeds: Sequence[HeldOut], figure: Summary) -> Figure | None:
+    """Measure `known`: the genres against other music, take ``raw``."""
+    clips = of_seeds[0].clips
     chosen = (dataset.label[clips.track] >= 0) & dataset.is_music[clips.track] & ~clips.phone
     genre = dataset.is_genre[clips.track][chosen]
-    return _auroc(genre, [a.clips.known[chosen] for a in answers], figure)
+    return _auroc(genre, [each.clips.known[chosen] for each in of_seeds], figure)
 
 
-def _music_auroc(dataset: Dataset, answers: list[HeldOut], figure: Summary) -> Figure | None:
-    """Measure `music`: recordings against made sounds, both as heard and by phone."""
-    music = dataset.is_music[answers[0].clips.track]
-    return _auroc(music, [a.clips.music for a in answers], figure)
+def _music_auroc(dataset: Dataset, of_seeds: Sequence[HeldOut], figure: Summary) -> Figure | None:
+    """Measure `music`: recordings against synthetic sounds, both takes."""
+    music = dataset.is_music[of_seeds[0].clips.track]
+    return _auroc(music, [each.clips.music for each in of_seeds], figure)
 
 
 def _auroc(positive: Flags, scores: list[Floats], figure: Summary) -> Figure | None:
@@ -153,15 +168,15 @@ def _auroc(positive: Flags, scores: list[Floats], figure: Summary) -> Figure | N
 
 
 def _per_genre(
-    dataset: Dataset, labels: list[int], true: Indices, answered: Indices
+    dataset: Dataset, labels: list[int], true: Indices, predicted: Indices
 ) -> list[GenreRow]:
-    table = precision_recall_fscore_support(true, answered, labels=labels, zero_division=0)
-    real = ~dataset.synthetic
+    table = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
+    recorded = ~dataset.synthetic
     return [
         GenreRow(
             genre=dataset.genres[label],
             clips=int(clips),
-            artists=len(set(dataset.groups[real & (dataset.label == label)])),
+            artists=len(set(dataset.groups[recorded & (dataset.label == label)])),
             precision=round(float(precision), 4),
             recall=round(float(recall), 4),
             f1=round(float(f1), 4),
@@ -170,42 +185,46 @@ def _per_genre(
     ]
 
 
-def _emotion(dataset: Dataset, answers: list[HeldOut], figure: Summary) -> Iterator[EmotionFigures]:
-    """Compare with the labels of each origin, then with the values that training never sees."""
-    tracks, as_heard = answers[0].clips.track, ~answers[0].clips.phone
+def _emotion(
+    dataset: Dataset, of_seeds: Sequence[HeldOut], figure: Summary
+) -> Iterator[EmotionFigures]:
+    """Compare with the labels of each origin, and with the references, which are not trained on."""
+    tracks, is_raw = of_seeds[0].clips.track, ~of_seeds[0].clips.phone
     for column, emotion in enumerate(EMOTIONS):
         for code, origin in enumerate([*dataset.origins, REFERENCE]):
-            seen = origin != REFERENCE
-            values = (dataset.emotion if seen else dataset.reference)[tracks, column]
-            chosen = ~np.isnan(values) & as_heard
-            if seen:
+            trained = origin != REFERENCE
+            values = (dataset.emotion if trained else dataset.reference)[tracks, column]
+            chosen = ~np.isnan(values) & is_raw
+            if trained:
                 chosen &= dataset.origin[tracks, column] == code
-            if chosen.sum() < FEWEST_CLIPS:
+            if chosen.sum() < MIN_CLIPS:
                 continue
-            ranks = [_spearman(values[chosen], a.clips.emotion[chosen, column]) for a in answers]
-            inside = [float(a.inside[chosen, column].mean()) for a in answers]
+            scores = [each.clips.emotion[chosen, column] for each in of_seeds]
+            inside = [float(each.inside[chosen, column].mean()) for each in of_seeds]
             yield EmotionFigures(
                 emotion=emotion,
                 origin=origin,
                 clips=int(chosen.sum()),
-                spearman=figure(ranks),
-                coverage=figure(inside) if seen else None,
+                spearman=figure([rank_correlation(values[chosen], each) for each in scores]),
+                coverage=figure(inside) if trained else None,
             )
 
 
-def _mood(dataset: Dataset, answers: list[HeldOut], figure: Summary) -> Iterator[MoodFigures]:
+def mood_figures(
+    dataset: Dataset, of_seeds: Sequence[Predictions], figure: Summary
+) -> Iterator[MoodFigures]:
     """Compare moods with those of labels that have both valence and energy, by their origin."""
     plane = [EMOTIONS.index("valence"), EMOTIONS.index("energy")]
-    clips = answers[0].clips
+    clips = of_seeds[0]
     origins = dataset.origin[clips.track][:, plane]
     labelled = ~np.isnan(dataset.emotion[clips.track][:, plane]).any(axis=1) & ~clips.phone
     for code, origin in enumerate(dataset.origins):
         chosen = labelled & (origins == code).all(axis=1)
-        if chosen.sum() < FEWEST_CLIPS:
+        if chosen.sum() < MIN_CLIPS:
             continue
         labels = _moods(dataset.emotion[clips.track[chosen]][:, plane])
         right = [
-            float((_moods(a.clips.emotion[chosen][:, plane]) == labels).mean()) for a in answers
+            float((_moods(each.emotion[chosen][:, plane]) == labels).mean()) for each in of_seeds
         ]
         yield MoodFigures(
             origin=origin,
@@ -216,26 +235,27 @@ def _mood(dataset: Dataset, answers: list[HeldOut], figure: Summary) -> Iterator
 
 
 def _moods(plane: Floats) -> NDArray[np.str_]:
-    """Name the moods of points of the plane; [shape=(n, 2)], valence and energy."""
+    """Return the moods of points of the plane; [shape=(n, 2)], valence and energy."""
     return np.array([mood_of(valence, energy) for valence, energy in plane])
 
 
-def _spearman(labels: Floats, answers: Floats) -> float:
-    """Return the rank correlation; 0 where all answers, or all labels, are the same."""
-    if np.ptp(labels) == 0 or np.ptp(answers) == 0:
+def rank_correlation(one: Floats, other: Floats) -> float:
+    """Return Spearman's correlation where both are known; 0 if either of them is constant."""
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < 3 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
         return 0.0
-    return float(spearmanr(labels, answers)[0])
+    return float(spearmanr(one[both], other[both])[0])
 
 
-def _verdicts(dataset: Dataset, answers: HeldOut) -> list[VerdictRow]:
-    clips = answers.clips
+def _verdicts(dataset: Dataset, held_out: HeldOut) -> list[VerdictRow]:
+    clips = held_out.clips
     genre, music = dataset.is_genre[clips.track], dataset.is_music[clips.track]
     other = music & (dataset.label[clips.track] >= 0) & ~genre
     right = clips.genres.argmax(axis=1) == dataset.label[clips.track]
     kinds = {"genres": genre & ~clips.phone, "genres, by phone": genre & clips.phone}
     kinds |= {"other music": other & ~clips.phone, "no music": ~music}
     return [
-        _verdict_row(kind, answers.verdicts[chosen], right[chosen] if "genres" in kind else None)
+        _verdict_row(kind, held_out.verdicts[chosen], right[chosen] if "genres" in kind else None)
         for kind, chosen in kinds.items()
         if chosen.any()
     ]
@@ -256,17 +276,15 @@ def _verdict_row(kind: str, verdicts: Indices, right: Flags | None) -> VerdictRo
     )
 
 
-def percentiles(dataset: Dataset, answers: HeldOut) -> dict[str, list[float]]:
-    """Return each learnt emotion's scores at the percentiles 0 to 100 of held-out recordings."""
-    clips = answers.clips
-    heard = dataset.is_music[clips.track] & ~clips.phone
-    scores = np.percentile(clips.emotion[heard], np.arange(101), axis=0).round(4)
-    return {EMOTIONS[place]: scores[:, place].tolist() for place in dataset.learned}
+def percentiles(dataset: Dataset, clips: Predictions) -> dict[Emotion, list[float]]:
+    """Return percentiles 0 to 100 of the scores of each learned emotion, for the take ``raw``."""
+    chosen = dataset.is_music[clips.track] & ~clips.phone
+    scores = np.percentile(clips.emotion[chosen], np.arange(101), axis=0).round(4)
+    return {EMOTIONS[place]: scores[:, place].tolist() for place in dataset.learnable_emotions}
 
 
-def accuracy_on(dataset: Dataset, answers: HeldOut, tracks: Indices) -> float:
-    """Return the accuracy on some tracks, raw take, by clip."""
-    clips = answers.clips
-    chosen = dataset.is_genre[clips.track] & ~clips.phone & np.isin(clips.track, tracks)
+def accuracy_on(dataset: Dataset, clips: Predictions, tracks: Indices) -> float:
+    """Return the accuracy of some tracks by clip, take ``raw``."""
+    chosen = np.isin(clips.track, tracks) & dataset.is_genre[clips.track] & ~clips.phone
     right = clips.genres.argmax(axis=1) == dataset.label[clips.track]
     return round(float(right[chosen].mean()), 4)

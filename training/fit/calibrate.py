@@ -1,19 +1,17 @@
-"""Chooses, on validation, what turns logits into honest answers.
+"""Calibrates a model on validation data.
 
-* The temperature has the lowest negative log-likelihood of the genre, by window.
-* The thresholds of the verdict: `music` and `known` where true positive rate less false positive
-  rate is highest (Youden, 1950), `margin` where confident answers are right nine times in ten.
-* The intervals of the emotions hold 80 % of the labels: split conformal prediction (Vovk et al.,
-  2005), one width for each emotion, on the scale of each label's origin.
+* The temperature minimises the negative log-likelihood of the genre, by window.
+* The thresholds of the verdict: `music` and `known` maximise true positive rate minus false
+  positive rate (Youden, 1950); above `margin`, nine of ten predictions are right.
+* The intervals of the emotions contain 80 % of the labels: split conformal prediction (Vovk et
+  al., 2005), one width for each emotion, on the scale of each label's origin.
 
-Validation means recordings that a model learnt from, answered by a member of each kind that did
-not, both as they are and as a phone would have recorded them.
+Validation data are tracks that are predicted by one MLP and one CNN that were not trained on them,
+in the takes ``raw`` and ``phone``.
 """
 
-import json
-from dataclasses import asdict, dataclass
-
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.metrics import log_loss, roc_curve
@@ -21,64 +19,59 @@ from sklearn.metrics import log_loss, roc_curve
 from service.card import EMOTIONS, Emotion, Thresholds
 from service.verdict import margins
 from training.data.dataset import Dataset
-from training.fit.predict import Logits, Predictions, clips
+from training.fit.predict import Predictions, Uncalibrated, by_clip, by_window
 from training.types import Flags, Floats
 
-SILENCE_DBFS = -60.0  # peak; a phone's own noise lies above, so this is a muted microphone
+SILENCE_DBFS = -60.0  # peak; the noise of a phone is louder, so this is a muted microphone
 COVERAGE = 0.8
 CONFIDENT_ACCURACY = 0.9
 TEMPERATURES = (0.2, 5.0)
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What was chosen on validation."""
+class Calibration(BaseModel):
+    """The values that were chosen on validation data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float
     thresholds: Thresholds
     intervals: dict[Emotion, float]
 
-    def to_json(self) -> str:
-        """Return it as a run keeps it."""
-        return json.dumps(asdict(self) | {"thresholds": self.thresholds.model_dump()}, indent=1)
 
-    @classmethod
-    def from_json(cls, text: str) -> "Calibration":
-        """Read it back."""
-        said = json.loads(text)
-        return cls(said["temperature"], Thresholds(**said["thresholds"]), said["intervals"])
-
-
-def calibrate(dataset: Dataset, heard: Logits) -> Calibration:
+def calibrate(dataset: Dataset, predicted: Uncalibrated) -> Calibration:
     """Choose temperature, thresholds and intervals.
 
     Parameters
     ----------
-    prepared : Prepared
-    heard : Heard
-        Answers to validation tracks.
+    dataset : Dataset
+    predicted : Uncalibrated
+        Predictions for validation tracks.
     """
-    temperature = _temperature(dataset, heard)
-    answers = clips(dataset, heard, temperature)
-    return Calibration(temperature, _thresholds(dataset, answers), _intervals(dataset, answers))
+    temperature = _temperature(dataset, predicted)
+    clips = by_clip(by_window(dataset, predicted, temperature))
+    return Calibration(
+        temperature=temperature,
+        thresholds=_thresholds(dataset, clips),
+        intervals=_intervals(dataset, clips),
+    )
 
 
-def validation(
-    dataset: Dataset, heard: Logits, calibration: Calibration
+def validation_figures(
+    dataset: Dataset, predicted: Uncalibrated, calibration: Calibration
 ) -> dict[str, dict[str, float]]:
-    """Measure validation tracks, to choose between configurations.
+    """Measure validation tracks, for the choice between configurations.
 
     Returns
     -------
     figures : dict
-        For the takes ``heard`` and ``phone``, over recordings that have a genre: ``accuracy`` and
+        For the takes ``raw`` and ``phone``, over tracks with a genre: ``accuracy`` and
         ``negative_log_likelihood``, a mean.
     """
-    answers = clips(dataset, heard, calibration.temperature)
+    clips = by_clip(by_window(dataset, predicted, calibration.temperature))
     figures = {}
-    for take, phone in (("heard", False), ("phone", True)):
-        chosen = dataset.is_genre[answers.track] & (answers.phone == phone)
-        genres, labels = answers.genres[chosen], dataset.label[answers.track][chosen]
+    for take, phone in (("raw", False), ("phone", True)):
+        chosen = dataset.is_genre[clips.track] & (clips.phone == phone)
+        genres, labels = clips.genres[chosen], dataset.label[clips.track][chosen]
         figures[take] = {
             "accuracy": float((genres.argmax(axis=1) == labels).mean()),
             "negative_log_likelihood": float(
@@ -88,12 +81,12 @@ def validation(
     return figures
 
 
-def _temperature(dataset: Dataset, heard: Logits) -> float:
-    """Return the temperature of the highest likelihood of the genres' windows."""
+def _temperature(dataset: Dataset, predicted: Uncalibrated) -> float:
+    """Return the temperature with the highest likelihood of the genres of windows."""
     n_genres = len(dataset.genres)
-    labels = dataset.label[dataset.track_of[heard.rows]]
+    labels = dataset.label[dataset.track_of[predicted.rows]]
     chosen = (labels >= 0) & (labels < n_genres)
-    logits, labels = heard.classes[chosen, :n_genres], labels[chosen]
+    logits, labels = predicted.classes[chosen, :n_genres], labels[chosen]
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
@@ -103,21 +96,21 @@ def _temperature(dataset: Dataset, heard: Logits) -> float:
     return float(np.exp(found.x))
 
 
-def _thresholds(dataset: Dataset, answers: Predictions) -> Thresholds:
-    genre = dataset.is_genre[answers.track]
-    music = dataset.is_music[answers.track]
-    other = music & (dataset.label[answers.track] >= len(dataset.genres))
-    right = answers.genres.argmax(axis=1) == dataset.label[answers.track]
+def _thresholds(dataset: Dataset, clips: Predictions) -> Thresholds:
+    genre = dataset.is_genre[clips.track]
+    music = dataset.is_music[clips.track]
+    other = music & (dataset.label[clips.track] >= len(dataset.genres))
+    right = clips.genres.argmax(axis=1) == dataset.label[clips.track]
     return Thresholds(
         silence_dbfs=SILENCE_DBFS,
-        music=_youden(answers.music[music], answers.music[~music]),
-        known=_youden(answers.known[genre], answers.known[other]),
-        margin=_margin(margins(answers.genres[genre]), right[genre]),
+        music=youden_threshold(clips.music[music], clips.music[~music]),
+        known=youden_threshold(clips.known[genre], clips.known[other]),
+        margin=margin_threshold(margins(clips.genres[genre]), right[genre]),
     )
 
 
-def _youden(positive: Floats, negative: Floats) -> float:
-    """Return the least score to accept; 0 where there is nothing to refuse."""
+def youden_threshold(positive: Floats, negative: Floats) -> float:
+    """Return the lowest score to accept; 0 if one of the classes is empty."""
     if not len(negative) or not len(positive):
         return 0.0
     is_positive = np.r_[np.ones(len(positive)), np.zeros(len(negative))]
@@ -128,21 +121,21 @@ def _youden(positive: Floats, negative: Floats) -> float:
     return float(np.clip(threshold[best], 0, 1))
 
 
-def _margin(leads: Floats, right: Flags) -> float:
-    """Return the least lead from which on answers are right often enough."""
+def margin_threshold(leads: Floats, right: Flags) -> float:
+    """Return the lowest lead above which `CONFIDENT_ACCURACY` of the predictions are right."""
     order = np.argsort(-leads, kind="stable")
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(accuracy >= CONFIDENT_ACCURACY)
     return float(leads[order][enough[-1]]) if len(enough) else 1.0
 
 
-def _intervals(dataset: Dataset, answers: Predictions) -> dict[Emotion, float]:
+def _intervals(dataset: Dataset, clips: Predictions) -> dict[Emotion, float]:
     widths: dict[Emotion, float] = {}
     for column, emotion in enumerate(EMOTIONS):
-        label = dataset.emotion[answers.track, column]
-        known = ~np.isnan(label) & ~answers.phone
+        label = dataset.emotion[clips.track, column]
+        known = ~np.isnan(label) & ~clips.phone
         if known.any():
-            distance = np.sort(np.abs(label - answers.own_scale[:, column])[known])
+            distance = np.sort(np.abs(label - clips.own_scale[:, column])[known])
             place = int(np.ceil((len(distance) + 1) * COVERAGE)) - 1
             widths[emotion] = float(min(distance[min(place, len(distance) - 1)], 1))
     return widths

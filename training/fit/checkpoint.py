@@ -1,19 +1,20 @@
-"""Keeps each member of a run as soon as it is trained, in ``members/`` of the run's folder.
+"""Checkpoints of trained members, in ``members/`` of a run's folder.
 
-A run that was cut off, or is made again with more members, trains only what is not there.
+A run that was interrupted, or that gets more members, trains only the missing ones.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 from training.data.dataset import Dataset
+from training.files import write_atomically
 from training.fit.config import CnnConfig, Config, MlpConfig
 from training.fit.loop import Epoch
-from training.fit.run import State
 from training.models.base import EnsembleMember
 
 FOLDER = "members"
@@ -21,49 +22,49 @@ FOLDER = "members"
 M = TypeVar("M", bound=EnsembleMember)
 
 
-def fingerprint(dataset: Dataset, config: Config, numbers: MlpConfig | CnnConfig) -> dict[str, Any]:
-    """Return what a member of a run is reproducible from, beside its division and its part.
+def fingerprint(dataset: Dataset, config: Config, own: MlpConfig | CnnConfig) -> dict[str, Any]:
+    """Return everything that a member is reproducible from, beside its split and fold.
 
     Parameters
     ----------
-    prepared : Prepared
+    dataset : Dataset
     config : Config
-    numbers : PerceptronConfig or ConvolutionalConfig
-        Those of its kind. How many there are of it, and what is done with what they say, makes
-        none of them another.
+    own : MlpConfig or CnnConfig
+        The member's own part of `config`. The number of members, and the way in which they are
+        combined, do not invalidate a checkpoint.
     """
-    common = asdict(replace(config, groove=0))
-    del common["mlp"], common["cnn"]
-    return {"prepared": dataset.digest, **common, "numbers": asdict(numbers) | {"members": 0}}
+    common = config.model_dump(exclude={"mlp", "cnn", "danceability_to_valence"})
+    return {"dataset": dataset.digest, **common, "own": own.model_dump(exclude={"members"})}
 
 
 def load_or_fit(
     path: Path,
-    fingerprint: dict[str, Any],
-    restore: Callable[[State], M],
+    made_from: dict[str, Any],
+    restore: Callable[[dict[str, torch.Tensor]], M],
     fit: Callable[[], tuple[M, list[Epoch]]],
 ) -> tuple[M, list[Epoch]]:
-    """Return a member that is kept, or fit and keep it.
+    """Load the checkpoint of a member, or train the member and save it.
 
     Parameters
     ----------
     path : Path
-        Where it is kept; a member that is made of something else is replaced.
-    made_of : dict
+        The checkpoint. One with another fingerprint is replaced.
+    made_from : dict
+        The fingerprint.
     restore : callable
-        Makes a member of its state.
+        Returns a member with a given state.
     fit : callable
+        Trains the member.
     """
     if path.exists():
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-        if kept["made_of"] == fingerprint:
-            return restore(kept["state"]), [Epoch(**epoch) for epoch in kept["history"]]
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        if saved["made_from"] == made_from:
+            return restore(saved["state"]), [Epoch(**epoch) for epoch in saved["history"]]
     member, history = fit()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    losses = [asdict(epoch) for epoch in history]
-    torch.save(
-        {"made_of": fingerprint, "state": member.state_dict(), "history": losses}, unfinished
-    )
-    unfinished.replace(path)
+    checkpoint = {
+        "made_from": made_from,
+        "state": member.state_dict(),
+        "history": [asdict(epoch) for epoch in history],
+    }
+    write_atomically(path, partial(torch.save, checkpoint))
     return member, history

@@ -1,157 +1,181 @@
-"""The configuration of a training."""
+"""Reads a recipe: the TOML file that says how a model is trained and what its card says.
 
-import math
+``training/fifteen.toml`` has every value. Another recipe needs only the values that differ.
+"""
+
 import tomllib
-from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service import audio
-from training.models.cnn import SHRINKING
+from training.models.cnn import DOWNSAMPLING
 
-SMALLEST = {
-    "parts": 2, "members": 1, "epochs": 1, "steps": 1, "batch_size": 2, "hidden": 1, "width": 1,
-    "learning_rate": 1e-9, "mixup_alpha": 1e-3, "crop_frames": SHRINKING,
+DEFAULT_RECIPE = Path(__file__).parents[1] / "fifteen.toml"
+RENAMED = {
+    "perceptron": "mlp", "convolutional": "cnn", "parts": "folds",
+    "groove": "danceability_to_valence",
 }  # fmt: skip
+"""Old names in recipes, and their present names."""
 
-
-LARGEST = {"crop_frames": audio.N_FRAMES}
-
-
-SHARES = ("dropout", "input_dropout", "mixup", "balance", "groove")
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+LearningRate = Annotated[float, Field(ge=1e-9)]
+WeightDecay = Annotated[float, Field(ge=0)]
+BatchSize = Annotated[int, Field(ge=2)]
 
 
 class ConfigError(ValueError):
-    """A configuration cannot be used. The message says what is wrong with it."""
+    """A recipe cannot be used. The message says what is wrong."""
 
 
-@dataclass(frozen=True)
-class MlpConfig:
-    """How `training.models.mlp` is trained.
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class MlpConfig(_Table):
+    """How the MLPs are trained.
 
     Attributes
     ----------
     copies : int
-        Disturbed copies of every window that trains.
+        Augmented copies of every training window.
+    hidden : int
+        Width of both hidden layers.
+    input_dropout, input_noise : float
+        Dropout of descriptors, and standard deviation of noise on standardised descriptors.
     mixup : float
-        Share of batches in which pairs of windows are blended.
+        Share of batches that are mixed up.
     """
 
-    copies: int = 2
-    epochs: int = 120
-    batch_size: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.1
-    hidden: int = 256
-    dropout: float = 0.5
-    input_dropout: float = 0.2
-    input_noise: float = 0.1
-    mixup: float = 0.5
+    copies: Annotated[int, Field(ge=0)]
+    epochs: Count
+    batch_size: BatchSize
+    learning_rate: LearningRate
+    weight_decay: WeightDecay
+    hidden: Count
+    dropout: Share
+    input_dropout: Share
+    input_noise: Annotated[float, Field(ge=0)]
+    mixup: Share
 
 
-@dataclass(frozen=True)
-class CnnConfig:
-    """How `training.models.cnn` is trained.
+class CnnConfig(_Table):
+    """How the CNNs are trained.
 
     Attributes
     ----------
     members : int
-        On how many of the parts; at most `Config.parts`.
-    epochs : int
-        Of `steps` batches each, not of all the tracks.
+        Number of CNNs, each for one of the folds.
+    epochs, steps : int
+        Each epoch has `steps` batches; it does not cover all tracks.
+    width : int
+        Channels of the first convolution.
     crop_frames : int
-        Length of what is cut out of each window that trains.
+        Length of the random crop of each training window.
     mixup : float
-        Share of batches in which pairs of windows are blended.
+        Share of batches that are mixed up.
     """
 
-    members: int = 1
-    epochs: int = 10
-    steps: int = 180
-    batch_size: int = 48
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.05
-    width: int = 16
-    dropout: float = 0.3
-    crop_frames: int = 300
-    mixup: float = 0.7
+    members: Count
+    epochs: Count
+    steps: Count
+    batch_size: BatchSize
+    learning_rate: LearningRate
+    weight_decay: WeightDecay
+    width: Count
+    dropout: Share
+    crop_frames: Annotated[int, Field(ge=DOWNSAMPLING, le=audio.N_FRAMES)]
+    mixup: Share
 
 
-@dataclass(frozen=True)
-class Config:
-    """What a run is reproducible from, beside the prepared folder.
+class Config(_Table):
+    """Everything that a run is reproducible from, beside the dataset.
 
     Attributes
     ----------
-    parts : int
-        Into which the tracks are divided; a perceptron is trained without each.
+    folds : int
+        Number of folds of the tracks; an MLP is trained without each of them.
     mixup_alpha : float
-        Blended windows have proportions from a beta distribution with both parameters this.
+        Both parameters of the beta distribution of mixup's proportions.
     balance : float
-        Power of a class's count by which its tracks are drawn less often: 0 as they are, 1 all
-        classes alike.
+        Class-balanced sampling: a class's tracks are drawn in proportion to its count to the power
+        of minus this. 0 draws all tracks equally often, 1 all classes.
     emotion_weight : float
-        Of the emotions' loss beside that of the classes.
-    groove : float
-        Share of danceability's logit that is added to that of valence.
+        Weight of the emotions' loss; that of the classes is 1.
+    danceability_to_valence : float
+        Share of danceability's logit that is added to valence's.
+    seed : int
+        Seed of the first run; others follow.
     """
 
-    parts: int = 5
-    mixup_alpha: float = 0.4
-    balance: float = 0.5
-    emotion_weight: float = 0.5
-    groove: float = 0.2
-    seed: int = 0
-    mlp: MlpConfig = MlpConfig()
-    cnn: CnnConfig = CnnConfig()
+    folds: Annotated[int, Field(ge=2)]
+    mixup_alpha: Annotated[float, Field(ge=1e-3)]
+    balance: Share
+    emotion_weight: Annotated[float, Field(ge=0)]
+    danceability_to_valence: Share
+    seed: Annotated[int, Field(ge=0)]
+    mlp: MlpConfig
+    cnn: CnnConfig
+
+    @model_validator(mode="after")
+    def _check_members(self) -> "Config":
+        if self.cnn.members > self.folds:
+            raise ValueError("cnn.members must not be more than folds")
+        return self
 
 
-def read_config(path: Path) -> Config:
-    """Read the table ``training`` of a TOML file; what it leaves out is as in `Config`.
+class CardText(_Table):
+    """What a person writes on the card; everything else is measured. See `service.card.Card`."""
+
+    name: str
+    version: str
+    description: str
+    licence: str
+    command: str
+    data: str
+    terms: str
+    split: str
+    limits: list[str]
+
+
+class Recipe(_Table):
+    """The tables of a recipe."""
+
+    training: Config
+    card: CardText | None = None
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe. Values of `training` that it omits are those of `DEFAULT_RECIPE`.
 
     Raises
     ------
     ConfigError
-        If the file is no TOML, or names something unknown, of another type or out of range.
+        If the file is not TOML, or has an unknown name, a wrong type or a value out of range.
     """
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8")).get("training", {})
-        config: Config = _config(Config(), said)
-    except (tomllib.TOMLDecodeError, ConfigError) as error:
-        raise ConfigError(f"{path}: {str(error).rstrip('.')}.") from error
-    if config.cnn.members > config.parts:
-        raise ConfigError(f"{path}: there are more members of cnn than parts.")
-    return config
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        training = tables.get("training", {})
+        return Recipe.model_validate(tables | {"training": with_defaults(training)})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{path}: {name}: {message}.") from error
 
 
-def _config(usual: Any, said: object) -> Any:
-    """Return a configuration, or a part of one, with what a table of a file says otherwise."""
-    if not isinstance(said, dict):
-        raise ConfigError("training and its parts must be tables")
-    values: dict[str, Any] = {}
-    for name, value in said.items():
-        if name not in asdict(usual):
-            raise ConfigError(f"there is nothing named {name!r} to configure")
-        current = getattr(usual, name)
-        values[name] = (
-            _config(current, value) if is_dataclass(current) else _number(name, value, current)
-        )
-    return replace(usual, **values)
+def with_defaults(training: Any) -> Any:
+    """Return the table ``training`` of a recipe with the values that it omits."""
+    defaults = tomllib.loads(DEFAULT_RECIPE.read_text(encoding="utf-8"))["training"]
+    return _merge(defaults, training)
 
 
-def _number(name: str, value: Any, usual: float) -> Any:
-    if type(value) not in {int, type(usual)}:  # a float may be written as 1; a bool is neither
-        raise ConfigError(f"{name} must be of type {type(usual).__name__}")
-    least, most = SMALLEST.get(name, 0), 1 if name in SHARES else LARGEST.get(name, math.inf)
-    if not least <= value <= most:
-        raise ConfigError(f"{name} must be from {least:g} to {most:g}")
-    return value
-
-
-def config_of(said: dict[str, Any]) -> Config:
-    """Return the configuration that `dataclasses.asdict` made a table of."""
-    parts = {
-        "mlp": MlpConfig(**said["mlp"]),
-        "cnn": CnnConfig(**said["cnn"]),
-    }
-    return Config(**said | parts)
+def _merge(defaults: Any, table: Any) -> Any:
+    if not isinstance(defaults, dict) or not isinstance(table, dict):
+        return table
+    table = {RENAMED.get(name, name): value for name, value in table.items()}
+    return defaults | {name: _merge(defaults.get(name), value) for name, value in table.items()}

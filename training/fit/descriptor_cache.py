@@ -1,8 +1,4 @@
-"""Describes a prepared folder once for many trainings.
-
-Written into a folder of runs: the descriptors of every row, and those of disturbed copies of the
-rows that train.
-"""
+"""Computes the descriptors of a dataset once, for many trainings."""
 
 import json
 from pathlib import Path
@@ -11,36 +7,36 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from service import audio
 from training.data.dataset import Dataset
+from training.files import write_atomically
 from training.fit.augment import simulate_phone
 from training.models.base import device
-from training.models.descriptors import Descriptors
-from training.models.mlp import count_descriptors
+from training.models.descriptors import Descriptors, count_descriptors
 from training.types import Indices
 
-DESCRIBED_FILE = "described.npy"
-MADE_OF_FILE = "described.json"
+DESCRIPTORS_FILE = "descriptors.npy"
+IDENTITY_FILE = "descriptors.json"
 BATCH = 64
-DISTURB_SEED = 15
+AUGMENTATION_SEED = 15
 
 
 class DescriptorCache:
-    """Descriptors of a prepared folder.
+    """Descriptors of every row of a dataset, and of augmented copies of the training rows.
 
     Parameters
     ----------
-    prepared : Prepared
+    dataset : Dataset
     copies : int
-        Disturbed copies of each row of the takes that train.
+        Augmented copies of each training row.
     folder : Path
-        Where they are kept. What is there already is used if it is of the same rows and copies.
+        Contains the cache. It is computed again if it is of other rows or another number of copies.
 
     Attributes
     ----------
     row_of : int64 [shape=(n_entries,)]
-        Row of `prepared` that an entry describes. The first entries are the rows themselves, in
-        order, and the rest disturbed copies.
+        The row of the dataset that an entry describes. The first entries are the rows themselves,
+        in order; augmented copies follow.
+    track_of : int64 [shape=(n_entries,)]
     values : float32 [shape=(n_entries, n_descriptors)], memory-mapped
     """
 
@@ -50,41 +46,37 @@ class DescriptorCache:
         trains = dataset.train_rows(np.arange(len(dataset.tracks)))
         self.row_of = np.concatenate([np.arange(n_rows), *[trains] * copies])
         self.track_of = dataset.track_of[self.row_of]
-        self.trains = np.isin(self.row_of, trains)
-        fingerprint = {"prepared": dataset.digest, "copies": copies}
-        path, note = folder / DESCRIBED_FILE, folder / MADE_OF_FILE
-        if not note.exists() or json.loads(note.read_text()) != fingerprint:
+        self._trains = np.isin(self.row_of, trains)
+        identity = json.dumps({"dataset": dataset.digest, "copies": copies})
+        path, note = folder / DESCRIPTORS_FILE, folder / IDENTITY_FILE
+        if not note.exists() or note.read_text() != identity:
             folder.mkdir(parents=True, exist_ok=True)
-            note.unlink(missing_ok=True)
-            _describe(dataset, self.row_of, n_rows, path)
-            note.write_text(json.dumps(fingerprint))
+            note.unlink(missing_ok=True)  # the cache is incomplete until the note is written
+            _compute(dataset, self.row_of, n_rows, path)
+            write_atomically(note, identity)
         self.values = np.load(path, mmap_mode="r")
 
     def __reduce__(self) -> tuple[type["DescriptorCache"], tuple[Dataset, int, Path]]:
-        """Pickle what it is opened by; see `Prepared.__reduce__`."""
+        """Pickle the arguments: another process opens the cache and copies nothing."""
         return DescriptorCache, self._arguments
 
-    def entries_of(self, tracks: Indices) -> Indices:
-        """Return the entries that train, of some tracks."""
-        return np.flatnonzero(self.trains & np.isin(self.track_of, tracks))
+    def train_entries(self, tracks: Indices) -> Indices:
+        """Return the training entries of some tracks."""
+        return np.flatnonzero(self._trains & np.isin(self.track_of, tracks))
 
 
 @torch.no_grad()
-def _describe(dataset: Dataset, row_of: Indices, n_rows: int, path: Path) -> None:
+def _compute(dataset: Dataset, row_of: Indices, n_rows: int, path: Path) -> None:
     shape = (len(row_of), count_descriptors())
     values = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     network = Descriptors().to(device()).eval()
-    rng = np.random.default_rng(DISTURB_SEED)
-    for start in tqdm(range(0, len(row_of), BATCH), desc="describe", unit="batch"):
+    rng = np.random.default_rng(AUGMENTATION_SEED)
+    for start in tqdm(range(0, len(row_of), BATCH), desc="descriptors", unit="batch"):
         rows = row_of[start : start + BATCH]
         windows = dataset.spectrograms(rows)
-        copied = np.arange(start, start + len(rows)) >= n_rows
-        if copied.any():
-            windows[copied] = simulate_phone(windows[copied], rng)
-        values[start : start + len(rows)] = _on(network, windows)
+        is_copy = np.arange(start, start + len(rows)) >= n_rows
+        if is_copy.any():
+            windows[is_copy] = simulate_phone(windows[is_copy], rng)
+        descriptors = network(torch.from_numpy(windows).to(device()))
+        values[start : start + len(rows)] = descriptors.cpu()
     values.flush()
-
-
-def _on(network: Descriptors, windows: audio.Spectrograms) -> torch.Tensor:
-    described: torch.Tensor = network(torch.from_numpy(windows).to(device()))
-    return described.cpu()

@@ -1,4 +1,4 @@
-"""Fits one member: the loop that both kinds share."""
+"""The training loop of one member."""
 
 import math
 from collections.abc import Callable
@@ -14,12 +14,12 @@ WARM_UP = 0.3  # share of the steps in which the learning rate rises
 
 
 class TrainingDivergedError(RuntimeError):
-    """A training gave no usable state."""
+    """No epoch of a training has a finite loss."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave; losses are means over what is labelled, summed over the tasks."""
+    """The losses of one epoch: means over labelled tracks, summed over the tasks."""
 
     epoch: int
     train_loss: float
@@ -28,14 +28,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """Length and learning rate of a training.
 
     Attributes
     ----------
     epochs, steps : int
-        Steps in each epoch.
+        Number of epochs, and steps in each.
     learning_rate : float
-        The highest; one cycle after Smith and Topin, "Super-convergence", 2018.
+        Maximum of the one-cycle schedule: Smith and Topin, "Super-convergence", 2018.
     weight_decay : float
         Decoupled: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
@@ -46,21 +46,21 @@ class Schedule:
     weight_decay: float
 
 
-def fit(
+def fit_member(
     member: EnsembleMember,
     batch_loss: Callable[[], Tensor],
     valid_loss: Callable[[], float],
     schedule: Schedule,
 ) -> list[Epoch]:
-    """Fit a member, and leave it in its best state on validation.
+    """Train a member, and restore its state with the lowest validation loss.
 
     Parameters
     ----------
-    member : Member
+    member : EnsembleMember
     batch_loss : callable
         Draws a batch and returns its loss.
     valid_loss : callable
-        Called after every epoch, with the member in evaluation mode.
+        Is called after every epoch, with the member in evaluation mode.
     schedule : Schedule
 
     Returns
@@ -70,7 +70,7 @@ def fit(
     Raises
     ------
     TrainingDivergedError
-        If no epoch has a finite loss.
+        If no epoch has a finite validation loss.
     """
     optimizer = torch.optim.AdamW(
         member.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay
@@ -108,12 +108,12 @@ def _step(
 
 
 def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch of the lowest loss on validation, the first of equals.
+    """Return the epoch with the lowest validation loss, the first one if several are equal.
 
     Raises
     ------
     TrainingDivergedError
-        If no epoch has a finite loss.
+        If no epoch has a finite validation loss.
     """
     finite = [epoch for epoch in history if math.isfinite(epoch.valid_loss)]
     if not finite:

@@ -1,4 +1,4 @@
-"""What networks are trained to say, and the loss of saying otherwise."""
+"""The loss of members, over classes and emotions."""
 
 import numpy as np
 import torch
@@ -12,18 +12,18 @@ from training.types import Indices
 
 
 class MultitaskLoss:
-    """The labels of tracks, and the loss against them.
+    """Cross-entropy of the classes plus the weighted squared errors of the emotions.
 
-    The loss is the classes' cross-entropy plus, for each emotion, its squared error over its
-    variance, each a mean over what is labelled. Of blended windows each label counts by its share.
+    Each term is a mean over labelled tracks. An emotion's squared error is divided by the variance
+    of its labels. With mixup, each label counts by its share.
 
     Parameters
     ----------
-    prepared : Prepared
+    dataset : Dataset
     train_tracks : int64 [shape=(n,)]
-        Those whose labels' variance is taken.
+        The tracks whose labels determine the variance.
     emotion_weight : float
-        Of the emotions' loss beside that of the classes.
+        As `fit.config.Config.emotion_weight`.
     """
 
     def __init__(self, dataset: Dataset, train_tracks: Indices, emotion_weight: float) -> None:
@@ -32,15 +32,15 @@ class MultitaskLoss:
         self._classes = (classes * known[:, None]).float().to(device())
         self._emotion = torch.from_numpy(dataset.emotion).to(device())
         self._origin = torch.from_numpy(dataset.origin).to(device())
-        self._weights = torch.zeros(len(EMOTIONS))
-        for column in dataset.learned:
+        weights = torch.zeros(len(EMOTIONS))
+        for column in dataset.learnable_emotions:
             labels = dataset.emotion[train_tracks, column]
             labels = labels[~np.isnan(labels)]
             variance = float(labels.var()) if len(labels) else 0.0
-            self._weights[column] = emotion_weight / variance if variance else 0
-        self._weights = self._weights.to(device())
+            weights[column] = emotion_weight / variance if variance else 0
+        self._weights = weights.to(device())
 
-    def loss(
+    def __call__(
         self,
         member: EnsembleMember,
         inputs: Tensor,
@@ -52,45 +52,47 @@ class MultitaskLoss:
 
         Parameters
         ----------
-        member : Member
+        member : EnsembleMember
         inputs : float32 [shape=(n, ...)]
-            As the member takes them.
+            The member's input.
         tracks : int64 [shape=(n,)]
         partners : int64 [shape=(n,)], optional
-            The tracks that the inputs are blended with.
+            The tracks of the mixup partners.
         shares : float32 [shape=(n,)], optional
-            Of the labels of `tracks`; the rest is that of `partners`.
+            Weights of the labels of `tracks`; the rest is the weight of those of `partners`.
         """
-        classes, emotion = member(inputs)
-        said = classes.float(), emotion.float()
+        classes, emotion = (logits.float() for logits in member(inputs))
         if partners is None or shares is None:
-            sums, counts = self._sums(member, said, tracks, torch.ones(len(tracks)))
+            sums, counts = self._sums(member, classes, emotion, tracks, torch.ones(len(tracks)))
         else:
-            sums, counts = self._sums(member, said, tracks, shares)
-            more, further = self._sums(member, said, partners, 1 - shares)
+            sums, counts = self._sums(member, classes, emotion, tracks, shares)
+            more, further = self._sums(member, classes, emotion, partners, 1 - shares)
             sums, counts = sums + more, counts + further
         means = sums / counts.clamp(min=1e-6)
         return means[0] + (self._weights * means[1:]).sum()
 
     def _sums(
-        self, member: EnsembleMember, said: tuple[Tensor, Tensor], tracks: Indices, shares: Tensor
+        self,
+        member: EnsembleMember,
+        classes: Tensor,
+        emotion: Tensor,
+        tracks: Indices,
+        shares: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Return the summed errors of classes and emotions, and how much is labelled.
+        """Return the summed errors of classes and emotions, and the number of labels.
 
         Returns
         -------
         sums, counts : float32 [shape=(1 + len(EMOTIONS),)]
         """
         places, shares = torch.from_numpy(tracks).to(device()), shares.to(device())
-        classes, label = self._classes[places], self._emotion[places]
-        entropy = -(classes * log_softmax(said[0], dim=1)).sum(1)
+        target, label = self._classes[places], self._emotion[places]
+        entropy = -(target * log_softmax(classes, dim=1)).sum(1)
         known = (~label.isnan()).float()
-        scores = torch.sigmoid(said[1] + member.offsets(self._origin[places]))
+        scores = torch.sigmoid(emotion + member.offsets(self._origin[places]))
         error = known * (scores - label.nan_to_num()) ** 2
         sums = torch.cat([(entropy * shares).sum()[None], (error * shares[:, None]).sum(0)])
-        counts = torch.cat(
-            [(classes.sum(1) * shares).sum()[None], (known * shares[:, None]).sum(0)]
-        )
+        counts = torch.cat([(target.sum(1) * shares).sum()[None], (known * shares[:, None]).sum(0)])
         return sums, counts
 
 

@@ -1,34 +1,36 @@
-"""What networks predict of tracks."""
+"""Predictions of an ensemble for the windows of tracks, and for whole clips."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from scipy.special import expit
 
 from training.data.dataset import Dataset
-from training.data.takes import TAKES
+from training.data.takes import MEASURED_TAKES, TAKES
 from training.fit.descriptor_cache import DescriptorCache
 from training.models.ensemble import Ensemble, probabilities
 from training.types import Flags, Floats, Indices
 
 BATCH = 64
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Logits:
-    """What networks say of rows, before calibration.
+class Uncalibrated:
+    """Predictions for windows, before calibration.
 
     Attributes
     ----------
     rows : int64 [shape=(n,)]
-        Of the prepared folder; takes ``heard`` and ``phone``.
+        Rows of the dataset; `MEASURED_TAKES`.
     classes : float64 [shape=(n, n_classes)]
         Logits.
-    emotion : float64 [shape=(n, 3)]
-        Scores on the common scale.
-    own_scale : float64 [shape=(n, 3)]
-        Scores on the scale of each label's origin.
+    emotion, own_scale : float64 [shape=(n, 3)]
+        Scores on the common scale, and on the scale of each label's origin.
     """
 
     rows: Indices
@@ -36,46 +38,20 @@ class Logits:
     emotion: Floats
     own_scale: Floats
 
-    @classmethod
-    @torch.no_grad()
-    def of(
-        cls,
-        dataset: Dataset,
-        described: DescriptorCache,
-        network: Ensemble,
-        tracks: Indices,
-    ) -> "Logits":
-        """Have a network answer to all windows of some tracks."""
-        rows = np.concatenate([dataset.rows(take, tracks) for take in ("heard", "phone")])
-        each = []
-        for start in range(0, len(rows), BATCH):
-            some = rows[start : start + BATCH]
-            log_mel = torch.from_numpy(dataset.spectrograms(some))
-            each.append(network.logits(log_mel, torch.from_numpy(described.values[some])))
-        classes, emotion = (torch.cat(parts) for parts in zip(*each, strict=True))
-        offsets = network.offsets(torch.from_numpy(dataset.origin[dataset.track_of[rows]]))
-        scores = [expit(part.double().numpy()) for part in (emotion, emotion + offsets)]
-        return cls(rows, classes.double().numpy(), *scores)
-
-    @classmethod
-    def joined(cls, parts: list["Logits"]) -> "Logits":
-        """Put the answers to disjoint tracks together."""
-        names = ("rows", "classes", "emotion", "own_scale")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
 
 @dataclass(frozen=True)
 class Predictions:
-    """Calibrated answers by recording and take: the mean over its windows, as in the service.
+    """Calibrated predictions for windows or clips.
 
     Attributes
     ----------
     track : int64 [shape=(n,)]
     phone : bool [shape=(n,)]
-        Whether it is the take of a phone.
+        Whether the take is ``phone``; otherwise it is ``raw``.
     genres : float64 [shape=(n, n_genres)]
     music, known : float64 [shape=(n,)]
     emotion, own_scale : float64 [shape=(n, 3)]
+        Scores on the common scale, and on the scale of each label's origin.
     """
 
     track: Indices
@@ -87,36 +63,66 @@ class Predictions:
     own_scale: Floats
 
 
-def windows(dataset: Dataset, heard: Logits, temperature: float) -> tuple[Floats, Floats, Floats]:
-    """Return genre probabilities, `music` and `known` of each row."""
-    said = probabilities(
-        torch.from_numpy(heard.classes),
-        torch.from_numpy(heard.emotion),
-        len(dataset.genres),
-        temperature,
+def concatenate(parts: Sequence[T]) -> T:
+    """Concatenate arrays, or dataclasses of arrays field by field."""
+    first: Any = parts[0]
+    if not is_dataclass(first):
+        return np.concatenate(parts)  # type: ignore[return-value, arg-type]
+    names = [field.name for field in fields(first)]
+    make: Any = type(first)
+    return make(*(concatenate([getattr(part, name) for part in parts]) for name in names))  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def predict(
+    dataset: Dataset, cache: DescriptorCache, network: Ensemble, tracks: Indices
+) -> Uncalibrated:
+    """Return the predictions for all windows of some tracks."""
+    rows = np.concatenate([dataset.rows(take, tracks) for take in MEASURED_TAKES])
+    batches = []
+    for start in range(0, len(rows), BATCH):
+        some = rows[start : start + BATCH]
+        log_mel = torch.from_numpy(dataset.spectrograms(some))
+        batches.append(network.logits(log_mel, torch.from_numpy(cache.values[some])))
+    classes, emotion = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    offsets = network.offsets(torch.from_numpy(dataset.origin[dataset.track_of[rows]]))
+    scores = [expit(part.double().numpy()) for part in (emotion, emotion + offsets)]
+    return Uncalibrated(rows, classes.double().numpy(), *scores)
+
+
+def by_window(dataset: Dataset, predicted: Uncalibrated, temperature: float) -> Predictions:
+    """Return calibrated predictions for each window."""
+    classes = torch.from_numpy(predicted.classes)
+    no_emotion = torch.empty(len(classes), 0)
+    outputs = probabilities(classes, no_emotion, len(dataset.genres), temperature)
+    return Predictions(
+        track=dataset.track_of[predicted.rows],
+        phone=dataset.take_of[predicted.rows] == TAKES.index("phone"),
+        genres=outputs.genres.numpy(),
+        music=outputs.music.numpy(),
+        known=outputs.known.numpy(),
+        emotion=predicted.emotion,
+        own_scale=predicted.own_scale,
     )
-    return said.genres.numpy(), said.music.numpy(), said.known.numpy()
 
 
-def clips(dataset: Dataset, heard: Logits, temperature: float) -> Predictions:
-    """Average the answers to the windows of each recording and take."""
-    genres, music, known = windows(dataset, heard, temperature)
-    phone = dataset.take_of[heard.rows] == TAKES.index("phone")
-    keys = np.stack([dataset.track_of[heard.rows], phone], axis=1)
+def by_clip(windows: Predictions) -> Predictions:
+    """Return the mean over the windows of each track and take, as the service computes it."""
+    keys = np.stack([windows.track, windows.phone], axis=1)
     unique, place = np.unique(keys, axis=0, return_inverse=True)
     counts = np.bincount(place)
 
     def mean(values: Floats) -> Floats:
-        sums = np.zeros((len(unique), values.shape[1]))
+        sums = np.zeros((len(unique), *values.shape[1:]))
         np.add.at(sums, place, values)
-        return sums / counts[:, None]
+        return np.asarray((sums.T / counts).T)
 
     return Predictions(
         track=unique[:, 0],
         phone=unique[:, 1].astype(bool),
-        genres=mean(genres),
-        music=mean(music[:, None])[:, 0],
-        known=mean(known[:, None])[:, 0],
-        emotion=mean(heard.emotion),
-        own_scale=mean(heard.own_scale),
+        genres=mean(windows.genres),
+        music=mean(windows.music),
+        known=mean(windows.known),
+        emotion=mean(windows.emotion),
+        own_scale=mean(windows.own_scale),
     )

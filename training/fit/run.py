@@ -1,17 +1,18 @@
-"""A run: one model, trained from one division of the tracks and one seed.
+"""A run: one model, trained on one split from one seed.
 
-It is a folder ``{division}/seed-{seed}`` in a folder of runs, and holds
+It is a folder ``{split}/seed-{seed}`` in a folder of runs, and contains
 
-* ``config.json``: what it is reproducible from, beside the prepared folder;
-* ``history.json``, ``history.png``: the losses of each member, epoch by epoch;
+* ``config.json``: everything that the run is reproducible from, beside the dataset;
+* ``members/``: the checkpoints of `training.fit.checkpoint`;
+* ``history.json``, ``history.png``: the losses of each member by epoch;
 * ``calibration.json``: see `training.fit.calibrate`;
-* ``validation.json``: what the members got right on validation, to choose between configurations;
-* ``members/``: see `training.fit.checkpoint`;
-* ``state.pt``: the members together. It is written last: without it, a run is made again.
+* ``validation.json``: figures on validation data, for the choice between configurations;
+* ``state.pt``: all members. It is written last: without it, the run is incomplete.
 """
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from matplotlib.figure import Figure as Picture
 
 from training.data.dataset import Dataset
 from training.data.splits import Split
+from training.files import write_atomically
 from training.fit.calibrate import Calibration
-from training.fit.config import Config, config_of
+from training.fit.config import Config
 from training.fit.loop import Epoch, best_epoch
-from training.models.base import Shape
+from training.models.base import OutputShape
 from training.models.cnn import Cnn
 from training.models.ensemble import Ensemble
 from training.models.mlp import Mlp
@@ -35,104 +37,86 @@ CALIBRATION_FILE = "calibration.json"
 VALIDATION_FILE = "validation.json"
 STATE_FILE = "state.pt"
 
-
 State = dict[str, torch.Tensor]
 
 
 class RunMismatchError(RuntimeError):
-    """A run is not of this prepared folder, or not the one that was measured."""
-
-
-def run_folder(runs: Path, split: Split, seed: int) -> Path:
-    """Return where a run is."""
-    return runs / split.name / f"seed-{seed}"
-
-
-def seeds_of(runs: Path, split: Split) -> list[int]:
-    """Return the seeds that a division was trained from, in order."""
-    found = (runs / split.name).glob(f"seed-*/{STATE_FILE}")
-    return sorted(int(path.parent.name.removeprefix("seed-")) for path in found)
-
-
-def check_alike(runs: Path) -> None:
-    """Refuse runs that cannot be summed up in one figure.
-
-    Raises
-    ------
-    AnotherRunError
-        If they differ in more than their seed.
-    """
-    configs = [path.with_name(CONFIG_FILE) for path in runs.glob(f"*/*/{STATE_FILE}")]
-    said = [json.loads(config.read_text()) | {"seed": None} for config in configs]
-    if any(config != said[0] for config in said):
-        raise RunMismatchError(
-            f"The runs in {runs} differ in more than their seed: train all of them anew."
-        )
-
-
-def is_done(dataset: Dataset, run: Path, config: Config) -> bool:
-    """Say whether a run is there, of this prepared folder and configuration."""
-    if not (run / STATE_FILE).exists():
-        return False
-    state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
-    same = json.loads((run / CONFIG_FILE).read_text()) == asdict(config)
-    return bool(same and state["prepared"] == dataset.digest)
+    """A run belongs to another dataset, or is not the run that was evaluated."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The members of a model, and how they were trained.
-
-    Attributes
-    ----------
-    perceptrons : list of Perceptron
-    convolutionals : list of Convolutional
-    histories : dict of list of Epoch
-        By the name of the member.
-    """
+class TrainedMembers:
+    """The members of a model, and their training histories by name."""
 
     mlps: list[Mlp]
     cnns: list[Cnn]
     histories: dict[str, list[Epoch]]
 
 
+def run_folder(runs: Path, split: Split, seed: int) -> Path:
+    """Return the folder of a run."""
+    return runs / split.name / f"seed-{seed}"
+
+
+def trained_seeds(runs: Path, split: Split) -> list[int]:
+    """Return the seeds of the complete runs of a split, in order."""
+    found = (runs / split.name).glob(f"seed-*/{STATE_FILE}")
+    return sorted(int(path.parent.name.removeprefix("seed-")) for path in found)
+
+
+def check_same_config(runs: Path) -> None:
+    """Raise `RunMismatchError` if the runs differ in more than their seed."""
+    paths = [path.with_name(CONFIG_FILE) for path in runs.glob(f"*/*/{STATE_FILE}")]
+    configs = [json.loads(path.read_text()) | {"seed": None} for path in paths]
+    if any(config != configs[0] for config in configs):
+        raise RunMismatchError(
+            f"The runs in {runs} differ in more than their seed: train all of them again."
+        )
+
+
+def is_complete(dataset: Dataset, run: Path, config: Config) -> bool:
+    """Return whether a run exists for this dataset and configuration."""
+    if not (run / STATE_FILE).exists():
+        return False
+    state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
+    same = json.loads((run / CONFIG_FILE).read_text()) == config.model_dump()
+    return bool(same and state["dataset"] == dataset.digest)
+
+
 def save(
     dataset: Dataset,
     run: Path,
     config: Config,
-    trained: Trained,
+    trained: TrainedMembers,
     *,
     calibration: Calibration,
     validation: dict[str, dict[str, float]],
 ) -> None:
     """Write a run."""
-    run.mkdir(parents=True, exist_ok=True)
     (run / STATE_FILE).unlink(missing_ok=True)
-    (run / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=1))
-    (run / CALIBRATION_FILE).write_text(calibration.to_json())
-    (run / VALIDATION_FILE).write_text(json.dumps(validation, indent=1))
-    entries = {
-        name: [asdict(epoch) for epoch in history] for name, history in trained.histories.items()
-    }
-    (run / HISTORY_FILE).write_text(json.dumps(entries, indent=1))
-    _picture(trained.histories, run / CURVES_FILE)
+    write_atomically(run / CONFIG_FILE, config.model_dump_json(indent=1))
+    write_atomically(run / CALIBRATION_FILE, calibration.model_dump_json(indent=1))
+    write_atomically(run / VALIDATION_FILE, json.dumps(validation, indent=1))
+    histories = {name: list(map(asdict, epochs)) for name, epochs in trained.histories.items()}
+    write_atomically(run / HISTORY_FILE, json.dumps(histories, indent=1))
+    _draw_curves(trained.histories, run / CURVES_FILE)
     state = {
-        "prepared": dataset.digest,
+        "dataset": dataset.digest,
         "mlps": [member.state_dict() for member in trained.mlps],
         "cnns": [member.state_dict() for member in trained.cnns],
     }
-    torch.save(state, run / STATE_FILE)
+    write_atomically(run / STATE_FILE, partial(torch.save, state))
 
 
-def _picture(histories: dict[str, list[Epoch]], path: Path) -> None:
-    """Draw how the members learnt."""
+def _draw_curves(histories: dict[str, list[Epoch]], path: Path) -> None:
+    """Draw the losses of the members."""
     picture = Picture(figsize=(8, 4), layout="constrained")
     axes = picture.subplots()
     for number, (name, history) in enumerate(histories.items()):
-        spent = np.arange(1, len(history) + 1) / len(history)
+        progress = np.arange(1, len(history) + 1) / len(history)
         colour, best = f"C{number}", best_epoch(history)
-        axes.plot(spent, [epoch.train_loss for epoch in history], ":", color=colour)
-        axes.plot(spent, [epoch.valid_loss for epoch in history], color=colour, label=name)
+        axes.plot(progress, [epoch.train_loss for epoch in history], ":", color=colour)
+        axes.plot(progress, [epoch.valid_loss for epoch in history], color=colour, label=name)
         axes.plot(best.epoch / len(history), best.valid_loss, "o", color=colour)
     axes.set(xlabel="share of the training", ylabel="loss")
     axes.set_title("training (dotted), validation, best epoch")
@@ -141,18 +125,18 @@ def _picture(histories: dict[str, list[Epoch]], path: Path) -> None:
 
 
 def load(dataset: Dataset, run: Path) -> tuple[Ensemble, Config, Calibration]:
-    """Read a run back; the network in evaluation mode.
+    """Read a run; the network is in evaluation mode.
 
     Raises
     ------
-    AnotherRunError
-        If it was trained on other recordings, labels or another split.
+    RunMismatchError
+        If it was trained with other recordings, labels or another split.
     """
-    config = config_of(json.loads((run / CONFIG_FILE).read_text()))
+    config = Config.model_validate_json((run / CONFIG_FILE).read_text())
     state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
-    if state["prepared"] != dataset.digest:
-        raise RunMismatchError(f"{run} was trained on another corpus or split: train it anew.")
-    calibration = Calibration.from_json((run / CALIBRATION_FILE).read_text())
+    if state["dataset"] != dataset.digest:
+        raise RunMismatchError(f"{run} was trained on another corpus or split: train it again.")
+    calibration = Calibration.model_validate_json((run / CALIBRATION_FILE).read_text())
     mlps = [restore_mlp(dataset, config, each) for each in state["mlps"]]
     cnns = [restore_cnn(dataset, config, each) for each in state["cnns"]]
     network = assemble(dataset, config, mlps, cnns, temperature=calibration.temperature)
@@ -160,15 +144,15 @@ def load(dataset: Dataset, run: Path) -> tuple[Ensemble, Config, Calibration]:
 
 
 def restore_mlp(dataset: Dataset, config: Config, state: State) -> Mlp:
-    """Make a trained perceptron anew."""
-    member = Mlp(shape(dataset), config.mlp.hidden)
+    """Return a trained MLP in evaluation mode."""
+    member = Mlp(output_shape(dataset), config.mlp.hidden)
     member.load_state_dict(state)
     return member.eval()
 
 
 def restore_cnn(dataset: Dataset, config: Config, state: State) -> Cnn:
-    """Make a trained convolutional network anew."""
-    member = Cnn(shape(dataset), config.cnn.width)
+    """Return a trained CNN in evaluation mode."""
+    member = Cnn(output_shape(dataset), config.cnn.width)
     member.load_state_dict(state)
     return member.eval()
 
@@ -181,18 +165,18 @@ def assemble(
     *,
     temperature: float = 1.0,
 ) -> Ensemble:
-    """Put members together; the network in evaluation mode."""
+    """Return the ensemble of some members, in evaluation mode."""
     network = Ensemble(
         mlps,
         cnns,
         n_genres=len(dataset.genres),
         temperature=temperature,
-        groove=config.groove,
-        emotions=dataset.learned,
+        danceability_to_valence=config.danceability_to_valence,
+        emotions=dataset.learnable_emotions,
     )
     return network.eval()
 
 
-def shape(dataset: Dataset) -> Shape:
-    """Return what members answer for a prepared folder."""
-    return Shape(len(dataset.classes), len(dataset.origins))
+def output_shape(dataset: Dataset) -> OutputShape:
+    """Return the output shape of members for a dataset."""
+    return OutputShape(len(dataset.classes), len(dataset.origins))

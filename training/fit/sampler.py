@@ -1,4 +1,4 @@
-"""Draws what a batch is made of."""
+"""Draws batches: class-balanced sampling, and mixup."""
 
 import numpy as np
 import torch
@@ -6,20 +6,20 @@ from torch import Tensor
 
 from training.types import Floats, Indices
 
-SMALLEST_CLASS = 5  # tracks; a rarer class is drawn as if it had so many
+MIN_CLASS_COUNT = 5  # a class with fewer tracks is drawn as if it had this many
 
 
 class Sampler:
-    """Draws tracks by class, some window of each, and whom to blend each with.
+    """Draws tracks by class, an entry of each, and partners for mixup.
 
     Parameters
     ----------
     track_of : int64 [shape=(n_entries,)]
-        Track of each entry that may be drawn.
+        Track of each entry.
     label : int64 [shape=(n_tracks,)]
-        Class of each track, -1 where it is not known.
+        Class of each track, -1 for an unknown class.
     balance, mixup, mixup_alpha : float
-        As in `runs.Config`.
+        As in `fit.config`.
     seed : int
     """
 
@@ -37,7 +37,7 @@ class Sampler:
         self.tracks, self._first, self._count = np.unique(
             track_of[self._order], return_index=True, return_counts=True
         )
-        self._shares = sampling_probabilities(label[self.tracks], balance)
+        self._probabilities = sampling_probabilities(label[self.tracks], balance)
         self._mixup, self._mixup_alpha = mixup, mixup_alpha
         self.rng = np.random.default_rng(seed)
 
@@ -48,19 +48,19 @@ class Sampler:
         -------
         entries, tracks : int64 [shape=(n,)]
         """
-        drawn = self.rng.choice(len(self.tracks), n, p=self._shares)
+        drawn = self.rng.choice(len(self.tracks), n, p=self._probabilities)
         entries = self._first[drawn] + self.rng.integers(self._count[drawn])
         return self._order[entries], self.tracks[drawn]
 
     def partners(self, n: int) -> tuple[Indices, Tensor]:
-        """Return with whom each of a batch is blended, and how much of itself is left.
+        """Return the mixup partner of each element of a batch, and the element's own share.
 
         Returns
         -------
         partners : int64 [shape=(n,)]
-            Places in the batch.
+            Positions in the batch.
         shares : float32 [shape=(n,)]
-            From 0.5; all 1 where the batch is not blended.
+            At least 0.5; all 1 for a batch without mixup.
         """
         if self.rng.random() >= self._mixup:
             return np.arange(n), torch.ones(n)
@@ -69,8 +69,8 @@ class Sampler:
         return self.rng.permutation(n), torch.from_numpy(larger)
 
 
-def blend(inputs: Tensor, partners: Indices, shares: Tensor) -> Tensor:
-    """Blend a batch in pairs.
+def mix_up(inputs: Tensor, partners: Indices, shares: Tensor) -> Tensor:
+    """Return the weighted mean of each input and its partner.
 
     Zhang et al., "mixup: Beyond empirical risk minimization", 2018.
 
@@ -86,23 +86,23 @@ def blend(inputs: Tensor, partners: Indices, shares: Tensor) -> Tensor:
 
 
 def sampling_probabilities(label: Indices, balance: float) -> Floats:
-    """Return how often to draw each track: those of rare classes more often.
+    """Return the probability of drawing each track, higher for rare classes.
 
     Parameters
     ----------
     label : int64 [shape=(n,)]
-        Class of each track, -1 where it is not known.
+        Class of each track, -1 for an unknown class.
     balance : float
-        Power of a class's count by which its tracks are drawn less often.
+        As `fit.config.Config.balance`.
 
     Returns
     -------
-    shares : float64 [shape=(n,)]
-        They sum to 1.
+    probabilities : float64 [shape=(n,)]
+        Their sum is 1.
     """
     known = label >= 0
-    counts = np.maximum(np.bincount(label[known], minlength=1), SMALLEST_CLASS).astype(float)
-    shares = np.ones(len(label))
-    shares[known] = counts[label[known]] ** -balance
-    shares[~known] = np.median(shares[known]) if known.any() else 1
-    return np.asarray(shares / shares.sum())
+    counts = np.maximum(np.bincount(label[known], minlength=1), MIN_CLASS_COUNT).astype(float)
+    weights = np.ones(len(label))
+    weights[known] = counts[label[known]] ** -balance
+    weights[~known] = np.median(weights[known]) if known.any() else 1
+    return np.asarray(weights / weights.sum())

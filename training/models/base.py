@@ -1,4 +1,4 @@
-"""What every member of a model has in common."""
+"""The base class of all members of an ensemble."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from service.card import EMOTIONS
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a member's outputs follow from.
+class OutputShape:
+    """The numbers that determine the outputs of a member.
 
     Attributes
     ----------
     n_classes : int
-        Genres, then kinds of other music, then what is no music.
+        Genres, then kinds of other music, then sounds that are not music.
     n_origins : int
-        Of emotion labels.
+        Origins of emotion labels.
     """
 
     n_classes: int
@@ -25,22 +25,22 @@ class Shape:
 
 
 class EnsembleMember(nn.Module):
-    """A network that tells classes apart and scores emotions.
+    """A network that classifies and scores emotions.
 
-    Origins of emotion labels are on scales of their own, so each has an offset that is learnt with
-    the network. The offsets average to zero over the training labels: the network's own answer is
-    on their common scale.
+    Each origin of emotion labels has its own scale, and therefore an offset that is trained with
+    the network. The mean offset over the training labels is zero: the network's own output is on
+    the common scale of all origins.
 
     Parameters
     ----------
-    shape : Shape
+    shape : OutputShape
     n_features : int
-        What both heads read.
+        Number of features that both heads read.
     """
 
     origin_shares: Tensor
 
-    def __init__(self, shape: Shape, n_features: int) -> None:
+    def __init__(self, shape: OutputShape, n_features: int) -> None:
         super().__init__()
         self.register_buffer("origin_shares", torch.zeros(shape.n_origins, len(EMOTIONS)))
         self.origin_offsets = nn.Parameter(torch.zeros(shape.n_origins, len(EMOTIONS)))
@@ -48,7 +48,7 @@ class EnsembleMember(nn.Module):
         self.emotion_head = nn.Linear(n_features, len(EMOTIONS))
 
     def offsets(self, origins: Tensor) -> Tensor:
-        """Return what takes emotion logits from the common scale to that of their labels.
+        """Return the difference of emotion logits between an origin's scale and the common one.
 
         Parameters
         ----------
@@ -59,10 +59,10 @@ class EnsembleMember(nn.Module):
         offsets : float32 [shape=(n, len(EMOTIONS))]
         """
         centred = self.origin_offsets - (self.origin_shares * self.origin_offsets).sum(0)
-        seen = self.origin_shares > 0  # an origin that training never showed has no offset
+        seen = self.origin_shares > 0  # an origin without training labels has no offset
         return torch.where(seen, centred, 0).gather(0, origins)
 
 
 def device() -> torch.device:
-    """Return the GPU where there is one."""
+    """Return the GPU if there is one, otherwise the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,12 +1,12 @@
-"""Members that read spectrograms."""
+"""The convolutional network, whose input is spectrograms."""
 
 import torch
 from torch import Tensor, nn
 
 from service import audio
-from training.models.base import EnsembleMember, Shape
+from training.models.base import EnsembleMember, OutputShape
 
-SHRINKING = 16  # by which four halvings shrink both axes
+DOWNSAMPLING = 16  # of both axes, by four halvings
 
 
 class Cnn(EnsembleMember):
@@ -18,17 +18,17 @@ class Cnn(EnsembleMember):
 
     Parameters
     ----------
-    shape : Shape
+    shape : OutputShape
     width : int
-        Channels of the first convolution; every block has twice as many as what it reads.
+        Channels of the first convolution. Every block doubles the number of channels.
     dropout : float
-        Share of pooled features left out in training.
+        Dropout of pooled features in training.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, shape: Shape, width: int, dropout: float = 0) -> None:
+    def __init__(self, shape: OutputShape, width: int, dropout: float = 0) -> None:
         n_channels = 8 * width
         super().__init__(shape, 3 * n_channels)
         self.register_buffer("mean", torch.zeros(audio.N_MELS, 1))
@@ -44,7 +44,7 @@ class Cnn(EnsembleMember):
             nn.MaxPool2d(2),
             _Residual(4 * width, n_channels),
         )
-        n_rows = audio.N_MELS // SHRINKING
+        n_rows = audio.N_MELS // DOWNSAMPLING
         self.over_bands = nn.Conv2d(n_channels, n_channels, (n_rows, 1), groups=n_channels)
         self.attention = nn.Conv1d(n_channels, n_channels, 1)
         self.pooled = nn.Sequential(nn.BatchNorm1d(3 * n_channels), nn.Dropout(dropout))
@@ -55,7 +55,7 @@ class Cnn(EnsembleMember):
         Parameters
         ----------
         log_mel : float32 [shape=(n, audio.N_MELS, n_frames)], dB
-            Of any length from `SHRINKING` frames on.
+            At least `DOWNSAMPLING` frames.
 
         Returns
         -------
@@ -67,7 +67,7 @@ class Cnn(EnsembleMember):
         return self.class_head(features), self.emotion_head(features)
 
     def features(self, log_mel: Tensor) -> Tensor:
-        """Return what both heads read; float32 [shape=(n, 24 * width)]."""
+        """Return the features that both heads read; float32 [shape=(n, 24 * width)]."""
         maps = self.first(((log_mel - self.mean) / self.scale)[:, None])
         maps = self.blocks(maps.contiguous(memory_format=torch.channels_last))
         curves = self.over_bands(maps)[:, :, 0]
@@ -88,7 +88,7 @@ class _Residual(nn.Module):
             nn.Conv2d(n_outputs, n_outputs, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(n_outputs),
         )
-        self.past = nn.Conv2d(n_inputs, n_outputs, kernel_size=1, bias=False)
+        self.shortcut = nn.Conv2d(n_inputs, n_outputs, kernel_size=1, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return torch.relu(self.convolutions(maps) + self.past(maps))
+        return torch.relu(self.convolutions(maps) + self.shortcut(maps))

@@ -1,8 +1,8 @@
-"""What is computed of a spectrogram before anything is learnt: level, timbre, rhythm, dynamics.
+"""Fixed descriptors of a spectrogram: level, timbre, rhythm and dynamics.
 
-The descriptors are those that music information retrieval found to tell genres and moods apart
-when recordings are few, computed by matrix products, so that they are a part of the exported
-graph and cannot differ between training and service.
+Music information retrieval found these descriptors useful for genre and mood with few recordings.
+They are computed by matrix products, so that they are part of the exported graph and cannot differ
+between training and service.
 
 Sources: spectral descriptors and statistics after Tzanetakis and Cook, "Musical genre
 classification of audio signals", 2002; MFCC after Davis and Mermelstein, 1980; modulation spectra
@@ -11,6 +11,8 @@ transformations for music genre classification", 2005; the scale transform of th
 autocorrelation, which does not depend on tempo, after Holzapfel and Stylianou, "Scale transform in
 rhythmic similarity of music", 2011.
 """
+
+from functools import cache
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ FRAME_RATE = audio.SAMPLE_RATE / audio.HOP  # Hz
 
 N_BANDS, N_COARSE, N_RHYTHM, N_PARTS = 32, 16, 8, 4  # groups of neighbouring mel bands
 N_MFCC, N_SKEWED_MFCC = 40, 20
-SLOW_FRAMES = 6  # 0.2 s: a change of timbre from note to note
+SLOW_FRAMES = 6  # 0.2 s: changes of timbre from note to note
 
 N_FFT = 1_024  # of an onset curve, zero-padded
 N_MODULATIONS = 30
@@ -33,11 +35,11 @@ N_LAGS = 91  # frames of the autocorrelation: 3 s
 N_LOG_LAGS, SHORTEST_LAG = 64, 3.0  # frames
 N_SCALES = 33
 
-FLOOR = 1e-8  # power of a mel band in relation to the loudest point
+FLOOR = 1e-8  # power of a mel band relative to the loudest point
 
 
 class Descriptors(nn.Module):
-    """Fixed descriptors of windows; nothing in it is trained."""
+    """Computes the descriptors of windows. It has no trained parameters."""
 
     dct: Tensor
     cosines: Tensor
@@ -62,7 +64,7 @@ class Descriptors(nn.Module):
             self.register_buffer(name, torch.tensor(matrix, dtype=torch.float32))
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """Describe windows.
+        """Compute the descriptors of windows.
 
         Parameters
         ----------
@@ -74,13 +76,13 @@ class Descriptors(nn.Module):
         descriptors : float32 [shape=(n, n_descriptors)]
         """
         onsets = relu(log_mel[..., 1:] - log_mel[..., :-1])
-        parts = [
+        groups = [
             *_levels(log_mel),
             *self._timbre(log_mel),
             *self._rhythm(_grouped(onsets, N_COARSE)),
             *_dynamics(log_mel),
         ]
-        return torch.cat(parts, dim=1)
+        return torch.cat(groups, dim=1)
 
     def _timbre(self, log_mel: Tensor) -> list[Tensor]:
         mfcc = self.dct @ log_mel
@@ -97,7 +99,7 @@ class Descriptors(nn.Module):
         ]
 
     def _rhythm(self, onsets: Tensor) -> list[Tensor]:
-        """Describe onset curves, [shape=(n, N_COARSE, audio.N_FRAMES - 1)]."""
+        """Return descriptors of onset curves, [shape=(n, N_COARSE, audio.N_FRAMES - 1)]."""
         centred = onsets - onsets.mean(-1, keepdim=True)
         power = (centred @ self.cosines) ** 2 + (centred @ self.sines) ** 2
         modulation = torch.log(1e-3 + torch.sqrt(power + 1e-6) @ self.modulation_bands)
@@ -115,13 +117,13 @@ class Descriptors(nn.Module):
         ]
 
     def _autocorrelation(self, power: Tensor) -> Tensor:
-        """Return autocorrelations, 1 at lag 0; [shape=(..., N_LAGS)], by Wiener and Khinchin."""
+        """Return autocorrelations, 1 at lag 0; [shape=(..., N_LAGS)] (Wiener-Khinchin theorem)."""
         correlation = power @ self.inverse
         return correlation / (correlation[..., :1] + 1e-3)
 
 
 def _levels(log_mel: Tensor) -> list[Tensor]:
-    """Describe how levels lie, band by band, around the mean level of the window."""
+    """Return descriptors of band levels relative to the mean level of the window."""
     bands = _grouped(log_mel, N_BANDS)
     mean_level = log_mel.mean((1, 2))[:, None]
     power = torch.clamp(10 ** (log_mel / 10), min=FLOOR)
@@ -130,14 +132,14 @@ def _levels(log_mel: Tensor) -> list[Tensor]:
         bands.mean(-1) - mean_level,
         _deviation(bands),
         _skewness(bands),
-        4 * torch.logsumexp(bands / 4, -1) - mean_level,  # close to the loudest moment's
+        4 * torch.logsumexp(bands / 4, -1) - mean_level,  # close to the loudest moment's level
         flatness.mean(-1),
         _deviation(flatness),
     ]
 
 
 def _dynamics(log_mel: Tensor) -> list[Tensor]:
-    """Describe how loudness moves."""
+    """Return descriptors of how loudness changes."""
     loudness = 10 * torch.log10(torch.clamp(10 ** (log_mel / 10), min=FLOOR).mean(1))
     seconds = loudness[:, :-1].reshape(loudness.shape[0], audio.WINDOW_SECONDS, -1)
     moments = [
@@ -153,7 +155,7 @@ def _dynamics(log_mel: Tensor) -> list[Tensor]:
 def _grouped(bands: Tensor, n_groups: int) -> Tensor:
     """Average neighbouring mel bands; [shape=(n, n_groups, ...)].
 
-    The number of windows is taken from the shape: `len` would fix it in the exported graph.
+    The number of windows is read from the shape: `len` would make it a constant of the graph.
     """
     return bands.reshape(bands.shape[0], n_groups, -1, *bands.shape[2:]).mean(2)
 
@@ -197,7 +199,7 @@ def _modulation_bands() -> Floats:
 
 
 def _inverse() -> Floats:
-    """Power spectrum to autocorrelation, [shape=(n_frequencies, N_LAGS)]."""
+    """Matrix from power spectrum to autocorrelation, [shape=(n_frequencies, N_LAGS)]."""
     seconds = np.arange(N_LAGS) / FRAME_RATE
     return np.asarray(np.cos(2 * np.pi * _frequencies()[:, None] * seconds) * 2 / N_FFT)
 
@@ -216,3 +218,10 @@ def _scale_transform() -> dict[str, Floats]:
         "scale_cosines": spectrum[:, :N_SCALES].real,
         "scale_sines": spectrum[:, :N_SCALES].imag,
     }
+
+
+@cache
+def count_descriptors() -> int:
+    """Return the number of descriptors of a window."""
+    silence = torch.full((1, audio.N_MELS, audio.N_FRAMES), -audio.SPAN_DB)
+    return int(Descriptors()(silence).shape[1])

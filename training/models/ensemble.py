@@ -1,7 +1,6 @@
-"""The network: spectrograms in, answers out."""
+"""The ensemble, which is the exported network: spectrograms to predictions."""
 
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +16,8 @@ M = TypeVar("M", bound=EnsembleMember)
 VALENCE, DANCEABILITY = EMOTIONS.index("valence"), EMOTIONS.index("danceability")
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """What a model says of windows, to the contract of `service.model`.
+class Outputs(NamedTuple):
+    """The predictions for windows, in the order of `service.model.OUTPUTS`.
 
     Attributes
     ----------
@@ -28,7 +26,7 @@ class Outputs:
     emotion : Tensor, [shape=(n, n_emotions)]
         In [0, 1].
     music, known : Tensor, [shape=(n,)]
-        Probability of being music at all and, being music, of one of the genres.
+        Probability that the window is music and, given that, that it has one of the genres.
     """
 
     genres: Tensor
@@ -38,7 +36,7 @@ class Outputs:
 
 
 def probabilities(classes: Tensor, emotion: Tensor, n_genres: int, temperature: float) -> Outputs:
-    """Turn logits into an answer.
+    """Convert logits to probabilities.
 
     Parameters
     ----------
@@ -56,18 +54,18 @@ def probabilities(classes: Tensor, emotion: Tensor, n_genres: int, temperature: 
 
 
 class Ensemble(nn.Module):
-    """Members of two kinds in one graph, their logits averaged, each kind counting half.
+    """MLPs and CNNs in one graph. Logits are averaged by kind, then over the two kinds.
 
     Parameters
     ----------
-    perceptrons : list of Perceptron
-    convolutionals : list of Convolutional
+    mlps : list of Mlp
+    cnns : list of Cnn
     n_genres : int
     temperature : float
-    groove : float
-        Share of danceability's logit that is added to that of valence.
+    danceability_to_valence : float
+        Share of danceability's logit that is added to valence's.
     emotions : list of int
-        Those that were learnt, as places in `EMOTIONS`.
+        The learned emotions, as indices into `EMOTIONS`.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class Ensemble(nn.Module):
         *,
         n_genres: int,
         temperature: float,
-        groove: float,
+        danceability_to_valence: float,
         emotions: list[int],
     ) -> None:
         super().__init__()
@@ -86,7 +84,7 @@ class Ensemble(nn.Module):
         self.cnns = nn.ModuleList(cnns)
         self.n_genres = n_genres
         self.temperature = temperature
-        self.groove = groove
+        self.danceability_to_valence = danceability_to_valence
         self.emotions = emotions
 
     def logits(self, log_mel: Tensor, descriptors: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,43 +102,38 @@ class Ensemble(nn.Module):
         emotion : float32 [shape=(n, len(EMOTIONS))]
         """
         kinds = [
-            _mean([member.logits(descriptors) for member in _of(Mlp, self.mlps)]),
+            _mean([member.logits(descriptors) for member in _members(Mlp, self.mlps)]),
             _mean([member(log_mel) for member in self.cnns]),
         ]
         classes, emotion = _mean(kinds)
-        groove = torch.zeros(len(EMOTIONS), device=emotion.device)
-        groove[VALENCE] = self.groove
-        return classes, emotion + groove * emotion[:, DANCEABILITY, None]
+        share = torch.zeros(len(EMOTIONS), device=emotion.device)
+        share[VALENCE] = self.danceability_to_valence
+        return classes, emotion + share * emotion[:, DANCEABILITY, None]
 
     def offsets(self, origins: Tensor) -> Tensor:
-        """Average the members' `Member.offsets`."""
+        """Average `EnsembleMember.offsets` in the same way as the logits."""
         means = [
-            torch.stack([member.offsets(origins) for member in _of(EnsembleMember, kind)]).mean(0)
+            torch.stack([m.offsets(origins) for m in _members(EnsembleMember, kind)]).mean(0)
             for kind in (self.mlps, self.cnns)
         ]
         return torch.stack(means).mean(0)
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return genre probabilities, emotion scores, and how probably it is music and known.
+        """Return `Outputs` with the learned emotions, as a plain tuple for the exporter.
 
         Parameters
         ----------
         log_mel : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
-
-        Returns
-        -------
-        genre_probabilities, emotion, music, known
-            As in `Answer`; of the emotions those that were learnt.
         """
         classes, emotion = self.logits(log_mel, self.descriptors(log_mel))
-        said = probabilities(classes, emotion[:, self.emotions], self.n_genres, self.temperature)
-        return said.genres, said.emotion, said.music, said.known
+        outputs = probabilities(classes, emotion[:, self.emotions], self.n_genres, self.temperature)
+        return outputs.genres, outputs.emotion, outputs.music, outputs.known
 
 
-def _of(kind: type[M], members: nn.Module) -> list[M]:
+def _members(kind: type[M], members: nn.Module) -> list[M]:
     return [member for member in members.children() if isinstance(member, kind)]
 
 
-def _mean(each: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    classes, emotion = zip(*each, strict=True)
+def _mean(logits: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    classes, emotion = zip(*logits, strict=True)
     return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)

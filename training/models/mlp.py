@@ -1,15 +1,11 @@
-"""Members that read descriptors."""
+"""The multilayer perceptron, whose input is descriptors."""
 
-from functools import cache
+from torch import Tensor, nn, ones, randn_like, zeros
 
-import torch
-from torch import Tensor, nn
+from training.models.base import EnsembleMember, OutputShape
+from training.models.descriptors import count_descriptors
 
-from service import audio
-from training.models.base import EnsembleMember, Shape
-from training.models.descriptors import Descriptors
-
-FARTHEST = 5.0  # standard deviations: no descriptor is let farther out
+MAX_DEVIATION = 5.0  # standard deviations, to which descriptors are clipped
 
 
 class Mlp(EnsembleMember):
@@ -17,12 +13,12 @@ class Mlp(EnsembleMember):
 
     Parameters
     ----------
-    shape : Shape
+    shape : OutputShape
     hidden : int
         Width of both hidden layers.
     dropout, input_dropout, input_noise : float
-        Shares of hidden units and of descriptors left out, and the standard deviation of noise on
-        standardised descriptors, in training.
+        In training: dropout of hidden units and of descriptors, and the standard deviation of the
+        noise that is added to standardised descriptors.
     """
 
     mean: Tensor
@@ -30,7 +26,7 @@ class Mlp(EnsembleMember):
 
     def __init__(
         self,
-        shape: Shape,
+        shape: OutputShape,
         hidden: int,
         dropout: float = 0,
         input_dropout: float = 0,
@@ -39,8 +35,8 @@ class Mlp(EnsembleMember):
         super().__init__(shape, hidden)
         n_descriptors = count_descriptors()
         self.input_noise = input_noise
-        self.register_buffer("mean", torch.zeros(n_descriptors))
-        self.register_buffer("scale", torch.ones(n_descriptors))
+        self.register_buffer("mean", zeros(n_descriptors))
+        self.register_buffer("scale", ones(n_descriptors))
         self.layers = nn.Sequential(
             nn.Dropout(input_dropout),
             *_hidden(n_descriptors, hidden, dropout),
@@ -48,8 +44,8 @@ class Mlp(EnsembleMember):
         )
 
     def standardised(self, descriptors: Tensor) -> Tensor:
-        """Return descriptors as the layers take them."""
-        return ((descriptors - self.mean) / self.scale).clamp(-FARTHEST, FARTHEST)
+        """Return descriptors as the input of the layers."""
+        return ((descriptors - self.mean) / self.scale).clamp(-MAX_DEVIATION, MAX_DEVIATION)
 
     def forward(self, standardised: Tensor) -> tuple[Tensor, Tensor]:
         """Return class logits and emotion logits.
@@ -65,12 +61,12 @@ class Mlp(EnsembleMember):
             On the common scale; see `offsets`.
         """
         if self.training:
-            standardised = standardised + self.input_noise * torch.randn_like(standardised)
+            standardised = standardised + self.input_noise * randn_like(standardised)
         features = self.layers(standardised)
         return self.class_head(features), self.emotion_head(features)
 
     def logits(self, descriptors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return class logits and emotion logits of descriptors as they are."""
+        """Return class logits and emotion logits of descriptors that are not standardised."""
         classes, emotion = self(self.standardised(descriptors))
         return classes, emotion
 
@@ -82,10 +78,3 @@ def _hidden(n_inputs: int, n_outputs: int, dropout: float) -> list[nn.Module]:
         nn.ReLU(),
         nn.Dropout(dropout),
     ]
-
-
-@cache
-def count_descriptors() -> int:
-    """Return how many numbers describe a window."""
-    silence = torch.full((1, audio.N_MELS, audio.N_FRAMES), -audio.SPAN_DB)
-    return int(Descriptors()(silence).shape[1])

@@ -1,141 +1,125 @@
-"""Builds a model's card from what was measured, and prints its tables for a person."""
+"""Builds the card of a model from its evaluation and its recipe."""
 
-import json
-import tomllib
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from service import audio
-from service.card import EMOTIONS, Card, Data, Figures, Network
+from service.card import EMOTIONS, Card, Data, Network
 from training.data.corpus import SUBSETS
 from training.data.dataset import Dataset
 from training.data.synthetic import SYNTHETIC
-from training.evaluation.evaluate import FIGURES_FILE, PERCENTILES_FILE
-from training.fit.run import load
+from training.evaluation.evaluate import Evaluation
+from training.fit.calibrate import Calibration
+from training.fit.config import CardText, Config, ConfigError, read_recipe
+from training.models.ensemble import Ensemble
 from training.types import Floats
 
-NETWORK = "perceptrons-and-convolutions"
-DESCRIBED = (
-    "name", "version", "description", "licence", "command", "data", "terms", "split", "limits",
-)  # fmt: skip
+NETWORK = "mlp-cnn-ensemble"
 
 
-class DescriptionError(ValueError):
-    """A model's description cannot be used. The message says what is wrong with it."""
+def read_card_text(recipe: Path) -> CardText:
+    """Read the table ``card`` of a recipe.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe cannot be used, or has no such table.
+    """
+    text = read_recipe(recipe).card
+    if text is None:
+        raise ConfigError(f"{recipe}: the table card is missing.")
+    return text
 
 
 def build_card(
-    dataset: Dataset, runs: Path, run: Path, config: Path, probabilities: Floats
+    dataset: Dataset,
+    model: tuple[Ensemble, Config, Calibration],
+    evaluation: Evaluation,
+    text: CardText,
+    answer: Floats,
 ) -> Card:
-    """Put a card together.
+    """Build a card.
 
     Parameters
     ----------
-    prepared : Prepared
-    runs : Path
-        Evaluated, as `training.evaluation.evaluate` leaves it.
-    run : Path
-        The run that ships.
-    config : Path
-        TOML; its table ``card`` has what only a person can say, the members `DESCRIBED`.
+    dataset : Dataset
+    model : tuple
+        The exported model, as `fit.run.load` returns it.
+    evaluation : Evaluation
+    text : CardText
     answer : float64 [shape=(n_genres + n_emotions + 2,)]
-        What the model answers to `audio.reference_windows`.
+        Output of the model for `audio.reference_windows`.
 
     Raises
     ------
-    DescriptionError
-        If the description lacks something, or cannot be a card's.
+    ConfigError
+        If `text` has a value that a card does not allow.
     """
-    said = read_description(config)
+    network, config, calibration = model
+    options = _flatten(config.model_dump())
     try:
-        return _card(dataset, runs, run, said, probabilities)
+        return Card(
+            name=text.name,
+            version=text.version,
+            description=text.description,
+            licence=text.licence,
+            genres=dataset.genres,
+            emotions=[EMOTIONS[place] for place in dataset.learnable_emotions],
+            network=Network(
+                name=NETWORK,
+                parameters=sum(parameter.numel() for parameter in network.parameters()),
+                members=len(network.mlps) + len(network.cnns),
+                seed=int(options.pop("seed")),
+                config=options,
+                command=text.command,
+            ),
+            data=_data(dataset, text),
+            figures=evaluation.figures,
+            corpus=dataset.corpus_digest,
+            thresholds=calibration.thresholds,
+            intervals=calibration.intervals,
+            percentiles=evaluation.percentiles,
+            limits=text.limits,
+            front_end=audio.front_end(),
+            signature=[round(float(level), 4) for level in audio.signature()],
+            reference_answer=[round(float(value), 6) for value in answer],
+        )
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise DescriptionError(f"{config}, table card, {name}: {first['msg']}.") from error
+        raise ConfigError(f"The table card, {name}: {first['msg']}.") from error
 
 
-def _card(
-    dataset: Dataset, runs: Path, run: Path, said: dict[str, Any], probabilities: Floats
-) -> Card:
-    model, trained, calibration = load(dataset, run)
-    numbers = _numbers(asdict(trained))
-    return Card(
-        name=said["name"],
-        version=said["version"],
-        description=said["description"],
-        licence=said["licence"],
-        genres=dataset.genres,
-        emotions=[EMOTIONS[place] for place in dataset.learned],
-        network=Network(
-            name=NETWORK,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            members=len(model.mlps) + len(model.cnns),
-            seed=int(numbers.pop("seed")),
-            config=numbers,
-            command=said["command"],
-        ),
-        data=_data(dataset, said),
-        figures=Figures.model_validate_json((runs / FIGURES_FILE).read_text()),
-        thresholds=calibration.thresholds,
-        intervals=calibration.intervals,
-        percentiles=json.loads((runs / PERCENTILES_FILE).read_text()),
-        limits=said["limits"],
-        front_end=audio.front_end(),
-        signature=[round(float(level), 4) for level in audio.signature()],
-        reference_answer=[round(float(value), 6) for value in probabilities],
-    )
-
-
-def _numbers(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
-    """Return all numbers of a configuration, named as in its file."""
-    numbers: dict[str, float | int | str] = {}
+def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
+    """Return all values of a configuration, named as in a recipe."""
+    values: dict[str, float | int | str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
-            numbers |= _numbers(value, f"{prefix}{name}.")
+            values |= _flatten(value, f"{prefix}{name}.")
         else:
-            numbers[prefix + name] = value
-    return numbers
+            values[prefix + name] = value
+    return values
 
 
-def read_description(path: Path) -> dict[str, Any]:
-    """Read what only a person can say of a model.
-
-    Raises
-    ------
-    DescriptionError
-        If the file is no TOML, or a member is missing.
-    """
-    try:
-        said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("card", {})
-    except tomllib.TOMLDecodeError as error:
-        raise DescriptionError(f"{path}: {error}.") from error
-    if missing := [name for name in DESCRIBED if name not in said]:
-        raise DescriptionError(f"{path}, table card, does not say: {', '.join(missing)}.")
-    return said
-
-
-def _data(dataset: Dataset, said: dict[str, Any]) -> Data:
-    real = [track for track in dataset.tracks if track.source != SYNTHETIC]
-    split_of = {track.id: track.subset for track in real}
-    heard = dataset.rows("heard")
-    windows = Counter(split_of.get(dataset.tracks[i].id) for i in dataset.track_of[heard])
-    tracks = Counter(track.subset for track in real)
-    counts = Counter((track.genre, track.subset) for track in real)
+def _data(dataset: Dataset, text: CardText) -> Data:
+    recorded = [track for track in dataset.tracks if track.source != SYNTHETIC]
+    synthetic = [track for track in dataset.tracks if track.source == SYNTHETIC]
+    subset_of = {track.id: track.subset for track in recorded}
+    raw = dataset.rows("raw")
+    windows = Counter(subset_of.get(dataset.tracks[i].id) for i in dataset.track_of[raw])
+    tracks = Counter(track.subset for track in recorded)
+    counts = Counter((track.genre, track.subset) for track in recorded)
     return Data(
-        description=said["data"],
-        terms=said["terms"],
-        tracks={split: tracks[split] for split in SUBSETS},
-        windows={split: windows[split] for split in SUBSETS},
+        description=text.data,
+        terms=text.terms,
+        tracks={subset: tracks[subset] for subset in SUBSETS},
+        windows={subset: windows[subset] for subset in SUBSETS},
         genres={
-            genre: {split: counts[genre, split] for split in SUBSETS} for genre in dataset.genres
+            genre: {subset: counts[genre, subset] for subset in SUBSETS} for genre in dataset.genres
         },
-        made=dict(
-            Counter(t.genre or t.other or "" for t in dataset.tracks if t.source == SYNTHETIC)
-        ),
-        split=said["split"],
+        made=dict(Counter(track.genre or track.other or "" for track in synthetic)),
+        split=text.split,
     )

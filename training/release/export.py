@@ -1,4 +1,4 @@
-"""Writes a trained model as an ONNX file with its card, to the contract of `service.model`."""
+"""Writes a trained model as an ONNX file with its card, as `service.model` reads it."""
 
 import tempfile
 from pathlib import Path
@@ -13,81 +13,79 @@ from service.card import Card
 from service.model import CARD_KEY, INPUT, OUTPUTS, Model, write_digest
 from training.data import splits
 from training.data.dataset import Dataset
-from training.evaluation.evaluate import MEASURED_FILE, stamps
-from training.fit.run import RunMismatchError, load, run_folder, seeds_of
+from training.evaluation.evaluate import read_evaluation
+from training.files import write_atomically
+from training.fit.run import load, run_folder, trained_seeds
 from training.models.ensemble import Ensemble
-from training.release.card import build_card
+from training.release.card import build_card, read_card_text
 from training.types import Floats
 
 OPSET = 18
-LARGEST_DIFFERENCE = 1e-4  # between PyTorch's answers and ONNX Runtime's
+MAX_DIFFERENCE = 1e-4  # between the outputs of PyTorch and of ONNX Runtime
 CHECKED_WINDOWS = 64
 
 
 class ExportMismatchError(RuntimeError):
-    """ONNX Runtime and PyTorch do not answer alike."""
+    """The outputs of ONNX Runtime and of PyTorch differ."""
 
 
-def export(dataset: Dataset, runs: Path, config: Path, folder: Path) -> Path:
+def export(dataset: Dataset, runs: Path, recipe: Path, folder: Path) -> Path:
     """Export the model of the fixed split and the first seed.
 
     Parameters
     ----------
-    prepared : Prepared
-        What the runs were trained on.
+    dataset : Dataset
+        The dataset of the runs.
     runs : Path
-        Evaluated, as `training.evaluation.evaluate` leaves it.
-    config : Path
-        What only a person can say of a model, as `model_card.build_card` reads it.
+        Evaluated by `training.evaluation.evaluate`.
+    recipe : Path
+        Its table ``card`` is the text of the card.
     folder : Path
-        Where ``{name}.onnx`` goes, and its digest.
+        Gets ``{name}.onnx`` and its digest.
 
     Returns
     -------
     path : Path
-        The model, which `service.model` has loaded and verified.
+        The model. `service.model` has loaded and verified it.
 
     Raises
     ------
     ExportMismatchError
-        If ONNX Runtime and PyTorch differ by more than `LARGEST_DIFFERENCE`; nothing is written.
-    AnotherRunError
-        If the runs are not those that were measured.
-    DescriptionError
-        If the description lacks something.
+        If ONNX Runtime and PyTorch differ by more than `MAX_DIFFERENCE`; nothing is written.
+    RunMismatchError
+        If the runs are not those that were evaluated.
+    ConfigError
+        If the recipe cannot be used.
     """
-    measured = runs / MEASURED_FILE
-    if not measured.exists() or measured.read_text() != stamps(runs):
-        raise RunMismatchError(f"The runs in {runs} were not measured as they are: evaluate.")
-    fixed = splits.fixed(dataset)
-    run = run_folder(runs, fixed, seeds_of(runs, fixed)[0])
-    model, _, _ = load(dataset, run)
-    probabilities = predict(model, audio.log_mel(audio.reference_windows()))
-    card = build_card(
-        dataset, runs, run, config, np.concatenate([part.ravel() for part in probabilities])
-    )
+    text = read_card_text(recipe)
+    evaluation = read_evaluation(runs)
+    fixed = splits.fixed_split(dataset)
+    model = load(dataset, run_folder(runs, fixed, trained_seeds(runs, fixed)[0]))
+    network = model[0]
+    answer = predict(network, audio.log_mel(audio.reference_windows()))
+    flat = np.concatenate([output.ravel() for output in answer])
+    card = build_card(dataset, model, evaluation, text, flat)
     with tempfile.TemporaryDirectory() as scratch:
         exported = Path(scratch) / f"{card.name}.onnx"
-        onnx.save(with_card(to_onnx(model), card), exported)
-        check(model, exported, dataset.spectrograms(dataset.rows("heard")[:CHECKED_WINDOWS]))
+        onnx.save(with_card(to_onnx(network), card), exported)
+        check(network, exported, dataset.spectrograms(dataset.rows("raw")[:CHECKED_WINDOWS]))
         Model(exported).verify()
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / exported.name
-        path.write_bytes(exported.read_bytes())
+        write_atomically(path, exported.read_bytes())
         write_digest(path)
     return path
 
 
 @torch.no_grad()
-def predict(model: Ensemble, spectrograms: audio.Spectrograms) -> list[Floats]:
-    """Return what a network answers to a batch of windows, in the order of `OUTPUTS`."""
-    return [part.double().numpy() for part in model(torch.from_numpy(spectrograms))]
+def predict(network: Ensemble, spectrograms: audio.Spectrograms) -> list[Floats]:
+    """Return the outputs of a network for a batch of windows, in the order of `OUTPUTS`."""
+    return [output.double().numpy() for output in network(torch.from_numpy(spectrograms))]
 
 
-def to_onnx(model: Ensemble) -> onnx.ModelProto:
+def to_onnx(network: Ensemble) -> onnx.ModelProto:
     """Convert a network in evaluation mode, for batches of any size."""
     program = torch.onnx.export(
-        model,
+        network,
         (torch.zeros(2, audio.N_MELS, audio.N_FRAMES),),
         input_names=[INPUT],
         output_names=list(OUTPUTS),
@@ -96,12 +94,12 @@ def to_onnx(model: Ensemble) -> onnx.ModelProto:
         dynamo=True,
         verbose=False,
     )
-    assert program is not None  # noqa: S101 - None only where the call writes the file itself
+    assert program is not None  # noqa: S101 - None only if the call writes the file itself
     return _without_traces(program.model_proto)
 
 
 def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove what the exporter notes of the machine it ran on: stack traces with file names."""
+    """Remove the exporter's stack traces, which contain file names of this machine."""
     for part in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
         del part.metadata_props[:]
         part.doc_string = ""
@@ -114,12 +112,12 @@ def with_card(proto: onnx.ModelProto, card: Card) -> onnx.ModelProto:
     return proto
 
 
-def check(model: Ensemble, exported: Path, spectrograms: audio.Spectrograms) -> None:
-    """Hold a file against the network that it was exported from.
+def check(network: Ensemble, exported: Path, spectrograms: audio.Spectrograms) -> None:
+    """Compare the outputs of a file with those of the network that it was exported from.
 
     Parameters
     ----------
-    model : FifteenNetwork
+    network : Ensemble
         In evaluation mode.
     exported : Path
     spectrograms : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
@@ -127,14 +125,13 @@ def check(model: Ensemble, exported: Path, spectrograms: audio.Spectrograms) -> 
     Raises
     ------
     ExportMismatchError
-        If an answer differs by more than `LARGEST_DIFFERENCE`.
+        If an output differs by more than `MAX_DIFFERENCE`.
     """
     session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
     theirs = session.run(list(OUTPUTS), {INPUT: spectrograms})
-    ours = predict(model, spectrograms)
+    ours = predict(network, spectrograms)
     difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs, strict=True))
-    if not difference <= LARGEST_DIFFERENCE:  # nor if it is not a number
+    if not difference <= MAX_DIFFERENCE:  # a NaN is a mismatch too
         raise ExportMismatchError(
-            f"ONNX Runtime and PyTorch are {difference:.2g} apart; "
-            f"{LARGEST_DIFFERENCE:g} is allowed."
+            f"ONNX Runtime and PyTorch differ by {difference:.2g}; {MAX_DIFFERENCE:g} is allowed."
         )

@@ -1,33 +1,29 @@
-"""Writes a model's card as a page with pictures, beside the model."""
+"""Writes the card of a model as a Markdown page with pictures."""
 
-import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from matplotlib.figure import Figure as Picture
-from numpy.typing import NDArray
-from sklearn.metrics import ConfusionMatrixDisplay
 
-from service import audio
+from service.card import EMOTIONS, Card, Figure, Figures, Measured
 from service.model import Model
+from service.verdict import VERDICTS
 from training.data import splits
+from training.data.corpus import REFERENCE, SUBSETS
 from training.data.dataset import Dataset
-from training.evaluation.evaluate import SOURCES_FILE, trained_folds
-from training.evaluation.held_out import HeldOut, held_out_predictions
-from training.evaluation.metrics import RELIABILITY_BINS, clip_cases, top
+from training.evaluation.evaluate import SourceRow, read_evaluation, trained_folds
+from training.evaluation.held_out import predict_held_out
 from training.fit.descriptor_cache import DescriptorCache
 from training.fit.run import load, run_folder
-from training.models.ensemble import Ensemble
-from training.release.markdown import markdown
+from training.markdown import table
+from training.release import pictures
 
-PATCH_BANDS, PATCH_FRAMES = 8, 15
-PICTURES = {
+CAPTIONS = {
     "confusion": "Confusion, held-out recordings, one seed",
     "reliability": "Reliability, held-out recordings, one seed: how often the top genre is right, "
     "by its probability; the bars below count the recordings",
-    "attention": "What the network attends to: where covering a patch takes most from the "
-    "probability of the answered genre, over the first test recording of each genre",
+    "attention": "Where the network looks: covering the red patches lowers the probability of the "
+    "predicted genre most. The first test recording of each genre",
 }
 
 
@@ -36,9 +32,9 @@ def report(dataset: Dataset, runs: Path, model: Path) -> Path:
 
     Parameters
     ----------
-    prepared : Prepared
+    dataset : Dataset
     runs : Path
-        Evaluated, as `training.evaluation.evaluate` leaves it.
+        Evaluated by `training.evaluation.evaluate`.
     model : Path
         Exported from these runs.
 
@@ -46,120 +42,227 @@ def report(dataset: Dataset, runs: Path, model: Path) -> Path:
     -------
     path : Path
         The page.
+
+    Raises
+    ------
+    RunMismatchError
+        If the runs are not those that were evaluated.
     """
     card = Model(model).card
-    fixed = splits.fixed(dataset)
+    sources = read_evaluation(runs).sources
+    fixed = splits.fixed_split(dataset)
     network, config, _ = load(dataset, run_folder(runs, fixed, card.network.seed))
-    parts = trained_folds(dataset, runs) or [fixed]
-    described = DescriptorCache(dataset, config.mlp.copies, runs)
-    answers = held_out_predictions(dataset, described, runs, parts, card.network.seed)
+    measured = trained_folds(dataset, runs) or [fixed]
+    cache = DescriptorCache(dataset, config.mlp.copies, runs)
+    held_out = predict_held_out(dataset, cache, runs, measured, card.network.seed)
     drawn = {
-        "confusion": _confusion(dataset, answers),
-        "reliability": _reliability(dataset, answers),
-        "attention": _attention(dataset, network),
+        "confusion": pictures.confusion(dataset, held_out.clips),
+        "reliability": pictures.reliability(dataset, held_out.clips),
+        "attention": pictures.attention(dataset, network, fixed.test),
     }
+    files = {name: f"{card.name}-{name}.png" for name in CAPTIONS}
     for name, picture in drawn.items():
-        picture.savefig(model.with_name(f"{card.name}-{name}.png"), dpi=80)
-    pictures = [(caption, f"{card.name}-{name}.png") for name, caption in PICTURES.items()]
-    sources = json.loads((runs / SOURCES_FILE).read_text())
+        picture.savefig(model.with_name(files[name]), dpi=80)
     page = model.with_suffix(".md")
-    page.write_text(markdown(card, pictures, sources))
+    captions = [(caption, files[name]) for name, caption in CAPTIONS.items()]
+    page.write_text(card_page(card, captions, sources), encoding="utf-8")
     return page
 
 
-def _confusion(dataset: Dataset, answers: HeldOut) -> Picture:
-    true, answered = clip_cases(dataset, answers, phone=False)
-    picture = Picture(figsize=(7, 6), layout="constrained")
-    ConfusionMatrixDisplay.from_predictions(
-        true,
-        answered,
-        labels=list(range(len(dataset.genres))),
-        display_labels=dataset.genres,
-        xticks_rotation="vertical",
-        cmap="Blues",
-        colorbar=False,
-        ax=picture.subplots(),
-    )
-    return picture
-
-
-def _reliability(dataset: Dataset, answers: HeldOut) -> Picture:
-    probability, right = top(dataset, answers)
-    edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
-    counts = np.histogram(probability, edges)[0]
-    filled = counts > 0
-    shares = np.histogram(probability, edges, weights=right.astype(float))[0][filled]
-    means = np.histogram(probability, edges, weights=probability)[0][filled]
-    picture = Picture(figsize=(5, 6), layout="constrained")
-    curve, bars = picture.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    curve.plot([0, 1], [0, 1], ":", color="grey")
-    curve.plot(means / counts[filled], shares / counts[filled], "o-")
-    curve.set(ylabel="share that is right", ylim=(0, 1), xlim=(0, 1))
-    bars.bar(edges[:-1], counts, np.diff(edges), align="edge")
-    bars.set(xlabel="probability of the top genre", ylabel="recordings")
-    return picture
-
-
-def _attention(dataset: Dataset, network: Ensemble) -> Picture:
-    """Draw, for the first test recording of each genre, its spectrogram and what matters in it."""
-    test = splits.fixed(dataset).test
-    labels = dataset.label[test]
-    present = [label for label in range(len(dataset.genres)) if (labels == label).any()]
-    columns = 3
-    n_rows = -(-len(present) // columns)
-    picture = Picture(figsize=(4 * columns, 2.6 * n_rows), layout="constrained")
-    grid = picture.subplots(n_rows, columns, squeeze=False).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, label in zip(grid, present, strict=False):
-        row = dataset.rows("heard", test[labels == label][:1])[:1]
-        window = dataset.spectrograms(row)
-        matters, answered, probability = attention(network, window)
-        extent = (0, audio.WINDOW_SECONDS, 0, audio.N_MELS)
-        axes.imshow(window[0], origin="lower", aspect="auto", cmap="Greys", extent=extent)
-        axes.imshow(
-            matters, origin="lower", aspect="auto", cmap="Reds", extent=extent, alpha=0.5, vmin=0
-        )
-        said = f"{dataset.genres[answered]} {probability:.2f}"
-        axes.set_title(f"{dataset.genres[label]}: answered {said}", fontsize=9)
-        axes.set_axis_on()
-        axes.set(yticks=[], xticks=[0, 5, 10, 15])
-    return picture
-
-
-@torch.no_grad()
-def attention(
-    network: Ensemble, window: audio.Spectrograms
-) -> tuple[NDArray[np.float32], int, float]:
-    """Measure how much each patch of a window matters to its answer.
-
-    Each patch in turn is covered with the mean levels of its bands; what is returned is the loss
-    of log-probability: occlusion after Zeiler and Fergus, "Visualizing and understanding
-    convolutional networks", 2014.
+def card_page(card: Card, captions: Iterable[tuple[str, str]], sources: Sequence[SourceRow]) -> str:
+    """Return the page of a card.
 
     Parameters
     ----------
-    network : FifteenNetwork
-    window : float32 [shape=(1, audio.N_MELS, audio.N_FRAMES)], dB
-
-    Returns
-    -------
-    matters : float32 [shape=(N_MELS / PATCH_BANDS, N_FRAMES / PATCH_FRAMES)]
-    genre : int
-        The answered one.
-    probability : float
+    card : Card
+    captions : iterable of (str, str)
+        Caption and file name of each picture.
+    sources : sequence of SourceRow
     """
-    whole = torch.from_numpy(window)
-    probabilities = network(whole)[0][0]
-    genre = int(probabilities.argmax())
-    bands = range(0, audio.N_MELS, PATCH_BANDS)
-    frames = range(0, audio.N_FRAMES - PATCH_FRAMES + 1, PATCH_FRAMES)
-    matters = np.zeros((len(bands), len(frames)), np.float32)
-    for i, band in enumerate(bands):
-        covered = whole.repeat(len(frames), 1, 1)
-        mean = whole[0, band : band + PATCH_BANDS].mean(1, keepdim=True)
-        for j, frame in enumerate(frames):
-            covered[j, band : band + PATCH_BANDS, frame : frame + PATCH_FRAMES] = mean
-        left = network(covered)[0][:, genre]
-        matters[i] = (probabilities[genre].log() - left.log()).numpy()
-    return matters, genre, float(probabilities[genre])
+    sections = [
+        f"# {card.name}, version {card.version}",
+        "Written by `python -m training report` from measurements; the same card is in the ONNX\n"
+        f"file and at `/v1/models/{card.name}`.",
+        card.description,
+        f"Weights: {card.licence}. {card.data.terms}",
+        *_network(card),
+        *_data(card),
+        *_folds(card.figures),
+        *_sources(sources),
+        "## Measured on the fixed test recordings",
+        "By this model, and by others of the same training from other seeds.",
+        measured_tables(card.figures.test),
+        *_chosen(card),
+        *(f"![{caption}]({name})\n\n{caption}." for caption, name in captions),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in card.limits),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _network(card: Card) -> list[str]:
+    network = card.network
+    options = ", ".join(f"{name} {value}" for name, value in network.config.items())
+    return [
+        "## Network",
+        f"`{network.name}`: {network.members} members, {network.parameters:,} parameters; seed\n"
+        f"{network.seed}. Trained by `{network.command}`, with\n{options}.",
+    ]
+
+
+def _data(card: Card) -> list[str]:
+    data = card.data
+    counts = [
+        *([name, *counts.values()] for name, counts in data.genres.items()),
+        ["all, with and without a genre", *data.tracks.values()],
+        ["15 s windows", *data.windows.values()],
+    ]
+    synthetic = ", ".join(f"{count} of {name}" for name, count in data.made.items())
+    return [
+        "## Data",
+        data.description,
+        data.split,
+        table(["recordings", *SUBSETS], counts),
+        f"Synthetic tracks: {synthetic}. Synthetic music is for training only; it is not in the "
+        "table.",
+    ]
+
+
+def _folds(figures: Figures) -> list[str]:
+    if figures.folds == figures.test:  # the cross-validation was not trained
+        return []
+    return [
+        "## Measured over folds grouped by artist",
+        "Every recording is predicted once, by a model that was trained on the other folds in the\n"
+        "same way as this one. These figures are the most reliable.",
+        measured_tables(figures.folds),
+    ]
+
+
+def _chosen(card: Card) -> list[str]:
+    """Return the tables of what was chosen on validation."""
+    thresholds = [[name, f"{value:.3f}"] for name, value in card.thresholds]
+    widths = [[name, f"± {width:.3f}"] for name, width in card.intervals.items()]
+    return [
+        "## Chosen on validation",
+        table(["threshold of the verdict", "value"], thresholds),
+        table(["80 % interval", "width"], widths),
+    ]
+
+
+def _sources(sources: Sequence[SourceRow]) -> list[str]:
+    if not sources:
+        return []
+    rows = [
+        [row.source, row.clips, f"{row.in_training:.3f}", f"{row.left_out:.3f}"] for row in sources
+    ]
+    return [
+        "### Across sources",
+        "Bandwidth and sound depend on the source of a recording in this corpus. A model that\n"
+        "recognises the source instead of the genre fails on a source that is not in its training\n"
+        "data. Accuracy for whole recordings of one source:",
+        table(["source", "recordings", "source in training", "source left out"], rows),
+    ]
+
+
+def measured_tables(measured: Measured) -> str:
+    """Return the tables of one measurement."""
+    emotion = [
+        [row.emotion, row.origin, row.clips, figure_cell(row.spearman), figure_cell(row.coverage)]
+        for row in measured.emotion
+    ]
+    excerpts = measured.genre.accuracy_by_seconds.items()
+    tables = [
+        _overall(measured),
+        _per_genre(measured),
+        table(
+            ["seconds of audio", "accuracy"], [[each, f"{value:.3f}"] for each, value in excerpts]
+        ),
+        table(["scale", "labels", "recordings", "Spearman", "in the interval"], emotion),
+        _means_over_origins(measured),
+        *_mood(measured),
+        _verdicts(measured),
+    ]
+    return "\n\n".join(tables)
+
+
+def _overall(measured: Measured) -> str:
+    genre = measured.genre
+    figures = {
+        "accuracy, one window": genre.window_accuracy,
+        "macro F1, one window": genre.window_macro_f1,
+        "accuracy, whole recording": genre.clip_accuracy,
+        "macro F1, whole recording": genre.clip_macro_f1,
+        "accuracy, whole recording by a simulated phone": genre.phone_accuracy,
+        "expected calibration error, 15 bins, one window": genre.calibration_error,
+        "expected calibration error, 15 bins, whole recording": genre.clip_calibration_error,
+        "the genres against other music, AUROC": genre.unknown_auroc,
+        "music against other sounds, AUROC": genre.music_auroc,
+    }
+    legend = "mean ± spread (seeds)"
+    if genre.clip_accuracy.value is not None:
+        legend = f"this model; {legend}"
+    return table(["figure", legend], [[name, figure_cell(each)] for name, each in figures.items()])
+
+
+def _per_genre(measured: Measured) -> str:
+    rows = [
+        [row.genre, row.clips, row.artists]
+        + [f"{share:.2f}" for share in (row.precision, row.recall, row.f1)]
+        for row in measured.genre.per_genre
+    ]
+    return table(["genre", "recordings", "artists", "precision", "recall", "F1"], rows)
+
+
+def _means_over_origins(measured: Measured) -> str:
+    """Return the table of means over the origins of training labels.
+
+    In the mean of the rank correlations each origin has the same weight; in the share inside the
+    interval each recording has.
+    """
+    rows = []
+    for emotion in EMOTIONS:
+        origins = [
+            row for row in measured.emotion if row.emotion == emotion and row.origin != REFERENCE
+        ]
+        if not origins:
+            continue
+        ranks = np.mean([row.spearman.mean for row in origins])
+        covered = [(row.coverage.mean, row.clips) for row in origins if row.coverage]
+        shares, clips = zip(*covered, strict=True)
+        inside = np.average(shares, weights=clips)
+        rows.append([emotion, len(origins), f"{ranks:.3f}", f"{inside:.3f}"])
+    return table(["scale", "origins of labels", "mean Spearman", "in the interval, overall"], rows)
+
+
+def _mood(measured: Measured) -> list[str]:
+    if not measured.mood:
+        return []
+    rows = [
+        [row.origin, row.clips, figure_cell(row.accuracy), f"{row.commonest:.3f}"]
+        for row in measured.mood
+    ]
+    return [table(["labels", "recordings", "mood is right", "most frequent mood"], rows)]
+
+
+def _verdicts(measured: Measured) -> str:
+    rows = [
+        [
+            row.kind,
+            row.clips,
+            *(f"{100 * row.verdicts[name]:.0f} %" for name in VERDICTS),
+            "" if row.confident_accuracy is None else f"{row.confident_accuracy:.3f}",
+        ]
+        for row in measured.verdicts
+    ]
+    verdicts = [f"`{name}`" for name in VERDICTS]
+    return table(["recordings of", "count", *verdicts, "right when confident"], rows)
+
+
+def figure_cell(figure: Figure | None) -> str:
+    """Return a figure with its spread as text."""
+    if figure is None:
+        return ""
+    value = "" if figure.value is None else f"{figure.value:.3f}; "
+    spread = "" if figure.spread is None else f" ± {figure.spread:.3f}"
+    return f"{value}{figure.mean:.3f}{spread} ({figure.seeds})"

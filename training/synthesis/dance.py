@@ -1,14 +1,14 @@
-"""Plays made-up house and dubstep, to be added to training material, never to be measured on.
+"""Synthesises house and dubstep for training; nothing is measured on it.
 
 A song is drawn first: tempo, key, chords, arrangement. Then drums, bass, chords, leads and effects
-are played one after another, each with a timbre of its own drawn from wide ranges, so that
-no network can learn the sound of one synthesiser.
+are synthesised, each with a random timbre from a wide range, so that no network can learn the sound
+of one synthesiser.
 
 Conventions
 -----------
-* A *step* is a sixteenth note, a *bar* 16 steps. A *pattern* is float64 [shape=(16,)]: how hard
-  each step of a bar is struck, 0 not at all.
-* A *part* is what one instrument plays, float32 [shape=(n_samples,)], its peak 1.
+* A *step* is a sixteenth note, a *bar* 16 steps. A *pattern* is float64 [shape=(16,)]: the strength
+  of each step of a bar, 0 for a rest.
+* A *part* is the sound of one instrument, float32 [shape=(n_samples,)], with a peak of 1.
 * Positions and lengths are in samples, pitches in hertz.
 """
 
@@ -26,9 +26,14 @@ from training.types import Flags, Floats, Indices
 GENRES = ("house", "dubstep")
 TEMPI = {"house": (118.0, 130.0), "dubstep": (138.0, 142.0)}  # beats a minute
 LAYERS = ("kick", "snare", "hats", "percussion", "bass", "chords", "lead", "chops")
-BREAKDOWN = {"chords": 1.0, "lead": 0.6, "chops": 0.6, "hats": 0.5}  # how often a layer stays
+BREAKDOWN = {
+    "chords": 1.0,
+    "lead": 0.6,
+    "chops": 0.6,
+    "hats": 0.5,
+}  # probability that a layer plays
 STEPS = 16
-BLOCK = 105  # samples in which a moving filter stands still, 5 ms
+BLOCK = 105  # samples with constant coefficients of a moving filter, 5 ms
 SCALES = {
     "minor": (0, 2, 3, 5, 7, 8, 10), "dorian": (0, 2, 3, 5, 7, 9, 10),
     "phrygian": (0, 1, 3, 5, 7, 8, 10), "harmonic": (0, 2, 3, 5, 7, 8, 11),
@@ -42,7 +47,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Song:
-    """What all instruments agree on.
+    """Tempo, harmony and arrangement of a song.
 
     Attributes
     ----------
@@ -50,13 +55,13 @@ class Song:
     bpm : float
         Beats a minute; four steps are a beat.
     swing : float
-        Share of a step by which every second one is late.
+        Delay of every second step, as a share of a step.
     tonic : float
         Hz, of the bass.
     scale : tuple of int
         Semitones.
     progression : tuple of int
-        The degree of the scale on which each bar's chord stands, repeated.
+        Degree of the scale of each bar's chord; it repeats.
     bars : int
     playing : dict of str to bool [shape=(bars,)]
         In which bars each of `LAYERS` plays.
@@ -82,22 +87,22 @@ class Song:
         return int(np.ceil(self.bars * STEPS * self.step))
 
     def at(self, steps: Floats) -> Indices:
-        """Return where steps begin, in samples, the swing among them."""
+        """Return the positions of steps, with swing, in samples."""
         late = self.swing * (np.mod(steps, 2) == 1)
         return np.asarray(np.round((steps + late) * self.step), np.int64)
 
     def pitch(self, degree: int) -> float:
-        """Return the pitch of a degree of the scale, counted upwards from the tonic."""
+        """Return the pitch of a degree of the scale, counted up from the tonic."""
         octave, place = divmod(degree, len(self.scale))
         return float(self.tonic * 2 ** (octave + self.scale[place] / 12))
 
     def chord(self, bar: int) -> int:
-        """Return the degree on which a bar's chord stands."""
+        """Return the degree of a bar's chord."""
         return self.progression[bar % len(self.progression)]
 
 
 class Notes(NamedTuple):
-    """Notes of one voice, in order: arrays of one length, in samples, samples, Hz and amplitude."""
+    """Notes of one voice in order: arrays of equal length; samples, samples, Hz and amplitude."""
 
     starts: Indices
     lengths: Indices
@@ -106,7 +111,7 @@ class Notes(NamedTuple):
 
 
 def synthesise(genre: str, seconds: float, rng: Rng) -> audio.Waveform:
-    """Play a piece from the middle of a song.
+    """Return an excerpt of a synthetic song.
 
     Parameters
     ----------
@@ -118,13 +123,13 @@ def synthesise(genre: str, seconds: float, rng: Rng) -> audio.Waveform:
     Returns
     -------
     waveform : float32 [shape=(round(seconds * SAMPLE_RATE),)]
-        Its peak is at most 1.
+        The peak is at most 1.
     """
     song = draw_song(genre, seconds, rng)
-    kicks = _kicks(song, rng)
-    drums = _drums(song, kicks, rng)
+    kicks = kicks_of(song, rng)
+    drums = drums_of(song, kicks, rng)
     tones = [_bass(song, rng) * np.float32(rng.uniform(0.5, 1.1)), *_harmony(song, rng)]
-    music = np.sum(tones, axis=0) * _pumping(song, kicks, rng)
+    music = np.sum(tones, axis=0) * side_chain(song, kicks, rng)
     mix = drums + music * np.float32(rng.uniform(0.5, 1.8)) + _risers(song, rng)
     wanted = round(seconds * audio.SAMPLE_RATE)
     start = rng.integers(0, song.n_samples - wanted + 1)
@@ -132,7 +137,7 @@ def synthesise(genre: str, seconds: float, rng: Rng) -> audio.Waveform:
 
 
 def draw_song(genre: str, seconds: float, rng: Rng) -> Song:
-    """Draw a song that is at least `seconds` and a bar long."""
+    """Draw a song that is at least one bar longer than `seconds`."""
     bpm = rng.uniform(*TEMPI[genre])
     bars = int(np.ceil(seconds * bpm / 240)) + 1
     length = rng.choice((1, 2, 4))
@@ -149,7 +154,7 @@ def draw_song(genre: str, seconds: float, rng: Rng) -> Song:
 
 
 def _arrangement(genre: str, bars: int, rng: Rng) -> dict[str, Flags]:
-    """Draw sections of two to eight bars, breakdowns between full ones."""
+    """Draw sections of two to eight bars; breakdowns separate full sections."""
     playing = {layer: np.zeros(bars, dtype=bool) for layer in LAYERS}
     usual = {"kick": 0.95, "snare": 0.9, "hats": 0.85, "percussion": 0.55, "bass": 0.92}
     usual |= {"chords": 0.65, "lead": 0.35, "chops": 0.3}
@@ -169,7 +174,7 @@ def _arrangement(genre: str, bars: int, rng: Rng) -> dict[str, Flags]:
 def place(
     n_samples: int, positions: Iterable[int], strengths: Iterable[float], sound: audio.Waveform
 ) -> audio.Waveform:
-    """Strike a sound at positions; what rings beyond the end is cut off."""
+    """Repeat a sound at positions; it is cut off at the end of the part."""
     part = np.zeros(n_samples + len(sound), np.float32)
     for position, strength in zip(positions, strengths, strict=True):
         if position < n_samples:
@@ -177,62 +182,64 @@ def place(
     return part[:n_samples]
 
 
-def _hits(song: Song, layer: str, patterns: list[Floats], rng: Rng) -> tuple[Indices, Floats]:
-    """Return positions and strengths of a layer's strokes; patterns follow one another by bar."""
+def hits(song: Song, layer: str, patterns: list[Floats], rng: Rng) -> tuple[Indices, Floats]:
+    """Return positions and strengths of a layer's hits; each bar has the next pattern."""
     strengths = np.concatenate([patterns[bar % len(patterns)] for bar in range(song.bars)])
     strengths = strengths * np.repeat(song.playing[layer], STEPS)
     steps = np.flatnonzero(strengths).astype(np.float64)
     return song.at(steps), strengths[steps.astype(int)] * rng.uniform(0.8, 1, len(steps))
 
 
-def _pattern(*steps: int) -> Floats:
-    """Return a pattern that strikes these steps with full strength."""
+def pattern_of(*steps: int) -> Floats:
+    """Return a pattern with full strength at these steps."""
     pattern = np.zeros(STEPS)
     pattern[list(steps)] = 1
     return pattern
 
 
 def _sprinkled(rng: Rng, density: float) -> Floats:
-    """Return a pattern that strikes steps at random, each with its own strength."""
+    """Return a pattern of random steps and strengths."""
     return np.asarray((rng.random(STEPS) < density) * rng.uniform(0.2, 1, STEPS))
 
 
-def _kicks(song: Song, rng: Rng) -> tuple[Indices, Floats]:
-    """Return the strokes of the bass drum: every beat in house, sparse in dubstep."""
+def kicks_of(song: Song, rng: Rng) -> tuple[Indices, Floats]:
+    """Return the hits of the bass drum: every beat in house, few in dubstep."""
     if song.genre == "house":
-        plain = _pattern(0, 4, 8, 12)
-        varied = np.maximum(plain, _pattern(int(rng.choice((7, 14, 15)))) * 0.7)
-        return _hits(
+        plain = pattern_of(0, 4, 8, 12)
+        varied = np.maximum(plain, pattern_of(int(rng.choice((7, 14, 15)))) * 0.7)
+        return hits(
             song, "kick", [plain, plain, plain, varied if rng.random() < 0.4 else plain], rng
         )
-    extra = [_pattern(0, *rng.choice((3, 5, 6, 10, 11, 14), rng.integers(0, 3))) for _ in range(4)]
-    return _hits(song, "kick", extra, rng)
+    extra = [
+        pattern_of(0, *rng.choice((3, 5, 6, 10, 11, 14), rng.integers(0, 3))) for _ in range(4)
+    ]
+    return hits(song, "kick", extra, rng)
 
 
-def _drums(song: Song, kicks: tuple[Indices, Floats], rng: Rng) -> audio.Waveform:
-    """Play the drum machine."""
+def drums_of(song: Song, kicks: tuple[Indices, Floats], rng: Rng) -> audio.Waveform:
+    """Return the part of all drums."""
     n_samples = song.n_samples
     drums = place(n_samples, *kicks, kick(rng)) * np.float32(rng.uniform(0.7, 1.2))
-    backbeat = _pattern(4, 12) if song.genre == "house" else _pattern(8)
+    backbeat = pattern_of(4, 12) if song.genre == "house" else pattern_of(8)
     ghosts = [np.maximum(backbeat, 0.3 * _sprinkled(rng, rng.uniform(0, 0.15))) for _ in range(2)]
     for _ in range(rng.integers(1, 3)):
         stroke = (
             snare(rng) if rng.random() < (0.4 if song.genre == "house" else 0.85) else clap(rng)
         )
-        drums += place(n_samples, *_hits(song, "snare", ghosts, rng), stroke) * np.float32(
+        drums += place(n_samples, *hits(song, "snare", ghosts, rng), stroke) * np.float32(
             rng.uniform(0.3, 0.9)
         )
-    offbeats = _pattern(2, 6, 10, 14) if song.genre == "house" else _sprinkled(rng, 0.15)
+    offbeats = pattern_of(2, 6, 10, 14) if song.genre == "house" else _sprinkled(rng, 0.15)
     closed = [_sprinkled(rng, rng.uniform(0.3, 1)) for _ in range(2)]
     for patterns, seconds in (([offbeats], (0.08, 0.35)), (closed, (0.015, 0.07))):
         sound = hat(rng, log_uniform(rng, *seconds))
-        drums += place(n_samples, *_hits(song, "hats", patterns, rng), sound) * np.float32(
+        drums += place(n_samples, *hits(song, "hats", patterns, rng), sound) * np.float32(
             log_uniform(rng, 0.08, 0.5)
         )
     for _ in range(rng.integers(1, 4)):
         patterns = [_sprinkled(rng, rng.uniform(0.1, 0.4)) for _ in range(rng.integers(1, 3))]
         drums += place(
-            n_samples, *_hits(song, "percussion", patterns, rng), percussion(rng)
+            n_samples, *hits(song, "percussion", patterns, rng), percussion(rng)
         ) * np.float32(log_uniform(rng, 0.05, 0.4))
     return drums
 
@@ -247,12 +254,12 @@ def _decay(seconds: float, tail: float = 7) -> Floats:
 
 
 def _normalised(sound: Floats | audio.Waveform) -> audio.Waveform:
-    """Bring the peak of a sound to 1."""
+    """Scale a sound to a peak of 1."""
     return np.asarray(sound / max(float(np.abs(sound).max(initial=0)), 1e-9), np.float32)
 
 
 def _band(sound: Floats | audio.Waveform, low: float, high: float, order: int = 2) -> Floats:
-    """Keep a band, Hz."""
+    """Apply a band-pass filter; low and high in Hz."""
     edges = max(low, 20), min(max(high, 1.2 * low), 10_500)
     return np.asarray(
         sosfilt(butter(order, edges, "band", fs=audio.SAMPLE_RATE, output="sos"), sound)
@@ -260,7 +267,7 @@ def _band(sound: Floats | audio.Waveform, low: float, high: float, order: int = 
 
 
 def kick(rng: Rng) -> audio.Waveform:
-    """Return a bass drum: a sine whose pitch falls, and a click."""
+    """Return a bass drum: a sine of falling pitch, and a click."""
     envelope = _decay(log_uniform(rng, 0.06, 0.2))
     time = np.arange(len(envelope)) / audio.SAMPLE_RATE
     fall = log_uniform(rng, 0.008, 0.05)
@@ -272,7 +279,7 @@ def kick(rng: Rng) -> audio.Waveform:
 
 
 def snare(rng: Rng) -> audio.Waveform:
-    """Return a snare drum: two modes of the skin and the noise of the wires."""
+    """Return a snare drum: two modes of the membrane, and the noise of the wires."""
     envelope = _decay(log_uniform(rng, 0.04, 0.15))
     time = np.arange(len(envelope)) / audio.SAMPLE_RATE
     low = rng.uniform(150, 260)
@@ -287,7 +294,7 @@ def snare(rng: Rng) -> audio.Waveform:
 
 
 def clap(rng: Rng) -> audio.Waveform:
-    """Return a clap: three to five bursts of noise shortly after one another."""
+    """Return a clap: three to five bursts of noise in quick succession."""
     envelope = _decay(log_uniform(rng, 0.03, 0.12))
     burst = _band(rng.normal(size=len(envelope)), rng.uniform(600, 1_500), rng.uniform(2e3, 9e3))
     starts = np.cumsum(rng.uniform(0.006, 0.014, rng.integers(3, 6))) * audio.SAMPLE_RATE
@@ -301,7 +308,7 @@ def clap(rng: Rng) -> audio.Waveform:
 
 
 def hat(rng: Rng, seconds: float) -> audio.Waveform:
-    """Return a hi-hat: noise and the clash of square waves, high-pass filtered."""
+    """Return a hi-hat: high-pass filtered noise and square waves."""
     envelope = _decay(seconds)
     time = np.arange(len(envelope)) / audio.SAMPLE_RATE
     partials = rng.uniform(300, 1_400, 6) * rng.uniform(0.7, 3)
@@ -312,7 +319,7 @@ def hat(rng: Rng, seconds: float) -> audio.Waveform:
 
 
 def percussion(rng: Rng) -> audio.Waveform:
-    """Return a conga, a rim, a wood block or a shaker: modes that ring, or a puff of noise."""
+    """Return a conga, a rim, a wood block or a shaker: ringing modes, or a burst of noise."""
     envelope = _decay(log_uniform(rng, 0.01, 0.12))
     time = np.arange(len(envelope)) / audio.SAMPLE_RATE
     modes = log_uniform(rng, 120, 2_500) * np.r_[1, rng.uniform(1.2, 4, 3)]
@@ -354,7 +361,7 @@ def oscillator(pitch: Floats, shape: str, rng: Rng) -> Floats:
 
 
 def _saw(phase: Floats, advance: Floats) -> Floats:
-    """Return a saw of a phase in [0, 1) that grows by `advance` a sample."""
+    """Return a saw wave of a phase in [0, 1) that grows by `advance` per sample."""
     tone = 2 * phase - 1
     after, before = phase < advance, phase > 1 - advance
     near = phase[after] / advance[after]
@@ -365,16 +372,16 @@ def _saw(phase: Floats, advance: Floats) -> Floats:
 
 
 def moving_lowpass(sound: Floats, cutoff: Floats, quality: float) -> Floats:
-    """Filter with a resonant low-pass of 12 dB an octave that moves.
+    """Apply a resonant low-pass filter of 12 dB an octave with a moving cutoff.
 
-    The sections are R. Bristow-Johnson's, one for each `BLOCK`.
+    Each `BLOCK` has one second-order section by R. Bristow-Johnson.
 
     Parameters
     ----------
     sound, cutoff : float64 [shape=(n_samples,)]
-        The latter in Hz.
+        `cutoff` is in Hz.
     quality : float
-        Of the resonance; 0.7 is none.
+        Of the resonance; 0.7 has none.
     """
     angle = 2 * np.pi * np.clip(cutoff[::BLOCK], 30, 10_000) / audio.SAMPLE_RATE
     alpha, cosine = np.sin(angle) / (2 * quality), np.cos(angle)
@@ -389,7 +396,7 @@ def moving_lowpass(sound: Floats, cutoff: Floats, quality: float) -> Floats:
 
 
 class Envelope(NamedTuple):
-    """How a note begins and fades: times in seconds, and the level it keeps."""
+    """Attack and decay of a note in seconds, and its sustain level."""
 
     attack: float
     decay: float
@@ -397,7 +404,7 @@ class Envelope(NamedTuple):
 
 
 def _voice(notes: Notes, n_samples: int, rng: Rng, envelope: Envelope) -> tuple[Floats, Floats]:
-    """Return the pitch and the loudness of a voice, sample by sample."""
+    """Return pitch and loudness of each sample of a voice."""
     attack, decay, sustain = envelope
     pitch, loudness = np.full(n_samples, 100.0), np.zeros(n_samples)
     glide = rng.random() < 0.2
@@ -420,9 +427,9 @@ def _shape(rng: Rng) -> str:
 def _notes(
     song: Song, layer: str, patterns: list[Floats], degree: Callable[[int], int], gate: float
 ) -> Notes:
-    """Turn patterns into notes, `gate` steps long but no longer than to the next.
+    """Return the notes of patterns, `gate` steps long but at most until the next note.
 
-    `degree` says which degree of the scale each step of the song plays.
+    `degree` returns the degree of the scale for each step of the song.
     """
     strengths = np.concatenate([patterns[bar % len(patterns)] for bar in range(song.bars)])
     strengths = strengths * np.repeat(song.playing[layer], STEPS)
@@ -435,16 +442,16 @@ def _notes(
 
 
 def _bass(song: Song, rng: Rng) -> audio.Waveform:
-    """Play the bass of the genre."""
+    """Return the bass of the genre."""
     return wobble_bass(song, rng) if song.genre == "dubstep" else house_bass(song, rng)
 
 
 def house_bass(song: Song, rng: Rng) -> audio.Waveform:
-    """Play a bass between the kicks, plucked, or syncopated, with a low-pass that opens."""
+    """Return a bass between the kicks, plucked or syncopated, with a moving low-pass filter."""
     patterns = (
-        [_pattern(2, 6, 10, 14)],
-        [_pattern(2, 3, 6, 7, 10, 11, 14, 15)],
-        [_pattern(0, 3, 6, 8, 11, 14)],
+        [pattern_of(2, 6, 10, 14)],
+        [pattern_of(2, 3, 6, 7, 10, 11, 14, 15)],
+        [pattern_of(0, 3, 6, 8, 11, 14)],
         [_sprinkled(rng, 0.4), _sprinkled(rng, 0.4)],
     )[rng.integers(4)]
     jumps = rng.choice((0, 0, 0, 4, 7, 2), 2 * STEPS)
@@ -469,9 +476,9 @@ def house_bass(song: Song, rng: Rng) -> audio.Waveform:
 
 
 def wobble_bass(song: Song, rng: Rng) -> audio.Waveform:
-    """Play a wobble bass over a sub bass: rates change every beat or two, growls between."""
+    """Return a wobble bass and a sub bass; the rate of the wobble changes every few beats."""
     patterns = [
-        _pattern(0, *rng.choice((4, 6, 8, 10, 12, 14), rng.integers(0, 4))) for _ in range(4)
+        pattern_of(0, *rng.choice((4, 6, 8, 10, 12, 14), rng.integers(0, 4))) for _ in range(4)
     ]
     jumps = rng.choice((0, 0, 0, 0, 1, 2, 4, 7), 4 * STEPS)
     notes = _notes(
@@ -509,7 +516,7 @@ def wobble(song: Song, rng: Rng) -> Floats:
 
 
 def _harmony(song: Song, rng: Rng) -> list[audio.Waveform]:
-    """Play chords, a lead or arpeggio, and chopped vowels, each with space around it."""
+    """Return chords, a lead or arpeggio, and chopped vowels, each with echo and reverberation."""
     levels = rng.uniform(0.15, 0.8, 3)
     parts = (chords(song, rng), lead(song, rng), chops(song, rng))
     return [
@@ -519,15 +526,15 @@ def _harmony(song: Song, rng: Rng) -> list[audio.Waveform]:
 
 
 def chords(song: Song, rng: Rng) -> audio.Waveform:
-    """Play pads or stabs of three to five voices."""
+    """Return pads or stabs of three to five voices."""
     pad = rng.random() < 0.4
     rhythms = [
-        _pattern(0, 6, 10),
-        _pattern(2, 6, 10, 14),
-        _pattern(3, 6, 11, 14),
+        pattern_of(0, 6, 10),
+        pattern_of(2, 6, 10, 14),
+        pattern_of(3, 6, 11, 14),
         _sprinkled(rng, 0.3),
     ]
-    patterns = [_pattern(0)] if pad else [rhythms[rng.integers(4)], rhythms[rng.integers(4)]]
+    patterns = [pattern_of(0)] if pad else [rhythms[rng.integers(4)], rhythms[rng.integers(4)]]
     gate = 16 if pad else rng.uniform(0.5, 3)
     if pad:
         envelope = Envelope(rng.uniform(0.02, 0.5), 3, 0.7)
@@ -546,7 +553,7 @@ def chords(song: Song, rng: Rng) -> audio.Waveform:
 
 
 def lead(song: Song, rng: Rng) -> audio.Waveform:
-    """Play an arpeggio of the chord in sixteenths or a short tune."""
+    """Return an arpeggio of the chord in sixteenths, or a short tune."""
     octave = 7 * int(rng.integers(3, 5))
     arpeggio = rng.random() < 0.5
     tune = rng.choice((0, 2, 4, 7) if arpeggio else (0, 1, 2, 4, 5, 7), 2 * STEPS)
@@ -568,7 +575,7 @@ def lead(song: Song, rng: Rng) -> audio.Waveform:
 
 
 def chops(song: Song, rng: Rng) -> audio.Waveform:
-    """Play short vowels, as cut from a song: a saw through formants that change."""
+    """Return short vowels, as if cut from a song: a saw wave through changing formants."""
     octave = 7 * int(rng.integers(2, 4))
     tune = rng.choice((0, 2, 4, 5, 7), STEPS)
     notes = _notes(
@@ -587,7 +594,7 @@ def chops(song: Song, rng: Rng) -> audio.Waveform:
 
 
 def _spacious(song: Song, part: audio.Waveform, rng: Rng) -> audio.Waveform:
-    """Add echoes in the rhythm and reverberation."""
+    """Add rhythmic echoes and reverberation."""
     wet = part.copy()
     if rng.random() < 0.5:
         delay = int(song.step * rng.choice((2, 3, 4, 6)))
@@ -601,8 +608,8 @@ def _spacious(song: Song, part: audio.Waveform, rng: Rng) -> audio.Waveform:
     return np.asarray(wet + tail * np.float32(rng.uniform(0, 0.6)), np.float32)
 
 
-def _pumping(song: Song, kicks: tuple[Indices, Floats], rng: Rng) -> audio.Waveform:
-    """Return the gain by which each kick pushes the music down: a side-chain compressor."""
+def side_chain(song: Song, kicks: tuple[Indices, Floats], rng: Rng) -> audio.Waveform:
+    """Return the gain of a side-chain compressor: each kick reduces the level of the music."""
     depth = rng.uniform(0.2, 0.95) if rng.random() < 0.75 else 0.0
     seconds = log_uniform(rng, 0.05, 0.2)
     starts = np.r_[-song.n_samples, np.sort(kicks[0])]
@@ -612,7 +619,7 @@ def _pumping(song: Song, kicks: tuple[Indices, Floats], rng: Rng) -> audio.Wavef
 
 
 def _risers(song: Song, rng: Rng) -> audio.Waveform:
-    """Sweep noise upwards before the kick enters, and crash where it does."""
+    """Return noise that sweeps up before the kick enters, and a crash when it does."""
     part = np.zeros(song.n_samples, np.float32)
     bar = STEPS * song.step
     crash = (_band(rng.normal(size=int(1.5 * bar)), 2_500, 10_500)).astype(np.float32)
@@ -630,7 +637,7 @@ def _risers(song: Song, rng: Rng) -> audio.Waveform:
 
 
 def _master(mix: audio.Waveform, rng: Rng) -> audio.Waveform:
-    """Equalise the mix gently, saturate it, and set its peak."""
+    """Equalise and saturate the mix, and set its peak."""
     sections = [butter(2, rng.uniform(20, 40), "highpass", fs=audio.SAMPLE_RATE, output="sos")]
     sections += [peaking(log_uniform(rng, 60, 9_000), rng.uniform(-4, 4), 0.7) for _ in range(3)]
     if rng.random() < 0.3:

@@ -8,16 +8,18 @@ from scipy import fft
 from service import audio
 from training.types import Floats
 
+Noise = Callable[[int, np.random.Generator], audio.Waveform]
+
 DIRECT_TO_REVERBERANT_DB = (-3.0, 14.0)
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw from a range so that each octave of it is as likely."""
+    """Draw from a range in which each octave has the same probability."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def amplitude(level_db: float) -> float:
-    """Return the ratio of amplitudes of a level."""
+    """Return the amplitude ratio of a level in decibels."""
     return float(10 ** (level_db / 20))
 
 
@@ -41,7 +43,7 @@ def peaking(centre: float, gain_db: float, quality: float) -> Floats:
 
 
 def soft_clipped(waveform: audio.Waveform, drive_db: float) -> audio.Waveform:
-    """Saturate with a hyperbolic tangent whose knee lies `drive_db` below the peak."""
+    """Saturate with a hyperbolic tangent whose knee is `drive_db` below the peak."""
     peak = max(float(np.abs(waveform).max(initial=0)), 1e-9)
     drive = np.float32(amplitude(drive_db))
     return np.asarray(np.tanh(waveform * (drive / peak)) * (peak / np.tanh(drive)), np.float32)
@@ -50,8 +52,8 @@ def soft_clipped(waveform: audio.Waveform, drive_db: float) -> audio.Waveform:
 def room_response(rng: np.random.Generator, rt60: float) -> Floats:
     """Return a synthetic impulse response of a room.
 
-    Direct sound, six to twenty early reflections in the first 5-60 ms, and a tail of Gaussian
-    noise that decays exponentially, faster at high frequencies: the diffuse field of M. R.
+    It has the direct sound, six to twenty early reflections in the first 5-60 ms, and a tail of
+    Gaussian noise that decays exponentially, faster at high frequencies: the diffuse field of M. R.
     Schroeder, "Natural sounding artificial reverberation" (1962), in the form of J. A. Moorer,
     "About this reverberation business" (1979).
 
@@ -59,7 +61,7 @@ def room_response(rng: np.random.Generator, rt60: float) -> Floats:
     ----------
     rng : Generator
     rt60 : float
-        Seconds in which the tail falls by 60 dB, at 1 kHz.
+        Seconds in which the tail decays by 60 dB, at 1 kHz.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def room_response(rng: np.random.Generator, rt60: float) -> Floats:
 
 
 def _diffuse_tail(rng: np.random.Generator, length: int, rt60: float) -> Floats:
-    """Return decaying noise of unit energy, each octave with its own decay."""
+    """Return decaying noise of unit energy; each octave has its own decay."""
     size = fft.next_fast_len(length, real=True)
     spectrum = fft.rfft(rng.normal(size=size))
     octave = np.log2(np.maximum(fft.rfftfreq(size, 1 / audio.SAMPLE_RATE), 1) / 1_000)
@@ -92,20 +94,20 @@ def _diffuse_tail(rng: np.random.Generator, length: int, rt60: float) -> Floats:
         weight = np.clip(1 - np.abs(octave - centre), 0, 1)
         decay = 10 ** (-3 * time / (rt60 * 2 ** (-steepness * centre)))
         tail += fft.irfft(spectrum * weight, size)[:length] * decay
-    tail *= 1 - np.exp(-time / rng.uniform(0.002, 0.03))  # the field takes a while to fill
+    tail *= 1 - np.exp(-time / rng.uniform(0.002, 0.03))  # the diffuse field builds up gradually
     return np.asarray(tail / np.linalg.norm(tail))
 
 
-def mix(waveform: audio.Waveform, disturbance: audio.Waveform, snr_db: float) -> audio.Waveform:
-    """Add a disturbance so that the waveform's mean power is `snr_db` above it."""
+def mix(waveform: audio.Waveform, background: audio.Waveform, snr_db: float) -> audio.Waveform:
+    """Add a background whose mean power is `snr_db` below that of the waveform."""
     power = float(np.square(waveform, dtype=np.float64).mean())
-    disturbing = float(np.square(disturbance, dtype=np.float64).mean())
-    gain = np.sqrt(power / max(disturbing, 1e-20)) * amplitude(-snr_db)
-    return np.asarray(waveform + disturbance * np.float32(gain), np.float32)
+    of_background = float(np.square(background, dtype=np.float64).mean())
+    gain = np.sqrt(power / max(of_background, 1e-20)) * amplitude(-snr_db)
+    return np.asarray(waveform + background * np.float32(gain), np.float32)
 
 
 def noise(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Return what else is heard in a room: one to three of `NOISES`, of unit power in all.
+    """Return background noise of a room: one to three of `NOISES`, of unit power in total.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def noise(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
 
 
 def unit_power(waveform: audio.Waveform) -> audio.Waveform:
-    """Scale a waveform to a mean power of 1; silence stays silence."""
+    """Scale a waveform to a mean power of 1; silence stays silent."""
     power = float(np.square(waveform, dtype=np.float64).mean()) if len(waveform) else 0.0
     return np.asarray(waveform / np.sqrt(max(power, 1e-20)), np.float32)
 
@@ -133,7 +135,7 @@ def coloured_noise(n_samples: int, rng: np.random.Generator, exponent: float) ->
     n_samples : int
     rng : Generator
     exponent : float
-        0 white, -1 pink, -2 brown, 1 blue. The density is level below 20 Hz.
+        0 white, -1 pink, -2 brown, 1 blue. The density is constant below 20 Hz.
 
     Returns
     -------
@@ -148,7 +150,7 @@ def coloured_noise(n_samples: int, rng: np.random.Generator, exponent: float) ->
 def _shaped_noise(
     n_samples: int, rng: np.random.Generator, gain: Callable[[Floats], Floats]
 ) -> audio.Waveform:
-    """Return Gaussian noise of unit power, its amplitude spectrum a function of frequency in Hz."""
+    """Return Gaussian noise of unit power with an amplitude spectrum, a function of Hz."""
     size = fft.next_fast_len(max(n_samples, 1), real=True)
     spectrum = fft.rfft(rng.standard_normal(size, dtype=np.float32))
     spectrum *= gain(fft.rfftfreq(size, 1 / audio.SAMPLE_RATE)).astype(np.float32)
@@ -156,10 +158,10 @@ def _shaped_noise(
 
 
 def babble(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Return noise that murmurs as a crowd does; float32 [shape=(n_samples,)], of unit power.
+    """Return the murmur of a crowd; float32 [shape=(n_samples,)], of unit power.
 
-    Three to eight talkers, each noise of a speech-like spectrum (level to some 500 Hz, then
-    falling by 6-12 dB an octave) whose loudness moves at the rate of syllables.
+    Three to eight talkers, each of them noise with the spectrum of speech (constant up to about
+    500 Hz, then falling by 6-12 dB an octave) whose loudness changes at the rate of syllables.
     """
     murmur = np.zeros(n_samples, np.float32)
     for _ in range(rng.integers(3, 9)):
@@ -169,7 +171,7 @@ def babble(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
 
 
 def _voice_spectrum(rng: np.random.Generator) -> Callable[[Floats], Floats]:
-    """Return the amplitude spectrum of a talker over a while, a function of frequency in Hz."""
+    """Return the long-term amplitude spectrum of a talker, a function of Hz."""
     corner, steepness = log_uniform(rng, 300, 1_200), rng.uniform(0.5, 1)
 
     def gain(frequency: Floats) -> Floats:
@@ -182,16 +184,16 @@ def _voice_spectrum(rng: np.random.Generator) -> Callable[[Floats], Floats]:
 def loudness_curve(
     n_samples: int, rng: np.random.Generator, rate: float, depth_db: float
 ) -> audio.Waveform:
-    """Return gains in [0, 1] that move smoothly between random levels.
+    """Return gains in [0, 1] that change smoothly between random levels.
 
     Parameters
     ----------
     n_samples : int
     rng : Generator
     rate : float
-        New levels a second.
+        Number of levels per second.
     depth_db : float
-        Levels are drawn from this range below 1.
+        Levels are drawn between 1 and this far below it.
 
     Returns
     -------
@@ -204,7 +206,7 @@ def loudness_curve(
 
 
 def hum(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Return a mains hum; float32 [shape=(n_samples,)], of unit power.
+    """Return mains hum; float32 [shape=(n_samples,)], of unit power.
 
     50 or 60 Hz within 0.2 %, with harmonics of falling random strength.
     """
@@ -228,7 +230,7 @@ def rumble(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
     return unit_power(steady * loudness_curve(n_samples, rng, rng.uniform(0.2, 2), depth_db=12))
 
 
-NOISES: dict[str, Callable[[int, np.random.Generator], audio.Waveform]] = {
+NOISES: dict[str, Noise] = {
     "white": lambda n, rng: coloured_noise(n, rng, 0),
     "pink": lambda n, rng: coloured_noise(n, rng, -1),
     "brown": lambda n, rng: coloured_noise(n, rng, -2),
@@ -236,14 +238,14 @@ NOISES: dict[str, Callable[[int, np.random.Generator], audio.Waveform]] = {
     "hum": hum,
     "rumble": rumble,
 }
-"""What disturbs a recording, each float32 [shape=(n_samples,)] of unit power."""
+"""Background noises, each float32 [shape=(n_samples,)] of unit power."""
 
 
 def steady_noise(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Return coloured noise between brown and blue, steady."""
+    """Return steady noise of a random colour between brown and blue."""
     return coloured_noise(n_samples, rng, rng.choice((-2, -1, 0, 1, rng.uniform(-2.5, 1))))
 
 
-def _time(n_samples: int) -> Floats:
+def sample_times(n_samples: int) -> Floats:
     """Seconds of each sample; float64 [shape=(n_samples,)]."""
     return np.arange(n_samples) / audio.SAMPLE_RATE

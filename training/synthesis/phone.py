@@ -1,14 +1,16 @@
-"""Makes of a clean waveform what a phone would have recorded of it, played in a room.
+"""Simulates the recording of music by a phone in a room.
 
-The chain is loudspeaker, room, microphone with noise, level, codec. Every number of it is drawn
-from the generator that is passed in, so that a seed says what comes out; the codec is a real one.
+The stages are loudspeaker, room, microphone with noise, level and codec. Their parameters are drawn
+from the given generator, so that a seed determines the result; the codec is a real one. Libraries
+have some of the stages (audiomentations, pedalboard, colorednoise). These have one source of random
+numbers, and the service's own decoder.
 
 Conventions
 -----------
-* Every stage keeps the length, and the direct sound in its place.
-* Ratios of levels are of powers, in decibels.
-* Ranges are of what people hold in their hands: they are drawn uniformly, frequencies and times
-  on a logarithmic scale.
+* Every stage keeps the length of the waveform, and the position of the direct sound.
+* Ratios of levels are ratios of power, in decibels.
+* The ranges are those of common devices and rooms. Parameters are drawn uniformly; frequencies and
+  times on a logarithmic scale.
 """
 
 import io
@@ -35,11 +37,11 @@ CODECS: dict[str, tuple[str, Literal["aac", "libopus"], int]] = {
     "opus": ("ogg", "libopus", 48_000),
     "opus-webm": ("webm", "libopus", 48_000),
 }
-"""Name of a codec: FFmpeg's muxer, its encoder, the sample rate in Hz."""
+"""FFmpeg's muxer, its encoder and the sample rate in Hz, by the name of the codec."""
 
 ENCODER_OPTIONS = {
-    "aac": {"aac_coder": "fast"},  # a fifth of the time of FFmpeg's choice
-    "libopus": {"vbr": "constrained"},  # otherwise it spends up to twice the bit rate
+    "aac": {"aac_coder": "fast"},  # five times as fast as FFmpeg's default
+    "libopus": {"vbr": "constrained"},  # otherwise it uses up to twice the bit rate
 }
 BIT_RATES = (32_000, 40_000, 48_000, 56_000, 64_000)  # bit/s
 RT60_SECONDS = (0.15, 0.8)
@@ -48,8 +50,8 @@ SNR_DB = (10.0, 20.0)
 PEAK_DB = (-30.0, 0.0)  # of the recording, full scale being 0
 
 
-def phone(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
-    """Play a waveform in a room and record it with a phone.
+def record(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
+    """Simulate the recording of a waveform, played in a room, by a phone.
 
     Parameters
     ----------
@@ -59,12 +61,12 @@ def phone(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
     Returns
     -------
     waveform : float32 [shape=(n_samples,)]
-        Decoded by `audio.decode`; aligned with the input to a few milliseconds.
+        Decoded by `audio.decode`, and aligned with the input to a few milliseconds.
     """
     low, high = log_uniform(rng, *MICROPHONE_LOW), log_uniform(rng, *MICROPHONE_HIGH)
-    heard = microphone_band(reverberation(loudspeaker(waveform, rng), rng), low, high)
-    disturbance = microphone_band(noise(len(waveform), rng), low, high)
-    recorded = mix(heard, disturbance, rng.uniform(*SNR_DB))
+    sound = microphone_band(reverberation(loudspeaker(waveform, rng), rng), low, high)
+    background = microphone_band(noise(len(waveform), rng), low, high)
+    recorded = mix(sound, background, rng.uniform(*SNR_DB))
     if rng.random() < 0.3:
         recorded = automatic_gain(recorded, rng)
     levelled = recorded * (amplitude(rng.uniform(*PEAK_DB)) / max(np.abs(recorded).max(), 1e-9))
@@ -74,9 +76,9 @@ def phone(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
 
 
 def loudspeaker(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
-    """Play through anything from a hi-fi to a phone's own speaker.
+    """Simulate a loudspeaker, from a hi-fi to the speaker of a phone.
 
-    A random band, one to four gentle resonances or dips, and sometimes an overdriven cone.
+    It has a random band, one to four gentle resonances or dips, and sometimes an overdriven cone.
     """
     low = log_uniform(rng, 40, 400)
     sections = [butter(2, low, "highpass", fs=audio.SAMPLE_RATE, output="sos")]
@@ -92,20 +94,20 @@ def loudspeaker(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Wav
 
 
 def reverberation(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
-    """Put a waveform into a random room; its direct sound stays where it was."""
+    """Add the reverberation of a random room."""
     response = room_response(rng, log_uniform(rng, *RT60_SECONDS))
     wet = oaconvolve(waveform, response.astype(np.float32))[: len(waveform)]
     return np.asarray(wet, np.float32)
 
 
 def microphone_band(waveform: audio.Waveform, low: float, high: float) -> audio.Waveform:
-    """Keep what a phone's microphone and its voice processing keep.
+    """Apply the band of a phone's microphone and its voice processing.
 
     Parameters
     ----------
     waveform : float32 [shape=(n_samples,)]
     low, high : float
-        Hz, where 3 dB are lost; below it fall 12 dB an octave, above 24.
+        Hz, of 3 dB attenuation; the slopes are 12 dB and 24 dB an octave.
     """
     below = butter(2, low, "highpass", fs=audio.SAMPLE_RATE, output="sos")
     above = butter(4, high, "lowpass", fs=audio.SAMPLE_RATE, output="sos")
@@ -113,7 +115,7 @@ def microphone_band(waveform: audio.Waveform, low: float, high: float) -> audio.
 
 
 def automatic_gain(waveform: audio.Waveform, rng: np.random.Generator) -> audio.Waveform:
-    """Turn loud passages down and quiet ones up, as recording apps do, by up to 12 dB."""
+    """Reduce the difference of loud and quiet passages, as recording apps do, by up to 12 dB."""
     block = int(rng.uniform(0.1, 0.5) * audio.SAMPLE_RATE)
     blocks = np.pad(waveform, (0, -len(waveform) % block)).reshape(-1, block)
     level = np.sqrt(np.square(blocks).mean(axis=1)) + 1e-9
@@ -123,18 +125,18 @@ def automatic_gain(waveform: audio.Waveform, rng: np.random.Generator) -> audio.
 
 
 def transcode(waveform: audio.Waveform, codec: str, bit_rate: int) -> audio.Waveform:
-    """Encode a waveform and decode it with the service's own decoder, to the same length."""
+    """Encode a waveform, and decode it with the service's decoder; the length stays the same."""
     decoded = audio.decode(encode(waveform, codec, bit_rate)).waveform[: len(waveform)]
     return np.pad(decoded, (0, len(waveform) - len(decoded)))
 
 
 def encode(waveform: audio.Waveform, codec: str, bit_rate: int) -> bytes:
-    """Encode a waveform as a phone or a browser does.
+    """Encode a waveform with a codec of phones and browsers.
 
     Parameters
     ----------
     waveform : float32 [shape=(n_samples,)]
-        What lies beyond full scale is clipped.
+        Samples beyond full scale are clipped.
     codec : str
         One of `CODECS`.
     bit_rate : int

@@ -1,4 +1,8 @@
-"""Synthetic speech: a formant synthesiser, and espeak-ng where it is installed."""
+"""Synthetic speech: a formant synthesiser with any number of speakers, and espeak-ng.
+
+espeak-ng has real words, voices and languages; it is used if it is installed. Control signals of
+the formant synthesiser have the rate `CONTROL_RATE`, which is low enough to be cheap.
+"""
 
 import shutil
 import subprocess
@@ -11,10 +15,10 @@ from scipy.signal.windows import hann
 
 from service import audio
 from training.synthesis.dsp import (
-    _time,
     amplitude,
     log_uniform,
     mix,
+    sample_times,
     soft_clipped,
     steady_noise,
     unit_power,
@@ -38,10 +42,10 @@ VOWELS = {
     "er": (490, 1_350, 1_690), "y": (270, 1_900, 2_250), "oe": (400, 1_550, 2_300),
     "e": (400, 2_150, 2_700), "o": (420, 780, 2_400), "schwa": (500, 1_500, 2_500),
 }  # fmt: skip
-"""First three formants in Hz of a man.
+"""First three formants of a man, in Hz.
 
 The English ones from G. E. Peterson and H. L. Barney, "Control methods used in a study of the
-vowels" (1952); the others from the vowels of German and French between them.
+vowels" (1952); the others are vowels of German and French.
 """
 
 
@@ -49,33 +53,33 @@ SONORANTS = {
     "m": (250, 1_000, 2_200), "n": (250, 1_500, 2_500), "l": (360, 1_200, 2_700),
     "r": (330, 1_100, 1_500), "w": (290, 650, 2_200), "j": (270, 2_200, 3_000),
 }  # fmt: skip
-"""Formants in Hz of nasals, liquids and glides."""
+"""Formants of nasals, liquids and glides, in Hz."""
 
 
 FRICATIVES = {"s": (6_500, 2_500), "sh": (3_300, 1_800), "f": (5_000, 9_000), "x": (1_600, 1_200)}
-"""Centre and width in Hz of the noise."""
+"""Centre and width of the noise, in Hz."""
 
 
 PLOSIVES = {"p": (800, 1_500), "t": (4_500, 3_500), "k": (2_000, 1_200)}
-"""Centre and width in Hz of the burst."""
+"""Centre and width of the burst, in Hz."""
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks in the formant synthesiser, and how.
+    """The voice of a speaker of the formant synthesiser.
 
     Attributes
     ----------
     pitch : float
         Hz, in the middle of a phrase.
     tract : float
-        Formants are this much higher than those of `VOWELS`.
+        Factor of the formants, relative to `VOWELS`.
     liveliness : float
-        How far the pitch moves, in octaves.
+        Range of the pitch, in octaves.
     rate : float
         Syllables a second.
     breath : float
-        Noise of the glottis beside its pulses.
+        Noise of the glottis, relative to its pulses.
     open_quotient : float
         Share of a period in which the glottis is open.
     jitter : float
@@ -85,11 +89,11 @@ class Speaker:
     sibilance : float
         Level of fricatives and bursts.
     coarticulation : float
-        Seconds that a formant takes to arrive.
+        Seconds in which a formant reaches its target.
     pause : float
         Mean length in seconds.
     accents : tuple of float
-        Of the vowels: their places between schwa and the table, by which languages differ.
+        Position of each vowel between schwa and the table, by which languages differ.
     """
 
     pitch: float
@@ -107,7 +111,7 @@ class Speaker:
 
 
 def speaker(rng: np.random.Generator) -> Speaker:
-    """Draw a man, a woman or a child, calm or excited, sometimes whispering."""
+    """Draw the voice of a man, a woman or a child, calm or excited, sometimes whispering."""
     low, high, tract = ((75, 160, 1.0), (150, 280, 1.16), (230, 380, 1.35))[
         rng.choice(3, p=(0.42, 0.42, 0.16))
     ]
@@ -129,7 +133,7 @@ def speaker(rng: np.random.Generator) -> Speaker:
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of speech in which the synthesiser's targets stand still.
+    """A piece of speech with constant targets of the synthesiser.
 
     Attributes
     ----------
@@ -141,7 +145,7 @@ class Segment:
     band : tuple of float
         Centre and width of the hiss, Hz.
     pitch : float
-        In octaves from the speaker's own.
+        In octaves relative to the speaker's.
     """
 
     seconds: float
@@ -153,20 +157,20 @@ class Segment:
 
 
 def formant_speech(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Return made-up speech of one speaker, or of two at a time or in turn."""
-    voices = [spoken(speaker(rng), n_samples, rng)]
+    """Return synthetic speech of one speaker, or of two at the same time or in turn."""
+    voices = [speak(speaker(rng), n_samples, rng)]
     if rng.random() < 0.3:
-        voices.append(spoken(speaker(rng), n_samples, rng) * amplitude(rng.uniform(-12, 0)))
+        voices.append(speak(speaker(rng), n_samples, rng) * amplitude(rng.uniform(-12, 0)))
     if len(voices) == 2 and rng.random() < 0.5:
         turn = log_uniform(rng, 2, 12)  # seconds
-        talk = np.where(_time(n_samples) % turn < turn / 2, *voices)
+        talk = np.where(sample_times(n_samples) % turn < turn / 2, *voices)
     else:
         talk = np.sum(voices, axis=0)
     return mix(talk.astype(np.float32), steady_noise(n_samples, rng), rng.uniform(20, 70))
 
 
-def spoken(who: Speaker, n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Let a speaker talk.
+def speak(who: Speaker, n_samples: int, rng: np.random.Generator) -> audio.Waveform:
+    """Return synthetic speech of one speaker.
 
     A source and filters after D. H. Klatt, "Software for a cascade/parallel formant synthesizer"
     (1980): glottal pulses and noise through moving resonances. The filters work on a short-time
@@ -179,19 +183,19 @@ def spoken(who: Speaker, n_samples: int, rng: np.random.Generator) -> audio.Wave
     """
     n_control = n_samples * CONTROL_RATE // audio.SAMPLE_RATE + 2
     tracks = _tracks(who, n_control, rng)
-    wave_time = _time(n_samples) * CONTROL_RATE
+    wave_time = sample_times(n_samples) * CONTROL_RATE
     sources = [_glottis(who, tracks, wave_time, rng), _hiss(who, tracks, wave_time, rng)]
     spectra = stft(np.stack(sources), nperseg=N_FFT, noverlap=N_FFT - HOP)[2]
     frames = np.arange(spectra.shape[-1]) * (HOP * CONTROL_RATE / audio.SAMPLE_RATE)
     at_frames = {name: _resampled(track, frames) for name, track in tracks.items()}
-    voice = spectra[0] * _resonances(who, at_frames["formants"])
+    voice = spectra[0] * tract_gain(who, at_frames["formants"])
     friction = spectra[1] * _noise_band(at_frames["band"])
-    made = istft(voice + friction, nperseg=N_FFT, noverlap=N_FFT - HOP)[1][:n_samples]
-    return unit_power(np.pad(made, (0, n_samples - len(made))).astype(np.float32))
+    speech = istft(voice + friction, nperseg=N_FFT, noverlap=N_FFT - HOP)[1][:n_samples]
+    return unit_power(np.pad(speech, (0, n_samples - len(speech))).astype(np.float32))
 
 
 def _tracks(who: Speaker, n_control: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Return what moves during speech, each [shape=(..., n_control)], smoothed as muscles do."""
+    """Return the control signals, each [shape=(..., n_control)], with smooth transitions."""
     segments: list[Segment] = []
     remaining = n_control / CONTROL_RATE
     while remaining > 0:
@@ -214,7 +218,7 @@ def _tracks(who: Speaker, n_control: int, rng: np.random.Generator) -> dict[str,
 
 
 def _smoothed(track: Floats, seconds: float) -> Floats:
-    """Let a track take this long from one target to the next."""
+    """Smooth a control signal so that a transition takes this long."""
     window = hann(max(3, round(2 * seconds * CONTROL_RATE)) + 2)
     window = window / window.sum()
     padding = [(0, 0)] * (track.ndim - 1) + [(len(window), len(window))]
@@ -225,14 +229,14 @@ def _smoothed(track: Floats, seconds: float) -> Floats:
 
 
 def _resampled(track: Floats, positions: Floats) -> Floats:
-    """Interpolate each row of a track at positions in control values."""
+    """Interpolate each row of a control signal at positions."""
     rows = np.atleast_2d(track)
     known = np.arange(rows.shape[-1])
     return np.squeeze(np.stack([np.interp(positions, known, row) for row in rows]))
 
 
 def _phrase(who: Speaker, rng: np.random.Generator) -> Iterator[Segment]:
-    """Yield a phrase of irregular syllables whose pitch declines, and the pause after it."""
+    """Yield a phrase of irregular syllables with declining pitch, and a pause."""
     n_syllables = int(rng.integers(2, 16))
     ending = rng.normal(0, who.liveliness)  # a question rises, a statement falls
     for number in range(n_syllables):
@@ -246,7 +250,7 @@ def _phrase(who: Speaker, rng: np.random.Generator) -> Iterator[Segment]:
 
 
 def _syllable(who: Speaker, rng: np.random.Generator) -> Iterator[Segment]:
-    """Yield up to two consonants, a vowel or diphthong and up to one consonant more."""
+    """Yield up to two consonants, a vowel or diphthong, and at most one more consonant."""
     seconds = float(rng.lognormal(0, 0.35)) / who.rate
     for _ in range(rng.choice(3, p=(0.2, 0.65, 0.15))):
         yield from _consonant(who, seconds * rng.uniform(0.15, 0.4), rng)
@@ -261,7 +265,7 @@ def _syllable(who: Speaker, rng: np.random.Generator) -> Iterator[Segment]:
 
 
 def _consonant(who: Speaker, seconds: float, rng: np.random.Generator) -> Iterator[Segment]:
-    """Yield a sonorant, a fricative, or a plosive's closure, burst and breath."""
+    """Yield a sonorant, a fricative, or the closure, burst and breath of a plosive."""
     voiced = float(rng.random() < 0.4) * 0.4
     kind = rng.choice(3, p=(0.4, 0.25, 0.35))
     if kind == 0:
@@ -282,10 +286,10 @@ def _consonant(who: Speaker, seconds: float, rng: np.random.Generator) -> Iterat
 def _glottis(
     who: Speaker, tracks: dict[str, Floats], wave_time: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Return the flow's derivative as it leaves the glottis; float64 [shape=(n_samples,)].
+    """Return the derivative of the glottal flow; float64 [shape=(n_samples,)].
 
     The pulse is the polynomial of D. H. Klatt and L. C. Klatt (1990), ``t**2 - t**3`` of the open
-    phase, and breath comes where it is open.
+    phase, to which breath is added.
     """
     shaking = np.exp(rng.normal(0, who.jitter, len(tracks["pitch"])))
     pitch = _resampled(who.pitch * 2 ** tracks["pitch"] * shaking, wave_time)
@@ -301,13 +305,13 @@ def _glottis(
 def _hiss(
     who: Speaker, tracks: dict[str, Floats], wave_time: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Return the noise of constrictions, before its band; float64 [shape=(n_samples,)]."""
+    """Return the unfiltered noise of constrictions; float64 [shape=(n_samples,)]."""
     level = np.maximum(_resampled(tracks["hiss"], wave_time), 0)
     return np.asarray(level * rng.normal(size=len(wave_time)) * who.breath**0.1)
 
 
-def _resonances(who: Speaker, formants: Floats) -> Floats:
-    """Return the gain of the vocal tract: a cascade of resonances.
+def tract_gain(who: Speaker, formants: Floats) -> Floats:
+    """Return the gain of the vocal tract, a cascade of resonances.
 
     Parameters
     ----------
@@ -329,7 +333,7 @@ def _resonances(who: Speaker, formants: Floats) -> Floats:
 
 
 def _noise_band(band: Floats) -> Floats:
-    """Return the gain of a constriction of centre and width [shape=(2, n_frames)], Hz."""
+    """Return the gain of a constriction; band is centre and width [shape=(2, n_frames)], Hz."""
     frequency = np.linspace(0, audio.SAMPLE_RATE / 2, 1 + N_FFT // 2)[:, None]
     return np.asarray(1 / (1 + (2 * (frequency - band[0]) / band[1]) ** 2))
 
@@ -367,17 +371,17 @@ WORDS = (
 
 
 def espeak_installed() -> bool:
-    """Say whether `espeak_speech` has what it needs."""
+    """Return whether espeak-ng is installed."""
     return shutil.which("espeak-ng") is not None
 
 
 def espeak_speech(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Return speech by espeak-ng of one voice, or of two over one another.
+    """Return speech by espeak-ng, of one voice or of two at the same time.
 
     Raises
     ------
     EspeakMissingError
-        If it is not installed.
+        If espeak-ng is not installed.
     """
     first = _espeak_talk(n_samples, rng)
     if rng.random() < 0.8:
@@ -386,32 +390,32 @@ def espeak_speech(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
 
 
 def _espeak_talk(n_samples: int, rng: np.random.Generator) -> audio.Waveform:
-    """Let one voice of a random size of head talk with pauses."""
+    """Return speech with pauses of a random voice and a random size of head."""
     voice = f"{rng.choice(LANGUAGES)}+{rng.choice(VARIANTS)}"
     speed, pitch, size = rng.integers(110, 240), rng.integers(5, 95), int(rng.integers(88, 114))
     pause = log_uniform(rng, 0.1, 1.2)
     pieces, length = [], 0
     while length < n_samples:
-        said = _espeak(voice, int(speed), int(pitch), _text(voice, rng))
-        said = resample_poly(said, 100, size).astype(np.float32)
+        speech = _espeak(voice, int(speed), int(pitch), _text(voice, rng))
+        speech = resample_poly(speech, 100, size).astype(np.float32)
         silence = np.zeros(int(rng.gamma(2, pause / 2) * audio.SAMPLE_RATE), np.float32)
-        pieces += [said, silence]
-        length += len(said) + len(silence)
+        pieces += [speech, silence]
+        length += len(speech) + len(silence)
     return soft_clipped(np.concatenate(pieces)[:n_samples], rng.uniform(0, 6))
 
 
 def _espeak(voice: str, speed: int, pitch: int, text: str) -> audio.Waveform:
-    """Have a text spoken, `speed` words a minute, `pitch` of 0-99."""
+    """Speak a text, with `speed` in words per minute and `pitch` of 0-99."""
     program = shutil.which("espeak-ng")
     if program is None:
-        raise EspeakMissingError("Install espeak-ng to make this kind of speech.")
+        raise EspeakMissingError("espeak-ng is not installed; this kind of speech needs it.")
     command = [program, "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdout", text]
     file = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - our own words
     return audio.decode(file.stdout).waveform
 
 
 def _text(voice: str, rng: np.random.Generator) -> str:
-    """Return a salad of words, of made-up words, or of numbers and dates in any language."""
+    """Return random words, invented words, or numbers."""
     count = int(rng.integers(4, 25))
     kind = rng.choice(3)
     if kind == 0 and voice.startswith("en"):

@@ -1,8 +1,11 @@
 import csv
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
-from training.data.corpus import CorpusError, read_corpus
+from training.data.corpus import CorpusError, corpus_digest, random_stream, read_corpus
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def test_a_folder_is_genre_album_track(folder):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_artist_stands_on_two_sides(folder, seed):
+def test_no_artist_is_in_two_subsets(folder, seed):
     tracks = read_corpus(folder, seed)
     for group in {track.group for track in tracks}:
         assert len({track.subset for track in tracks if track.group == group}) == 1
@@ -34,7 +37,7 @@ def test_no_artist_stands_on_two_sides(folder, seed):
         assert any(track.subset == split for track in tracks)
 
 
-def test_the_split_follows_its_seed(folder):
+def test_the_seed_determines_the_split(folder):
     splits = [[track.subset for track in read_corpus(folder, seed)] for seed in (0, 0, 1, 2, 3)]
     assert splits[0] == splits[1]
     assert any(split != splits[0] for split in splits[2:])
@@ -44,7 +47,7 @@ def test_the_split_follows_its_seed(folder):
     "album",
     ["Bj\u00f6rk - Post", "Bjo\u0308rk - Post", "bj\u00f6rk \u2013 Homogenic", "Bj\u00f6rk"],
 )
-def test_an_artist_is_one_group_however_written(folder, album):
+def test_spellings_of_an_artist_are_one_group(folder, album):
     for name in ("Bj\u00f6rk - Debut", album):
         (folder / "house" / name).mkdir(exist_ok=True)
         (folder / "house" / name / "1.mp3").touch()
@@ -54,7 +57,7 @@ def test_an_artist_is_one_group_however_written(folder, album):
     assert groups == {"bj\u00f6rk"}
 
 
-def test_what_is_hidden_or_no_file_is_no_track(folder):
+def test_hidden_files_and_folders_are_not_tracks(folder):
     (folder / "house" / "both ways" / "live.flac").mkdir(parents=True)
     (folder / ".Trash" / "old").mkdir(parents=True)
     (folder / ".Trash" / "old" / "1.mp3").touch()
@@ -62,7 +65,7 @@ def test_what_is_hidden_or_no_file_is_no_track(folder):
     assert len(read_corpus(folder)) == 20
 
 
-def test_too_few_albums_are_refused(folder):
+def test_too_few_albums_are_an_error(folder):
     album = next((folder / "jazz").iterdir())
     for track in album.iterdir():
         track.unlink()
@@ -70,7 +73,7 @@ def test_too_few_albums_are_refused(folder):
         read_corpus(folder)
 
 
-def test_an_empty_folder_is_refused(tmp_path):
+def test_an_empty_folder_is_an_error(tmp_path):
     with pytest.raises(CorpusError, match=r"neither a tracks\.csv with genres"):
         read_corpus(tmp_path)
 
@@ -93,7 +96,7 @@ def manifest_row(**changes):
     return row | changes
 
 
-def test_a_manifest_names_split_group_and_labels(tmp_path):
+def test_a_manifest_has_split_group_and_labels(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row(), manifest_row(clip_id="b", genre="")])
     emotion = dict.fromkeys(("valence", "energy", "danceability"), "")
     origins = {f"{name}_origin": "" for name in emotion}
@@ -108,22 +111,22 @@ def test_a_manifest_names_split_group_and_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
-    [({}, "'a' is there twice"), ({"clip_id": "b", "split": "test"}, "'x' is on two sides")],
+    ("change", "message"),
+    [({}, "'a' is in two rows"), ({"clip_id": "b", "split": "test"}, "'x' is in two subsets")],
 )
-def test_a_manifest_that_mixes_sides_is_refused(tmp_path, change, says):
+def test_a_duplicate_id_or_a_group_in_two_subsets_is_an_error(tmp_path, change, message):
     write(tmp_path / "tracks.csv", [manifest_row(), manifest_row(**change)])
-    with pytest.raises(CorpusError, match=says):
+    with pytest.raises(CorpusError, match=message):
         read_corpus(tmp_path)
 
 
-def test_a_manifest_with_an_unknown_split_is_refused(tmp_path):
+def test_an_unknown_split_is_an_error(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row(split="dev")])
     with pytest.raises(CorpusError, match="'dev'"):
         read_corpus(tmp_path)
 
 
-def test_other_music_has_a_name_unless_it_may_be_of_a_genre_after_all(tmp_path):
+def test_other_music_has_a_kind_unless_its_genre_is_uncertain(tmp_path):
     others = {"a": "rock", "b": "mixed-jazz", "c": "unlabelled", "d": "", "e": "unlabelled-pop"}
     rows = [
         manifest_row(clip_id=name, genre="", other=other, source="north")
@@ -135,13 +138,13 @@ def test_other_music_has_a_name_unless_it_may_be_of_a_genre_after_all(tmp_path):
     assert [track.source for track in tracks] == ["north"] * 5 + ["south"]
 
 
-def test_a_manifest_need_not_name_other_music_or_sources(tmp_path):
+def test_other_music_and_sources_are_optional_columns(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row()])
     (track,) = read_corpus(tmp_path)
     assert (track.other, track.source, track.reference) == (None, "", {})
 
 
-def test_a_reference_is_no_label(tmp_path):
+def test_a_reference_is_not_a_label(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row()])
     names = ("valence", "energy", "danceability")
     row = {name: "" for emotion in names for name in (emotion, f"{emotion}_origin")}
@@ -152,10 +155,56 @@ def test_a_reference_is_no_label(tmp_path):
     assert track.reference == {"energy": 0.75}
 
 
-def test_labels_go_with_a_plain_folder_too(folder):
+def test_a_plain_folder_can_have_labels(folder):
     name = "house/house artist 1 - Album in house/1.mp3"
     row = {"clip_id": name, "valence": "0.5", "valence_origin": "me"}
     row |= dict.fromkeys(("energy", "energy_origin", "danceability", "danceability_origin"), "")
     write(folder / "emotion.csv", [row])
     labelled = [track for track in read_corpus(folder) if track.emotion]
     assert [track.id for track in labelled] == [name]
+
+
+def test_the_content_and_not_the_suffix_of_a_file_decides(folder):
+    """The service analyses these files, too."""
+    album = next((folder / "jazz").iterdir())
+    recordings = ["a.3gp", "b.aifc", "c.mka", "d.oga", "e.wave", "f.unknown", "no suffix"]
+    for name in [*recordings, "booklet.pdf", "notes.txt", "list.m3u", "front.PNG"]:
+        (album / name).touch()
+    added = {track.path.name for track in read_corpus(folder)} - {"1.mp3", "2.FLAC"}
+    assert added == set(recordings)
+
+
+def test_the_digest_depends_on_rows_and_labels_only(tmp_path):
+    one, two = manifest_row(), manifest_row(clip_id="b", file="b.opus")
+    digests = {}
+    for name, rows in {
+        "first": [one, two],
+        "other order": [two, one],
+        "other file": [one, two | {"file": "elsewhere/b.opus"}],
+        "other split": [row | {"split": "test"} for row in (one, two)],
+        "other genre": [one, two | {"genre": "blues"}],
+        "fewer": [one],
+    }.items():
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "tracks.csv", rows)
+        digests[name] = corpus_digest(read_corpus(tmp_path / name))
+    assert digests["first"] == digests["other order"] == digests["other file"]
+    assert len(set(digests.values())) == 4
+    assert all(len(digest) == 64 for digest in digests.values())
+
+
+def test_random_streams_are_reproducible_and_independent_of_each_other(folder):
+    tracks = read_corpus(folder)
+    first = {
+        purpose: np.array([random_stream(track, purpose).random() for track in tracks])
+        for purpose in ("sound", "phone")
+    }
+    again = np.array([random_stream(track, "sound").random() for track in tracks])
+    np.testing.assert_array_equal(first["sound"], again)
+    assert len(np.unique(np.concatenate(list(first.values())))) == 2 * len(tracks)
+
+
+def test_a_corpus_is_read_without_torch():
+    """The test of the shipped model reads it where torch is not installed."""
+    code = "import sys, training.data.corpus; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

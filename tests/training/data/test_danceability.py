@@ -53,7 +53,7 @@ ODD = {
 
 @pytest.mark.parametrize("bpm", [100, 120, 130])
 @pytest.mark.parametrize("other", [AT_RANDOM, TONE, NOISE, SILENCE])
-def test_a_steady_beat_is_above_anything_without_one(bpm, other):
+def test_a_steady_beat_is_more_danceable_than_sounds_without_one(bpm, other):
     beat = danceability.danceability(four_on_the_floor(bpm))
     assert beat > danceability.danceability(other) + 0.1
 
@@ -62,19 +62,19 @@ def test_a_groove_is_above_the_median_of_the_corpus():
     assert danceability.danceability(GROOVE) > 0.5
 
 
-def test_a_beat_is_regular_and_clear_where_random_hits_are_not():
+def test_a_beat_is_more_regular_and_clearer_than_random_hits():
     steady = danceability.describe(four_on_the_floor())
     random = danceability.describe(AT_RANDOM)
     assert all(steady[name] > random[name] + 0.3 for name in ("regularity", "clarity"))
 
 
-def test_half_tempo_and_double_tempo_are_near():
+def test_half_and_double_tempo_have_similar_regularity():
     scores = [danceability.describe(four_on_the_floor(bpm))["regularity"] for bpm in (60, 120, 240)]
     assert np.ptp(scores) < 0.25
 
 
 @pytest.mark.parametrize("gain", [1e-2, 0.3, 4])
-def test_gain_has_no_part_in_it(gain):
+def test_gain_does_not_matter(gain):
     louder = danceability.danceability((gain * GROOVE).astype(np.float32))
     assert louder == pytest.approx(danceability.danceability(GROOVE), abs=1e-3)
 
@@ -88,7 +88,7 @@ def test_both_halves_of_a_groove_agree_with_the_whole():
 
 
 @pytest.mark.parametrize("waveform", ODD.values(), ids=ODD.keys())
-def test_odd_recordings_get_a_finite_answer(waveform):
+def test_danceability_of_odd_recordings_is_finite(waveform):
     assert np.isfinite(list(danceability.describe(waveform).values())).all()
     assert 0 <= danceability.danceability(waveform) <= 1
 
@@ -97,12 +97,12 @@ def test_silence_is_not_danceable():
     assert danceability.danceability(SILENCE) < 0.1
 
 
-def test_a_recording_that_is_too_short_is_refused():
+def test_a_recording_that_is_too_short_is_an_error():
     with pytest.raises(audio.ClipTooShortError):
         danceability.describe(SILENCE[: 2 * audio.SAMPLE_RATE])
 
 
-def test_each_descriptor_is_measured():
+def test_every_descriptor_is_computed():
     assert tuple(danceability.describe(GROOVE)) == DESCRIPTORS
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from service.card import EMOTIONS
-from tests.training.conftest import made_up_tracks, write
-from training.data import dataset as prepared_module
+from tests.training.conftest import example_tracks, write_dataset
+from training.data import dataset as module
+from training.data.corpus import corpus_digest
 from training.data.dataset import Dataset
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
 from training.data.takes import TAKES
@@ -15,7 +16,7 @@ def place(dataset, name):
     return next(i for i, track in enumerate(dataset.tracks) if track.id == name)
 
 
-def test_rows_of_the_takes_are_all_rows_once(dataset):
+def test_every_row_belongs_to_one_take(dataset):
     rows = np.concatenate([dataset.rows(take) for take in TAKES])
     assert sorted(rows) == list(range(len(dataset.track_of)))
 
@@ -27,7 +28,7 @@ def test_rows_of_some_tracks_are_theirs(dataset):
     assert set(dataset.take_of[rows]) == {TAKES.index("phone")}
 
 
-def test_labels_go_with_their_tracks(dataset):
+def test_labels_belong_to_their_tracks(dataset):
     track = place(dataset, "metal-1")
     assert dataset.classes[dataset.label[track]] == "metal"
     energy = EMOTIONS.index("energy")
@@ -37,7 +38,7 @@ def test_labels_go_with_their_tracks(dataset):
     assert np.isnan(dataset.emotion[track, EMOTIONS.index("valence")])
 
 
-def test_classes_are_genres_then_other_music_then_no_music(dataset):
+def test_classes_are_genres_other_music_and_not_music(dataset):
     assert dataset.genres == ["house", "jazz", "metal"]
     assert dataset.classes == ["house", "jazz", "metal", "other", NOT_MUSIC]
     assert dataset.label[place(dataset, "unlabelled")] == -1
@@ -46,20 +47,19 @@ def test_classes_are_genres_then_other_music_then_no_music(dataset):
     assert (~dataset.is_music).sum() == 10
 
 
-def test_a_large_kind_of_other_music_is_a_class_of_its_own(dataset, monkeypatch):
-    monkeypatch.setattr(prepared_module, "FEWEST_OTHER", 5)
+def test_a_frequent_kind_of_other_music_is_a_class(dataset, monkeypatch):
+    monkeypatch.setattr(module, "MIN_OTHER_TRACKS", 5)
     again = Dataset(dataset.folder)
     assert again.classes == ["house", "jazz", "metal", "folk", "polka", NOT_MUSIC]
     assert again.classes[again.label[place(again, "polka-0")]] == "polka"
 
 
-def test_what_is_made_is_known(dataset):
-    assert dataset.synthetic.tolist() == [
-        track.id.startswith(SYNTHETIC) for track in dataset.tracks
-    ]
+def test_synthetic_tracks_are_flagged(dataset):
+    flags = [track.id.startswith(SYNTHETIC) for track in dataset.tracks]
+    assert dataset.synthetic.tolist() == flags
 
 
-def test_spectrograms_come_in_the_order_asked_for(dataset):
+def test_spectrograms_have_the_order_of_the_rows(dataset):
     rows = np.array([5, 0, 5])
     spectrograms = dataset.spectrograms(rows)
     assert spectrograms.dtype == np.float32
@@ -67,37 +67,45 @@ def test_spectrograms_come_in_the_order_asked_for(dataset):
     np.testing.assert_array_equal(spectrograms[1], dataset.spectrograms(rows[1:2])[0])
 
 
-def test_the_digest_follows_labels_and_rows_and_not_the_place(dataset, tmp_path):
-    digests = []
-    for name, tracks in (
-        ("same", list(made_up_tracks(tmp_path))),
-        ("fewer", list(made_up_tracks(tmp_path))[:-1]),
-    ):
+def test_the_digest_depends_on_labels_rows_and_takes_but_not_on_the_folder(
+    dataset, tmp_path, monkeypatch
+):
+    def digest(name, tracks):
         (tmp_path / name).mkdir()
-        write(tmp_path / name, tracks, np.random.default_rng(1))
-        digests.append(Dataset(tmp_path / name).digest)
-    assert digests[0] == dataset.digest != digests[1]
+        write_dataset(tmp_path / name, tracks, np.random.default_rng(1))
+        return Dataset(tmp_path / name).digest
+
+    tracks = list(example_tracks(tmp_path))
+    assert digest("same", tracks) == dataset.digest
+    assert digest("fewer", tracks[:-1]) != dataset.digest
+    monkeypatch.setattr(module, "TAKES_VERSION", module.TAKES_VERSION + 1)
+    assert digest("other takes", tracks) != dataset.digest
 
 
-def test_it_goes_to_another_process_without_its_spectrograms(dataset):
+def test_the_digest_of_the_corpus_is_of_its_recordings(dataset):
+    recordings = [track for track in dataset.tracks if track.source != SYNTHETIC]
+    assert dataset.corpus_digest == corpus_digest(recordings)
+
+
+def test_a_pickled_dataset_contains_no_spectrograms(dataset):
     pickled = pickle.dumps(dataset)
     assert len(pickled) < 1_000
     assert pickle.loads(pickled).digest == dataset.digest
 
 
-def test_a_folder_that_was_not_prepared_is_refused(tmp_path):
+def test_a_folder_that_is_not_prepared_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="prepare it"):
         Dataset(tmp_path)
 
 
-def test_an_emotion_whose_labels_are_all_the_same_is_not_learnt(dataset, monkeypatch):
-    assert dataset.learned == [1, 2]
+def test_an_emotion_with_equal_labels_is_not_learnable(dataset, monkeypatch):
+    assert dataset.learnable_emotions == [1, 2]
     monkeypatch.setattr(dataset, "emotion", np.full_like(dataset.emotion, 0.5))
-    assert dataset.learned == []
+    assert dataset.learnable_emotions == []
 
 
-def test_networks_learn_from_all_rows_but_those_as_heard(dataset):
+def test_networks_train_on_all_takes_but_raw(dataset):
     tracks = np.array([0, 3])
     rows = dataset.train_rows(tracks)
     assert set(dataset.track_of[rows]) == {0, 3}
-    assert {TAKES[take] for take in dataset.take_of[rows]} == set(TAKES) - {"heard"}
+    assert {TAKES[take] for take in dataset.take_of[rows]} == set(TAKES) - {"raw"}

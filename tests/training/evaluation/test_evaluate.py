@@ -1,44 +1,50 @@
+import gc
 import json
 import shutil
-from types import SimpleNamespace
+import weakref
 
 import numpy as np
 import pytest
+import torch
 
-from service.card import Figures
+from training.data import splits
 from training.data.corpus import CorpusError
+from training.evaluation import evaluate as module
 from training.evaluation.evaluate import (
-    FIGURES_FILE,
-    MEASURED_FILE,
-    PERCENTILES_FILE,
-    SOURCES_FILE,
+    EVALUATION_FILE,
+    accuracy_by_seconds,
     evaluate,
-    stamps,
+    read_evaluation,
+    run_digests,
 )
-from training.evaluation.metrics import _mood, _spearman, calibration_error, figure_of_file
-from training.fit.run import RunMismatchError
+from training.fit.run import STATE_FILE, RunMismatchError, load, run_folder
 
 
 @pytest.fixture(scope="module")
-def figures(runs):
-    return Figures.model_validate_json((runs / FIGURES_FILE).read_text())
+def evaluation(runs):
+    return read_evaluation(runs)
 
 
-def test_the_calibration_error_is_that_by_hand():
-    probability = np.array([0.95, 0.99, 0.55, 0.58, 1.0])
-    right = np.array([True, False, True, True, True])
-    top = abs(0.95 + 0.99 + 1.0 - 2)  # in the last of fifteen bins, from 14/15
-    middle = abs(0.55 + 0.58 - 2)  # in the ninth, from 8/15 to 9/15
-    assert calibration_error(probability, right) == pytest.approx((top + middle) / 5)
+@pytest.fixture(scope="module")
+def figures(evaluation):
+    return evaluation.figures
 
 
-def test_who_is_right_as_often_as_said_has_no_calibration_error():
-    assert calibration_error(np.ones(4), np.ones(4, bool)) == 0
-    half = np.full(4, 0.5)
-    assert calibration_error(half, np.array([True, False, True, False])) == pytest.approx(0)
+@pytest.fixture
+def copied_runs(runs, tmp_path):
+    return shutil.copytree(runs, tmp_path / "runs")
 
 
-def test_over_the_folds_every_recording_counts_once(figures):
+@pytest.fixture
+def fixed_only(runs, tmp_path):
+    """The runs of the fixed split, and the descriptors."""
+    shutil.copytree(runs / "fixed", tmp_path / "fixed")
+    for path in runs.glob("descriptors.*"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def test_in_the_cross_validation_every_recording_counts_once(figures):
     rows = {row.kind: row.clips for row in figures.folds.verdicts}
     assert rows == {"genres": 30, "genres, by phone": 30, "other music": 10, "no music": 20}
     assert {row.genre: row.clips for row in figures.folds.genre.per_genre} == {
@@ -49,12 +55,12 @@ def test_over_the_folds_every_recording_counts_once(figures):
     assert {row.artists for row in figures.folds.genre.per_genre} == {9}
 
 
-def test_on_test_its_recordings_count(figures):
+def test_test_has_the_test_recordings_only(figures):
     assert {row.clips for row in figures.test.genre.per_genre} == {2}
     assert figures.test.emotion == []  # six labels are too few
 
 
-def test_the_made_up_genres_are_recognised(figures):
+def test_the_genres_are_recognised(figures):
     genre = figures.folds.genre
     assert genre.clip_accuracy.mean > 0.7
     assert genre.phone_accuracy.mean > 0.7
@@ -69,22 +75,21 @@ def test_macro_f1_is_the_mean_of_the_table(figures):
     assert figures.test.genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
 
 
-def test_percentiles_are_those_of_held_out_scores(dataset, runs):
-    scores = json.loads((runs / PERCENTILES_FILE).read_text())
-    assert set(scores) == {"energy", "danceability"}
-    for each in scores.values():
-        assert len(each) == 101
-        assert each == sorted(each)
-        assert 0 <= each[0] < each[-1] <= 1
+def test_percentiles_ascend_for_each_learned_emotion(evaluation):
+    assert set(evaluation.percentiles) == {"energy", "danceability"}
+    for scores in evaluation.percentiles.values():
+        assert len(scores) == 101
+        assert scores == sorted(scores)
+        assert 0 <= scores[0] < scores[-1] <= 1
 
 
-def test_only_figures_on_test_are_of_the_model_in_the_file(figures):
+def test_only_figures_on_test_have_a_value_of_the_exported_model(figures):
     assert figures.folds.genre.clip_accuracy.value is None
     assert figures.test.genre.clip_accuracy.value is not None
     assert all(row.spearman.value is None for row in figures.folds.emotion)
 
 
-def test_emotion_is_measured_within_each_origin(figures):
+def test_emotions_are_measured_within_each_origin(figures):
     rows = {(row.emotion, row.origin): row.clips for row in figures.folds.emotion}
     assert rows == {
         ("energy", "votes"): 15,
@@ -97,85 +102,93 @@ def test_emotion_is_measured_within_each_origin(figures):
         assert row.spearman.mean > 0.4
 
 
-def test_moods_are_compared_with_those_of_their_labels():
-    high, low, none = 0.9, 0.1, np.nan
-    labels = [[high, high, none]] * 6 + [[low, low, none]] * 4 + [[none, high, none]] * 5
-    said = [[high, high, low]] * 7 + [[high, low, low]] * 8
-    corpus = SimpleNamespace(
-        origins=["words"], origin=np.zeros((15, 3), int), emotion=np.array(labels)
-    )
-    clips = SimpleNamespace(track=np.arange(15), phone=np.zeros(15, bool), emotion=np.array(said))
-    (row,) = _mood(corpus, [SimpleNamespace(clips=clips)], figure_of_file)
-    assert (row.origin, row.clips, row.accuracy.value, row.commonest) == ("words", 10, 0.6, 0.6)
-    clips.phone[:] = True
-    assert list(_mood(corpus, [SimpleNamespace(clips=clips)], figure_of_file)) == []
-
-
-def test_no_mood_is_measured_without_both_its_scales(figures):
+def test_moods_need_both_of_their_scales(figures):
     assert figures.folds.mood == []
 
 
-def test_shares_of_verdicts_sum_to_one(figures):
+def test_the_shares_of_verdicts_sum_to_one(figures):
     for row in [*figures.folds.verdicts, *figures.test.verdicts]:
         assert sum(row.verdicts.values()) == pytest.approx(1, abs=1e-3)
         assert row.confident_accuracy is None or "genres" in row.kind
 
 
-def test_sources_are_compared_with_and_without(runs):
-    rows = json.loads((runs / SOURCES_FILE).read_text())
-    assert [(row["source"], row["clips"]) for row in rows] == [("north", 15), ("south", 15)]
-    assert all(0 <= row[side] <= 1 for row in rows for side in ("with", "without"))
+def test_the_rows_of_sources_are_the_accuracy_of_their_own_recordings(dataset, runs, evaluation):
+    assert [(row.source, row.clips) for row in evaluation.sources] == [("north", 15), ("south", 15)]
+    for row, split in zip(evaluation.sources, splits.leave_one_source_out(dataset), strict=True):
+        network = load(dataset, run_folder(runs, split, 0))[0]
+        tracks = split.test[dataset.is_genre[split.test]]
+        right = []
+        for track in tracks:
+            rows = dataset.rows("raw", np.array([track]))
+            genres = network(torch.from_numpy(dataset.spectrograms(rows)))[0]
+            right.append(int(genres.mean(0).argmax()) == dataset.label[track])
+        assert row.left_out == pytest.approx(np.mean(right), abs=1e-4)
+        assert row.in_training > 0.6
 
 
-def test_a_figure_is_the_mean_and_spread_over_seeds():
-    figure = figure_of_file([0.5, 0.7])
-    assert (figure.value, figure.mean, figure.seeds) == (0.5, 0.6, 2)
-    assert figure.spread == pytest.approx(np.std([0.5, 0.7], ddof=1), abs=1e-4)
-    assert figure_of_file([0.5]).spread is None
+def test_excerpts_load_one_network_per_split_and_keep_none(dataset, runs, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+
+    def counting_load(*arguments):
+        gc.collect()
+        loaded = load(*arguments)
+        alive.add(loaded[0])
+        most.append(len(alive))
+        return loaded
+
+    monkeypatch.setattr(module, "load", counting_load)
+    monkeypatch.setattr(module, "EXCERPT_SECONDS", (3,))
+    folds = splits.cross_validation(dataset)
+    accuracy = accuracy_by_seconds(dataset, runs, folds, 0)
+    assert list(accuracy) == ["3"]
+    assert most == [1] * len(folds)
 
 
-def test_what_was_measured_is_stamped(runs, tmp_path):
-    assert (runs / MEASURED_FILE).read_text() == stamps(runs)
+def test_the_evaluation_names_the_runs_that_were_measured(runs, evaluation, tmp_path):
+    assert evaluation.runs == run_digests(runs)
     shutil.copytree(runs / "fixed", tmp_path / "fixed")
-    assert len(json.loads(stamps(tmp_path))) == 2
+    assert len(run_digests(tmp_path)) == 2
 
 
-def test_without_the_folds_those_on_test_stand_for_them(dataset, runs, tmp_path):
-    shutil.copytree(runs / "fixed", tmp_path / "fixed")
-    for path in runs.glob("described.*"):
-        shutil.copy(path, tmp_path)
-    figures = evaluate(dataset, tmp_path)
-    assert figures.folds == figures.test
-    assert json.loads((tmp_path / SOURCES_FILE).read_text()) == []
+@pytest.mark.parametrize("change", ["retrained", "not evaluated"])
+def test_an_evaluation_of_other_runs_is_an_error(copied_runs, change):
+    if change == "retrained":
+        with (copied_runs / "fold-1/seed-1" / STATE_FILE).open("ab") as state:
+            state.write(b"retrained")
+    else:
+        (copied_runs / EVALUATION_FILE).unlink()
+    with pytest.raises(RunMismatchError, match="not evaluated as they are"):
+        read_evaluation(copied_runs)
 
 
-def test_folds_that_are_not_complete_are_refused(dataset, runs, tmp_path):
-    shutil.copytree(runs, tmp_path / "runs")
-    shutil.rmtree(tmp_path / "runs/fold-3/seed-1")
-    with pytest.raises(RunMismatchError, match="not trained to their end"):
-        evaluate(dataset, tmp_path / "runs")
+def test_without_cross_validation_its_figures_are_those_on_test(dataset, fixed_only):
+    evaluation = evaluate(dataset, fixed_only)
+    assert evaluation.figures.folds == evaluation.figures.test
+    assert evaluation.sources == []
+    assert read_evaluation(fixed_only) == evaluation
 
 
-def test_seeds_of_different_trainings_are_refused(dataset, runs, tmp_path):
-    shutil.copytree(runs, tmp_path / "runs")
-    config = tmp_path / "runs/fold-0/seed-1/config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"hidden": 99}))
+def test_an_incomplete_cross_validation_is_an_error(dataset, copied_runs):
+    shutil.rmtree(copied_runs / "fold-3/seed-1")
+    with pytest.raises(RunMismatchError, match="incomplete"):
+        evaluate(dataset, copied_runs)
+
+
+def test_runs_of_different_configurations_are_an_error(dataset, copied_runs):
+    path = copied_runs / "fold-0/seed-1/config.json"
+    config = json.loads(path.read_text())
+    config["mlp"]["hidden"] += 1
+    path.write_text(json.dumps(config))
     with pytest.raises(RunMismatchError, match="more than their seed"):
-        evaluate(dataset, tmp_path / "runs")
+        evaluate(dataset, copied_runs)
 
 
-def test_nothing_to_measure_is_said(dataset, runs, monkeypatch):
+def test_test_recordings_without_a_genre_are_an_error(dataset, runs, monkeypatch):
     monkeypatch.setattr(dataset, "label", np.full_like(dataset.label, -1))
     with pytest.raises(CorpusError, match="nothing to measure"):
         evaluate(dataset, runs)
 
 
-def test_an_empty_folder_has_no_runs(dataset, tmp_path):
+def test_a_folder_without_runs_is_an_error(dataset, tmp_path):
     with pytest.raises(FileNotFoundError, match="no trained runs"):
         evaluate(dataset, tmp_path)
-
-
-def test_answers_that_are_all_the_same_have_no_rank():
-    labels = np.arange(10.0)
-    assert _spearman(labels, np.full(10, 0.5)) == 0
-    assert _spearman(labels, labels**3) == pytest.approx(1)

@@ -19,14 +19,17 @@ def shift_and_equalise(windows, seed=0):
     return augment.shift_and_equalise(windows, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("change", [simulate_phone, shift_and_equalise])
-def test_it_is_reproducible(change):
+BOTH = pytest.mark.parametrize("change", [simulate_phone, shift_and_equalise])
+
+
+@BOTH
+def test_augmentation_is_reproducible(change):
     np.testing.assert_array_equal(change(MANY), change(MANY))
     assert not np.array_equal(change(MANY), change(MANY, seed=1))
 
 
-@pytest.mark.parametrize("change", [simulate_phone, shift_and_equalise])
-def test_what_comes_out_is_levelled(change):
+@BOTH
+def test_the_result_is_normalised_like_the_input(change):
     out = change(MANY)
     assert out.shape == MANY.shape
     assert out.dtype == np.float32
@@ -34,15 +37,15 @@ def test_what_comes_out_is_levelled(change):
     np.testing.assert_allclose(out.max(axis=(1, 2)), 0, atol=1e-4)
 
 
-@pytest.mark.parametrize("change", [simulate_phone, shift_and_equalise])
-def test_it_is_a_copy(change):
+@BOTH
+def test_the_input_stays_as_it_is(change):
     before = MANY.copy()
     change(MANY)
     np.testing.assert_array_equal(MANY, before)
 
 
-@pytest.mark.parametrize("change", [simulate_phone, shift_and_equalise])
-def test_each_window_has_a_disturbance_of_its_own(change):
+@BOTH
+def test_each_window_is_augmented_differently(change):
     out = change(MANY)
     distance = np.abs(out[:, None] - out[None]).mean((2, 3))
     apart = distance[~np.eye(len(out), dtype=bool)]
@@ -50,7 +53,7 @@ def test_each_window_has_a_disturbance_of_its_own(change):
     assert apart.max() < 40
 
 
-def test_it_is_still_the_same_music():
+def test_the_music_stays_recognisable():
     out = simulate_phone(MANY)
     other = audio.log_mel(audio.windows(signals.groove(15, audio.SAMPLE_RATE, 87, 5)))[0]
     loudness = out.mean(1)
@@ -60,12 +63,12 @@ def test_it_is_still_the_same_music():
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_an_empty_selection_changes_nothing(n):
+def test_an_empty_batch_stays_empty(n):
     draw = torch.Generator().manual_seed(0)
     levels = torch.from_numpy(GROOVE[:0])
-    for stage in (augment._room, augment._equaliser):
+    for stage in (augment.reverberate, augment.equalise):
         assert len(stage(levels, draw)) == 0
-    assert len(augment._noise(levels, torch.zeros(0, 1, 1), draw)) == 0
+    assert len(augment.add_noise(levels, torch.zeros(0, 1, 1), draw)) == 0
     assert simulate_phone(GROOVE[:n]).shape == GROOVE[:n].shape
 
 
@@ -73,11 +76,11 @@ def test_silence_stays_finite():
     assert np.isfinite(simulate_phone(np.repeat(SILENCE, 16, axis=0))).all()
 
 
-def test_a_room_only_adds_after_the_sound():
+def test_reverberation_follows_the_sound():
     levels = SILENCE.copy()
     levels[:, :, 200] = 0
     without, out = (
-        augment._room(torch.from_numpy(each), torch.Generator().manual_seed(0)).numpy()
+        augment.reverberate(torch.from_numpy(each), torch.Generator().manual_seed(0)).numpy()
         for each in (SILENCE, levels)
     )
     np.testing.assert_allclose(out[:, :, :200], without[:, :, :200], atol=0.01)
@@ -85,8 +88,38 @@ def test_a_room_only_adds_after_the_sound():
     assert (np.diff(out[0, 0, 200:214]) < 0).all()
 
 
-def test_another_key_and_another_equaliser_leave_the_rhythm_alone():
+def test_pitch_and_equaliser_do_not_change_the_rhythm():
     centred = shift_and_equalise(MANY) - shift_and_equalise(MANY).mean(2, keepdims=True)
     moves = np.maximum(np.diff(centred, axis=2), 0).mean(1)
     theirs = np.maximum(np.diff(GROOVE[0], axis=1), 0).mean(0)
     assert min(np.corrcoef(each, theirs)[0, 1] for each in moves) > 0.8
+
+
+def test_crops_are_excerpts_of_each_window():
+    windows = np.arange(3 * audio.N_FRAMES, dtype=np.float32).reshape(3, 1, -1)
+    windows = windows.repeat(audio.N_MELS, 1)
+    for _ in range(20):
+        crops = augment.random_crops(windows, 32, np.random.default_rng())
+        assert crops.shape == (3, audio.N_MELS, 32)
+        for number, crop in enumerate(crops):
+            assert (np.diff(crop[0]) == 1).all()
+            assert crop[0, 0] // audio.N_FRAMES == crop[0, -1] // audio.N_FRAMES == number
+    whole = augment.random_crops(windows, audio.N_FRAMES, np.random.default_rng())
+    np.testing.assert_array_equal(whole, windows)
+
+
+def test_masks_cover_whole_bands_and_moments_with_the_mean():
+    rng = np.random.default_rng(0)
+    before = rng.uniform(-80, 0, (200, audio.N_MELS, 100)).astype(np.float32)
+    after = augment.mask(before.copy(), rng)
+    covered = after != before
+    whole = covered.all(2, keepdims=True) | covered.all(1, keepdims=True)
+    np.testing.assert_array_equal(covered, np.broadcast_to(whole, covered.shape))
+    assert 0.1 < covered.mean() < 0.5
+    assert (after[covered].reshape(-1) < -30).all()
+
+
+@pytest.mark.parametrize("n_frames", [16, 451])
+def test_masks_fit_into_any_crop(n_frames):
+    windows = np.zeros((50, audio.N_MELS, n_frames), np.float32)
+    assert augment.mask(windows, np.random.default_rng(0)).shape == windows.shape

@@ -5,94 +5,87 @@ import pytest
 import torch
 
 from training.data.takes import TAKES
-from training.fit import descriptor_cache as described_module
-from training.fit.descriptor_cache import DescriptorCache
+from training.fit import descriptor_cache as module
+from training.fit.descriptor_cache import DESCRIPTORS_FILE, DescriptorCache
 from training.models.descriptors import Descriptors
 
 
-@pytest.fixture(scope="module")
-def described(dataset, tmp_path_factory):
-    return DescriptorCache(dataset, 1, tmp_path_factory.mktemp("described"))
-
-
-@pytest.fixture
-def folder(described):
-    return described._arguments[-1]
-
-
-def test_the_first_entries_are_the_rows(described, dataset):
+def test_the_first_entries_are_the_rows(cache, dataset):
     n_rows = len(dataset.track_of)
-    np.testing.assert_array_equal(described.row_of[:n_rows], np.arange(n_rows))
+    np.testing.assert_array_equal(cache.row_of[:n_rows], np.arange(n_rows))
     rows = np.array([0, 100, n_rows - 1])
     expected = Descriptors()(torch.from_numpy(dataset.spectrograms(rows)))
-    np.testing.assert_allclose(described.values[rows], expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(cache.values[rows], expected, rtol=1e-3, atol=1e-3)
 
 
-def test_the_rest_are_disturbed_copies_of_what_trains(described, dataset):
+def test_the_other_entries_are_augmented_copies_of_training_rows(cache, dataset):
     n_rows = len(dataset.track_of)
-    copied = described.row_of[n_rows:]
-    assert set(copied) == set(np.flatnonzero(dataset.take_of != TAKES.index("heard")))
-    assert np.isfinite(described.values).all()
-    differ = np.abs(described.values[n_rows:] - described.values[copied]).max(axis=1)
-    assert np.mean(differ > 0.1) > 0.95  # a few are spared every disturbance
+    copied = cache.row_of[n_rows:]
+    assert set(copied) == set(np.flatnonzero(dataset.take_of != TAKES.index("raw")))
+    assert np.isfinite(cache.values).all()
+    differ = np.abs(cache.values[n_rows:] - cache.values[copied]).max(axis=1)
+    assert np.mean(differ > 0.1) > 0.95  # a few are not augmented
 
 
-def test_what_is_heard_never_trains(described, dataset):
-    entries = described.entries_of(np.array([2, 5]))
-    assert set(described.track_of[entries]) == {2, 5}
-    takes = dataset.take_of[described.row_of[entries]]
-    assert TAKES.index("heard") not in takes
+def test_the_raw_take_is_not_for_training(cache, dataset):
+    entries = cache.train_entries(np.array([2, 5]))
+    assert set(cache.track_of[entries]) == {2, 5}
+    assert TAKES.index("raw") not in dataset.take_of[cache.row_of[entries]]
     assert len(entries) == 2 * 2 * 2 * 2  # tracks, takes, windows, each with a copy
 
 
-def count(monkeypatch):
-    """Describe everything as nothing, and count how often."""
-    calls = []
+@pytest.fixture
+def computed(monkeypatch):
+    """Replaces the network; counts the batches that it computes."""
+    batches = []
 
-    def describe(dataset, row_of, n_rows, path):
-        calls.append(1)
-        np.save(path, np.zeros((len(row_of), 1), np.float32))
+    class Zeros(torch.nn.Module):
+        def forward(self, windows):
+            batches.append(len(windows))
+            return torch.zeros(len(windows), module.count_descriptors())
 
-    monkeypatch.setattr(described_module, "_describe", describe)
-    return calls
-
-
-def test_it_is_made_once(described, dataset, folder, monkeypatch):
-    calls = count(monkeypatch)
-    again = DescriptorCache(dataset, 1, folder)
-    assert calls == []
-    np.testing.assert_array_equal(again.values, described.values)
+    monkeypatch.setattr(module, "Descriptors", Zeros)
+    return batches
 
 
-def test_it_is_the_same_when_made_again(described, dataset, tmp_path):
-    np.testing.assert_array_equal(DescriptorCache(dataset, 1, tmp_path).values, described.values)
+def test_descriptors_are_computed_once(dataset, tmp_path, computed):
+    first = DescriptorCache(dataset, 1, tmp_path)
+    assert sum(computed) == len(first.values)
+    again = DescriptorCache(dataset, 1, tmp_path)
+    assert sum(computed) == len(first.values)
+    np.testing.assert_array_equal(again.values, first.values)
 
 
-def test_it_is_made_anew_for_other_rows_or_copies(dataset, tmp_path, monkeypatch):
-    calls = count(monkeypatch)
-    DescriptorCache(dataset, 0, tmp_path)
-    assert len(DescriptorCache(dataset, 1, tmp_path).values) > len(dataset.track_of)
-    with monkeypatch.context() as patch:
-        patch.setattr(dataset, "digest", "of another folder")
-        DescriptorCache(dataset, 1, tmp_path)
-    DescriptorCache(dataset, 1, tmp_path)
-    assert len(calls) == 4
+def test_descriptors_are_reproducible(cache, dataset, tmp_path):
+    again = DescriptorCache(dataset, 1, tmp_path)
+    np.testing.assert_array_equal(again.values, cache.values)
 
 
-def test_half_of_it_is_not_taken_for_all(dataset, tmp_path, monkeypatch):
-    def stop(*arguments):
+def test_other_rows_or_copies_are_computed_again(dataset, tmp_path, computed, monkeypatch):
+    sizes = []
+    for copies, digest in ((0, None), (1, None), (1, "another"), (1, None)):
+        with monkeypatch.context() as patch:
+            if digest:
+                patch.setattr(dataset, "digest", digest)
+            sizes.append(len(DescriptorCache(dataset, copies, tmp_path).values))
+    assert sizes[0] < sizes[1] == sizes[2] == sizes[3]
+    assert sum(computed) == sum(sizes)
+
+
+def test_an_interrupted_computation_starts_again(dataset, tmp_path, computed, monkeypatch):
+    def interrupt(*arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(described_module, "_describe", stop)
+        patch.setattr(module, "simulate_phone", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            DescriptorCache(dataset, 0, tmp_path)
-    calls = count(monkeypatch)
-    DescriptorCache(dataset, 0, tmp_path)
-    assert calls == [1]
+            DescriptorCache(dataset, 1, tmp_path)
+    assert (tmp_path / DESCRIPTORS_FILE).exists()
+    computed.clear()
+    assert len(DescriptorCache(dataset, 1, tmp_path).values) == sum(computed)
 
 
-def test_it_goes_to_another_process_by_its_name(described):
-    pickled = pickle.dumps(described)
+def test_a_pickled_cache_contains_no_descriptors(cache):
+    pickled = pickle.dumps(cache)
     assert len(pickled) < 2_000
-    np.testing.assert_array_equal(pickle.loads(pickled).values, described.values)
+    np.testing.assert_array_equal(pickle.loads(pickled).values, cache.values)

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from training.fit.loop import Epoch, Schedule, TrainingDivergedError, best_epoch, fit
-from training.models.base import EnsembleMember, Shape
+from training.fit.loop import Epoch, Schedule, TrainingDivergedError, best_epoch, fit_member
+from training.models.base import EnsembleMember, OutputShape
 
 SCHEDULE = Schedule(epochs=4, steps=25, learning_rate=0.1, weight_decay=0.0)
 
@@ -10,15 +10,15 @@ SCHEDULE = Schedule(epochs=4, steps=25, learning_rate=0.1, weight_decay=0.0)
 @pytest.fixture
 def member():
     torch.manual_seed(0)
-    return EnsembleMember(Shape(n_classes=2, n_origins=1), 1)
+    return EnsembleMember(OutputShape(n_classes=2, n_origins=1), 1)
 
 
 def distance(member):
     return ((member.class_head.bias - torch.tensor([1.0, -1.0])) ** 2).sum()
 
 
-def test_it_learns(member):
-    history = fit(
+def test_the_losses_fall(member):
+    history = fit_member(
         member, lambda: distance(member), lambda: float(distance(member).detach()), SCHEDULE
     )
     assert [epoch.epoch for epoch in history] == [1, 2, 3, 4]
@@ -26,19 +26,19 @@ def test_it_learns(member):
     assert history[-1].train_loss < history[0].train_loss
 
 
-def test_the_member_is_left_in_its_best_state(member):
-    said = iter([3.0, 1.0, 2.0, 4.0])
+def test_the_best_state_is_restored(member):
+    losses = iter([3.0, 1.0, 2.0, 4.0])
     states = []
 
     def valid_loss():
         states.append(member.class_head.bias.detach().clone())
-        return next(said)
+        return next(losses)
 
-    fit(member, lambda: distance(member), valid_loss, SCHEDULE)
+    fit_member(member, lambda: distance(member), valid_loss, SCHEDULE)
     torch.testing.assert_close(member.class_head.bias.detach(), states[1])
 
 
-def test_it_trains_in_training_mode_and_validates_in_evaluation_mode(member):
+def test_training_and_validation_use_their_own_modes(member):
     modes = []
 
     def valid_loss():
@@ -49,17 +49,17 @@ def test_it_trains_in_training_mode_and_validates_in_evaluation_mode(member):
         modes.append(member.training)
         return distance(member)
 
-    fit(member, batch_loss, valid_loss, Schedule(2, 1, 0.1, 0.0))
+    fit_member(member, batch_loss, valid_loss, Schedule(2, 1, 0.1, 0.0))
     assert modes == [True, False, True, False]
 
 
-def test_an_epoch_without_a_number_is_never_the_best():
+def test_an_epoch_without_a_finite_loss_is_not_the_best():
     history = [Epoch(1, 0.9, float("nan")), Epoch(2, 0.5, 0.4)]
     assert best_epoch(history).epoch == 2
     with pytest.raises(TrainingDivergedError, match="lower learning_rate"):
         best_epoch(history[:1])
 
 
-def test_the_best_epoch_is_the_first_of_the_lowest_on_validation():
+def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss():
     history = [Epoch(1, 0.9, 0.8), Epoch(2, 0.5, 0.4), Epoch(3, 0.1, 0.4)]
     assert best_epoch(history).epoch == 2

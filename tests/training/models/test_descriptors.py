@@ -4,9 +4,17 @@ import torch
 
 from service import audio
 from tools import signals
-from training.models.descriptors import N_COARSE, Descriptors, _grouped
+from training.models.descriptors import (
+    N_MODULATIONS,
+    N_PARTS,
+    N_RHYTHM,
+    N_SCALES,
+    Descriptors,
+    count_descriptors,
+)
 
 SECONDS = audio.WINDOW_SECONDS
+N_DYNAMICS = 5
 RNG = np.random.default_rng(0)
 ODD = {
     "silence": np.zeros(audio.N_SAMPLES, np.float32),
@@ -27,14 +35,14 @@ def log_mel(waveform):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_any_sound_has_finite_descriptors(descriptors, name):
-    described = descriptors(log_mel(ODD[name]))
-    assert described.shape[0] == 1
-    assert torch.isfinite(described).all()
-    assert described.abs().max() < 1e4
+def test_descriptors_of_any_sound_are_finite(descriptors, name):
+    values = descriptors(log_mel(ODD[name]))
+    assert values.shape == (1, count_descriptors())
+    assert torch.isfinite(values).all()
+    assert values.abs().max() < 1e4
 
 
-def test_windows_do_not_depend_on_their_batch(descriptors):
+def test_windows_of_a_batch_are_independent(descriptors):
     windows = torch.cat([log_mel(waveform) for waveform in ODD.values()])
     together = descriptors(windows)
     for i in range(len(windows)):
@@ -44,12 +52,12 @@ def test_windows_do_not_depend_on_their_batch(descriptors):
 
 
 @pytest.mark.parametrize("gain", [0.5, 0.01])
-def test_the_gain_does_not_matter(descriptors, gain):
+def test_gain_does_not_matter(descriptors, gain):
     loud, soft = descriptors(log_mel(ODD["groove"])), descriptors(log_mel(gain * ODD["groove"]))
     torch.testing.assert_close(loud, soft, atol=5e-3, rtol=1e-3)
 
 
-def test_nothing_in_them_is_trained(descriptors):
+def test_they_have_no_trained_parameters(descriptors):
     assert list(descriptors.parameters()) == []
 
 
@@ -64,27 +72,26 @@ def clicks(times):
 
 
 def rhythm(descriptors, times):
-    """The parts of modulation and of the scale transform."""
-    levels = log_mel(clicks(times))
-    onsets = torch.relu(levels[..., 1:] - levels[..., :-1])
-    _, _, modulation, scales = descriptors._rhythm(_grouped(onsets, N_COARSE))
-    return modulation[0], scales[0]
+    """The descriptors of modulation and of the scale transform; dynamics follow them."""
+    values = descriptors(log_mel(clicks(times)))[0, :-N_DYNAMICS]
+    n_scales, n_modulations = (N_PARTS + 1) * N_SCALES, N_RHYTHM * N_MODULATIONS
+    return values[-n_scales - n_modulations : -n_scales], values[-n_scales:]
 
 
-def test_the_scale_transform_follows_the_rhythm_and_modulation_the_tempo(descriptors):
+def test_the_scale_transform_depends_on_rhythm_and_modulation_on_tempo(descriptors):
     steady = rhythm(descriptors, np.arange(0, SECONDS, 0.6))
     faster = rhythm(descriptors, np.arange(0, SECONDS, 0.5))
     at_random = rhythm(descriptors, np.sort(np.random.default_rng(2).uniform(0, SECONDS, 25)))
 
-    def apart(other):
+    def distances(other):
         return [float((a - b).abs().mean()) for a, b in zip(steady, other, strict=True)]
 
-    modulation, scales = apart(faster)
+    modulation, scales = distances(faster)
     assert scales < modulation / 2
-    assert scales < apart(at_random)[1] / 4
+    assert scales < distances(at_random)[1] / 4
 
 
-def test_louder_treble_is_heard_in_the_bands(descriptors):
+def test_loud_bands_have_high_levels(descriptors):
     level = torch.full((2, audio.N_MELS, audio.N_FRAMES), -60.0)
     level[0, :64] = 0
     level[1, 64:] = 0

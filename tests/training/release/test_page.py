@@ -2,13 +2,18 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from service import audio
-from training.data import splits
-from training.fit.run import load, run_folder
-from training.release.page import PATCH_BANDS, PATCH_FRAMES, attention, report
+from service.card import Figure
+from service.model import Model
+from training.evaluation.evaluate import SourceRow, evaluate
+from training.fit.run import RunMismatchError
+from training.release.page import card_page, figure_cell, measured_tables, report
+
+
+@pytest.fixture(scope="module")
+def card(exported):
+    return Model(exported).card
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,7 @@ def test_the_page_is_beside_the_model(page, exported):
     assert page.read_text().startswith("# tiny, version 7\n")
 
 
-def test_every_picture_that_the_page_shows_is_there(page):
+def test_every_picture_of_the_page_exists(page):
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text())
     assert len(pictures) == 3
     for name in pictures:
@@ -34,21 +39,58 @@ def test_sources_and_folds_are_on_the_page(page):
     assert "## Measured over folds grouped by artist" in text
 
 
-def test_a_model_without_folds_has_a_page_too(dataset, runs, exported, tmp_path):
-    for name in ("fixed", "described.npy", "described.json"):
-        copy = shutil.copytree if (runs / name).is_dir() else shutil.copy
-        copy(runs / name, tmp_path / name)
-    (tmp_path / "sources.json").write_text("[]")
+def test_a_model_without_cross_validation_has_a_page(dataset, runs, exported, tmp_path):
+    shutil.copytree(runs / "fixed", tmp_path / "fixed")
+    for path in runs.glob("descriptors.*"):
+        shutil.copy(path, tmp_path)
     model = Path(shutil.copy(exported, tmp_path))
+    with pytest.raises(RunMismatchError):
+        report(dataset, tmp_path, model)
+    evaluate(dataset, tmp_path)
     assert "Across sources" not in report(dataset, tmp_path, model).read_text()
 
 
-def test_attention_is_where_the_genre_is_written(dataset, runs):
-    network = load(dataset, run_folder(runs, splits.fixed(dataset), 0))[0]
-    metal = next(i for i, t in enumerate(dataset.tracks) if t.id == "metal-0")
-    window = dataset.spectrograms(dataset.rows("heard", np.array([metal]))[:1])
-    matters, genre, probability = attention(network, window)
-    assert matters.shape == (audio.N_MELS // PATCH_BANDS, audio.N_FRAMES // PATCH_FRAMES)
-    assert dataset.genres[genre] == "metal"
-    assert 0 < probability <= 1
-    assert np.isfinite(matters).all()
+def test_the_page_has_the_text_of_the_card(card):
+    page = card_page(card, [("A caption", "tiny-a.png")], [])
+    for text in ("It is a test.", "None.", "![A caption](tiny-a.png)", "| 15 s windows |"):
+        assert text in page
+    assert "Across sources" not in page
+    assert re.search(r"\bnan\b", page) is None
+
+
+def test_a_source_has_a_row(card):
+    row = SourceRow(source="north", clips=15, in_training=0.8, left_out=0.6667)
+    assert "| north | 15 | 0.800 | 0.667 |" in card_page(card, [], [row])
+
+
+def test_a_page_without_cross_validation_does_not_mention_it(card):
+    figures = card.figures.model_copy(update={"folds": card.figures.test})
+    page = card_page(card.model_copy(update={"figures": figures}), [], [])
+    assert "over folds" not in page
+    assert "Measured on the fixed test recordings" in page
+
+
+def test_each_origin_counts_once_in_ranks_and_by_its_clips_in_intervals(card):
+    votes, words = [row for row in card.figures.folds.emotion if row.emotion == "energy"][:2]
+    votes = votes.model_copy(update={"clips": 3 * words.clips})
+    both = card.figures.folds.model_copy(update={"emotion": [votes, words]})
+    ranks = (votes.spearman.mean + words.spearman.mean) / 2
+    inside = (3 * votes.coverage.mean + words.coverage.mean) / 4
+    assert f"| energy | 2 | {ranks:.3f} | {inside:.3f} |" in measured_tables(both)
+
+
+def test_every_row_of_a_table_has_all_columns(card):
+    for measured in (card.figures.folds, card.figures.test):
+        tables = measured_tables(measured).split("\n\n")
+        assert len(tables) == 6  # no label has both valence and energy, so there is no mood
+        for table in tables:
+            lines = table.splitlines()
+            assert len(lines) >= 2
+            assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_figure_is_printed_with_its_spread():
+    figure = Figure(value=0.5, mean=0.6, spread=0.1, seeds=3)
+    assert figure_cell(figure) == "0.500; 0.600 ± 0.100 (3)"
+    assert figure_cell(figure.model_copy(update={"value": None})) == "0.600 ± 0.100 (3)"
+    assert figure_cell(None) == ""

@@ -48,7 +48,7 @@ def corpus(tmp_path):
     return tmp_path
 
 
-def test_a_study_finds_what_the_labels_follow(corpus, monkeypatch):
+def test_the_study_finds_the_descriptors_that_labels_depend_on(corpus, monkeypatch):
     monkeypatch.setattr(danceability, "COEFFICIENTS", corpus / "danceability.json")
     monkeypatch.setattr(danceability_study, "REPEATS", 1)
     monkeypatch.setattr(danceability_study, "MIN_GENRE", 3)
@@ -58,7 +58,7 @@ def test_a_study_finds_what_the_labels_follow(corpus, monkeypatch):
         beat = danceability.danceability(four_on_the_floor())
         assert beat > danceability.danceability(AT_RANDOM)
     finally:
-        danceability._formula.cache_clear()
+        danceability.fitted_formula.cache_clear()
     terms = json.loads((corpus / "danceability.json").read_text())["terms"]
     assert terms["clarity"]["weight"] > 0
     report = (corpus / "report.md").read_text()
@@ -66,7 +66,7 @@ def test_a_study_finds_what_the_labels_follow(corpus, monkeypatch):
     assert "nan" not in report
 
 
-def test_a_corpus_without_a_proxy_is_refused(corpus):
+def test_a_corpus_without_a_proxy_is_an_error(corpus):
     labels = (corpus / "emotion.csv").read_text()
     (corpus / "emotion.csv").write_text(labels.replace("dance_proxy", "another"))
     with pytest.raises(CorpusError, match="dance_proxy"):

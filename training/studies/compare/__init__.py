@@ -1,1 +1,1 @@
-"""The systems that this project descends from, on one corpus and one split; see `rows`."""
+"""Compares the systems that preceded this project, on one corpus and one split; see `rows`."""

@@ -1,4 +1,4 @@
-"""Models of scikit-learn and CatBoost, over standardised numbers."""
+"""Models of scikit-learn and CatBoost, over standardised features."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from training.studies.compare.labels import N_KINDS
-from training.studies.compare.sample import Answer, Sample, Trial
+from training.studies.compare.labels import N_CLUSTERS
+from training.studies.compare.sample import Prediction, Sample, Trial
 from training.types import AnyFloats
 
-MOST_KINDS = 10  # of the elbow plot
+MAX_CLUSTERS = 10  # in the elbow plot
 
 
 def table(inputs: tuple[AnyFloats, ...]) -> AnyFloats:
-    """Join features to one row for each case; of a picture the mean over time is taken.
+    """Join the features of each case to one row; pictures are averaged over time.
 
     Parameters
     ----------
@@ -35,18 +35,18 @@ def table(inputs: tuple[AnyFloats, ...]) -> AnyFloats:
 
 @dataclass(frozen=True, repr=False)
 class Classical:
-    """A classifier of scikit-learn's kind, with the settings that it has."""
+    """A classifier with scikit-learn's interface."""
 
     estimator: Any
 
-    def __call__(self, trial: Trial) -> Answer:
-        """Learn from the train side, answer to test."""
+    def __call__(self, trial: Trial) -> Prediction:
+        """Train, and predict the test cases."""
         estimator = clone(self.estimator)
         if "random_state" in estimator.get_params():
             estimator.set_params(random_state=trial.seed)
         pipeline = make_pipeline(StandardScaler(), estimator)
         pipeline.fit(table(trial.train.inputs), trial.train.label)
-        return Answer(label=np.ravel(pipeline.predict(table(trial.test.inputs))))
+        return Prediction(label=np.ravel(pipeline.predict(table(trial.test.inputs))))
 
     def __repr__(self) -> str:
         settings = self.estimator.get_params()
@@ -55,29 +55,29 @@ class Classical:
 
 @dataclass(frozen=True)
 class KMeansClusters:
-    """k-means: how many kinds there are, and what genres the three kinds hold."""
+    """k-means: the sum of squared distances by number of clusters, and the genres of three."""
 
-    def __call__(self, trial: Trial) -> Answer:
-        """Find kinds on the train side; on test, say how they agree with the genres."""
+    def __call__(self, trial: Trial) -> Prediction:
+        """Fit to train; compare the clusters with the genres of test."""
         train, test = trial.train, trial.test
         scaler = StandardScaler().fit(table(train.inputs))
         points = scaler.transform(table(train.inputs))
-        most = min(MOST_KINDS, len(points))
+        most = min(MAX_CLUSTERS, len(points))
         found = [
             KMeans(k, n_init=10, random_state=trial.seed).fit(points) for k in range(1, most + 1)
         ]
-        three = found[N_KINDS - 1]
-        answered = three.predict(scaler.transform(table(test.inputs)))
-        agreement = adjusted_mutual_info_score(test.label, answered)
-        kinds = "; ".join(_described(train, three.labels_ == kind) for kind in range(N_KINDS))
-        return Answer(
+        three = found[N_CLUSTERS - 1]
+        predicted = three.predict(scaler.transform(table(test.inputs)))
+        agreement = adjusted_mutual_info_score(test.label, predicted)
+        clusters = "; ".join(_described(train, three.labels_ == kind) for kind in range(N_CLUSTERS))
+        return Prediction(
             elbow=tuple(float(each.inertia_) for each in found),
-            note=f"{kinds}; adjusted mutual information with the genres {agreement:.2f}",
+            note=f"{clusters}; adjusted mutual information with the genres {agreement:.2f}",
         )
 
 
 def _described(train: Sample, chosen: AnyFloats) -> str:
-    """Return the size of a kind and its commonest genres."""
+    """Return the size of a cluster and its most frequent genres."""
     names = Counter(train.classes[label] for label in train.label[chosen])
     first = ", ".join(f"{name} {count / chosen.sum():.0%}" for name, count in names.most_common(3))
     return f"{chosen.mean():.0%} of the windows ({first})"

@@ -1,29 +1,28 @@
-"""The recordings of a corpus, with what only the comparison asks of its manifests."""
+"""The recordings of a corpus, with columns of the manifests that only the comparison uses."""
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.corpus import EMOTION_MANIFEST, MANIFEST, Subset, read_corpus
+from training.data.corpus import EMOTION_MANIFEST, MANIFEST, Subset, read_corpus, read_rows
 
-VOTES = "gems_"  # columns of the emotion manifest: the share of listeners who ticked a feeling
+VOTES = "gems_"  # prefix of columns of the emotion manifest: share of listeners who chose a feeling
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording and what is known of it; see `training.corpus.Track`.
+    """A recording and its labels; see `training.data.corpus.Track`.
 
     Attributes
     ----------
     genre : str
-        One of the genres, or empty.
+        Empty if it has none of the genres.
     kind : str
-        Its genre, or what it is where it is of none; empty where nobody knows.
+        Its genre, or its kind if it has no genre; empty if unknown.
     subgenre : str
-        As its source says it; empty where it does not.
+        As its source names it; empty if unknown.
     votes : dict of str to float
-        Share of listeners by feeling; empty where nobody was asked.
+        Share of listeners by feeling; empty without votes.
     emotion : dict of str to (float, str)
         Value in [0, 1] and origin of valence and energy.
     """
@@ -40,13 +39,13 @@ class Clip:
 
 
 def read_clips(corpus: Path, most: int | None = None) -> list[Clip]:
-    """Read a corpus as `training.corpus.read_corpus` does, and raise as it does.
+    """Read a corpus; raise as `training.data.corpus.read_corpus`.
 
     Parameters
     ----------
     corpus : Path
     most : int, optional
-        Recordings of each kind on each side of the split; the first ones.
+        Maximum number of recordings of each kind in each subset; the first ones.
     """
     rows = _by_clip(corpus / MANIFEST)
     labels = _by_clip(corpus / EMOTION_MANIFEST)
@@ -68,10 +67,7 @@ def read_clips(corpus: Path, most: int | None = None) -> list[Clip]:
 
 
 def _by_clip(path: Path) -> dict[str, dict[str, str]]:
-    if not path.exists():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["clip_id"]: row for row in csv.DictReader(file)}
+    return {row["clip_id"]: row for row in read_rows(path)}
 
 
 def _votes(row: dict[str, str]) -> dict[str, float]:
@@ -84,9 +80,9 @@ def _votes(row: dict[str, str]) -> dict[str, float]:
 
 def _first(clips: list[Clip], most: int) -> list[Clip]:
     seen: Counter[tuple[str, str]] = Counter()
-    kept = []
+    chosen = []
     for clip in clips:
         seen[clip.kind, clip.subset] += 1
         if seen[clip.kind, clip.subset] <= most:
-            kept.append(clip)
-    return kept
+            chosen.append(clip)
+    return chosen

@@ -1,17 +1,21 @@
-"""The whole comparison: features, embeddings, rows, page; each step only where it is not done."""
+"""Runs the comparison: features, embeddings, rows, page. Complete steps are skipped."""
 
 from pathlib import Path
 
 from tqdm import tqdm
 
-from training.parallel import run
+from training import parallel
+from training.fit.train import run_trainings
 from training.studies.compare import backbone, results
+from training.studies.compare.classical import Classical, KMeansClusters
 from training.studies.compare.clips import read_clips
-from training.studies.compare.measure import made_of, measure
+from training.studies.compare.measure import digest_of, measure
 from training.studies.compare.page import write_page
 from training.studies.compare.rows import ROWS
 from training.studies.compare.sample import Budget
 from training.studies.compare.store import Store, extract
+
+CLASSICAL = (Classical, KMeansClusters)
 
 
 def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int) -> Path:
@@ -22,12 +26,12 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int) -> 
     corpus : Path
         As `training.corpus.read_corpus` takes it.
     work : Path
-        Where features and results are kept; what is there already stands.
+        Folder for features and results; existing ones are used.
     docs : Path
-        Where the page and its pictures go.
+        Folder for the page and its pictures.
     budget : Budget
     jobs : int
-        Processes.
+        Number of processes.
 
     Returns
     -------
@@ -44,39 +48,43 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int) -> 
     wanted, embedded = _wanted(store)
     extract(store, wanted, jobs)
     backbone.embed(store, embedded, budget, jobs)
-    undone = reversed(_undone(store, work, budget))  # the last take longest
-    tasks = [(place, store, work, budget) for place in undone]
-    done = run(_run, tasks, jobs)
-    for said in tqdm(done, total=len(tasks), desc="rows", unit="row"):
-        tqdm.write(said)
+    missing = [(place, store, work, budget) for place in _missing(store, work, budget)]
+    missing.reverse()  # the last take longest
+    networks = [task for task in missing if not isinstance(ROWS[task[0]].model, CLASSICAL)]
+    others = [task for task in missing if isinstance(ROWS[task[0]].model, CLASSICAL)]
+    for message in run_trainings(_run, networks, jobs, "networks"):
+        tqdm.write(message)
+    results_of_others = parallel.run(_run, others, jobs)
+    for message in tqdm(results_of_others, total=len(others), desc="classifiers", unit="row"):
+        tqdm.write(message)
     return write_page(clips, work, docs)
 
 
 def _wanted(store: Store) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
-    """Return the recordings that each feature is wanted of: of sound, and of networks."""
+    """Return the recordings that each feature is needed for: features of sound, and embeddings."""
     wanted: dict[str, set[int]] = {}
     for row in ROWS:
-        concerned = {i for i, clip in enumerate(store.clips) if row.task.concerns(clip)}
+        concerned = {i for i, clip in enumerate(store.clips) if row.task.applies_to(clip)}
         for feature in (*row.features, *row.task.needs):
             wanted.setdefault(feature, set()).update(concerned)
     embedded = {name: wanted.pop(name) for name in backbone.BACKBONES}
     for name, places in embedded.items():
-        wanted[backbone.HEARS] |= places | set(backbone.hears(name, store.clips))
+        wanted[backbone.INPUT] |= places | set(backbone.training_places(name, store.clips))
     return wanted, embedded
 
 
-def _undone(store: Store, work: Path, budget: Budget) -> list[int]:
-    """Return the rows without a result, or with one of other things."""
+def _missing(store: Store, work: Path, budget: Budget) -> list[int]:
+    """Return the positions of the rows without an up-to-date result."""
     found = [results.read(row, work) for row in ROWS]
     return [
         place
         for place, (row, result) in enumerate(zip(ROWS, found, strict=True))
-        if result is None or result.made_of != made_of(row, store, budget)
+        if result is None or result.made_from != digest_of(row, store, budget)
     ]
 
 
 def _run(place: int, store: Store, work: Path, budget: Budget) -> str:
-    """Measure a row and keep its result; return what to tell."""
+    """Measure a row, and write its result; return a message."""
     result = measure(ROWS[place], store, budget)
     results.write(ROWS[place], work, result)
     figures = result.reason or f"{sum(result.seconds):.0f} s"

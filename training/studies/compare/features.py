@@ -1,7 +1,7 @@
-"""What the compared systems hear of a window: librosa, and the project's own front-end.
+"""The features of the compared systems, by librosa and by the project's own front-end.
 
-Every function takes windows, float32 [shape=(n, audio.N_SAMPLES)], and returns one feature of
-each, [shape=(n, ...)]. Whoever changes one raises its `version`: it is computed anew.
+Every function takes windows, float32 [shape=(n, audio.N_SAMPLES)], and returns one feature of each,
+[shape=(n, ...)]. After a change of a function, raise the `version` of its feature.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ N_BEATS = 48  # in 15 s at 192 a minute; slower music is repeated
 CHROMA_FFT = 4_096  # samples: 5 Hz apart, for semitones from 90 Hz on
 N_MFCC = 20
 BRIGHT = 1_500.0  # Hz; Juslin, "Cue utilization in communication of emotion", 2000
-QUIET = 1e-10  # power that is as good as none
+QUIET = 1e-10  # negligible power
 
 MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
-"""How well each pitch class fits a key: Krumhansl and Kessler, 1982."""
+"""Fit of each pitch class to a key: Krumhansl and Kessler, 1982."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Feature:
     Attributes
     ----------
     about : str
-        In a few words, for the page.
+        A short description for the page.
     extract : callable
-        Windows to an array.
+        Function from windows to an array.
     version : int
         Raised with every change of `extract`.
     removes_silences : bool
-        Whether the silences of a recording are cut out before its windows are cut.
+        Whether silences are removed before windows are cut.
     """
 
     about: str
@@ -67,7 +67,7 @@ def chroma(windows: audio.Windows) -> AnyFloats:
 
 
 def by_beat(extract: Callable[[audio.Windows], AnyFloats], windows: audio.Windows) -> AnyFloats:
-    """Take the median of a curve between beats; [shape=(n, n_rows, N_BEATS)], repeated to fill."""
+    """Return medians of a curve between beats; [shape=(n, n_rows, N_BEATS)], repeated to fit."""
     curves = extract(windows)
     return np.stack([_between_beats(*pair) for pair in zip(curves, windows, strict=True)])
 
@@ -82,7 +82,7 @@ def _between_beats(curve: AnyFloats, window: audio.Waveform) -> AnyFloats:
 
 
 def seventeen(windows: audio.Windows) -> AnyFloats:
-    """Measure level, spectrum, rhythm and key by seventeen numbers; [shape=(n, 17)]."""
+    """Return seventeen numbers of level, spectrum, rhythm and key; [shape=(n, 17)]."""
     return np.stack([_seventeen(window) for window in windows])
 
 
@@ -140,7 +140,7 @@ def _rhythm(window: audio.Waveform) -> tuple[float, ...]:
 
 
 def _key(window: audio.Waveform) -> tuple[float, ...]:
-    """Return how clear the key is, and by how much it is rather major than minor."""
+    """Return the clarity of the key, and the difference between major and minor."""
     profile = chroma(window[None])[0].mean(axis=1)
     fits = [max(_fit(profile, np.roll(key, n)) for n in range(12)) for key in (MAJOR, MINOR)]
     return max(fits), fits[0] - fits[1]
@@ -164,7 +164,7 @@ def measured_danceability(windows: audio.Windows) -> AnyFloats:
 
 def statistics(windows: audio.Windows) -> AnyFloats:
     """Sum up MFCC, tonnetz, tempo, harmonic and percussive power by seven numbers each."""
-    return np.stack([_seven(_curves(window)).ravel() for window in windows])
+    return np.stack([seven_statistics(_curves(window)).ravel() for window in windows])
 
 
 def _curves(window: audio.Waveform) -> AnyFloats:
@@ -188,8 +188,8 @@ def _curves(window: audio.Waveform) -> AnyFloats:
     )
 
 
-def _seven(curves: AnyFloats) -> AnyFloats:
-    """Return mean, deviation, least, most, median, skewness and kurtosis of curves."""
+def seven_statistics(curves: AnyFloats) -> AnyFloats:
+    """Return mean, deviation, minimum, maximum, median, skewness and kurtosis of curves."""
     mean, deviation = curves.mean(axis=1), curves.std(axis=1)
     standard = (curves - mean[:, None]) / (deviation[:, None] + 1e-6)
     return np.stack(
@@ -226,26 +226,28 @@ def picture(
 
 
 FEATURES = {
-    "mel": Feature("64 mel bands, a frame each 0.1 s", mel),
-    "chroma": Feature("12 pitch classes, a frame each 0.1 s", chroma),
+    "mel": Feature("64 mel bands, one frame per 0.1 s", mel),
+    "chroma": Feature("12 pitch classes, one frame per 0.1 s", chroma),
     "mel by beat": Feature("their median between beats", partial(by_beat, mel)),
     "chroma by beat": Feature("their median between beats", partial(by_beat, chroma)),
     "log-mel": Feature("the project's own spectrogram, 128 x 451", audio.log_mel),
     "seventeen": Feature("17 numbers of level, spectrum, rhythm and key", seventeen),
     "attributes": Feature("the project's danceability, and the 17 numbers", attributes),
-    "danceability": Feature("as the project measures it", measured_danceability),
+    "danceability": Feature("the project's own formula", measured_danceability),
     "statistics": Feature(
-        "MFCC, tonnetz, tempo, harmonic and percussive power, seven statistics each", statistics
+        "MFCC, tonnetz, tempo, harmonic and percussive power, seven statistics of each", statistics
     ),
     "linear 279 x 271": Feature(
-        "spectrogram with a linear axis of frequency", partial(picture, 279, 271, "linear")
+        "spectrogram with a linear frequency axis", partial(picture, 279, 271, "linear")
     ),
     "log 279 x 271": Feature(
-        "spectrogram with a logarithmic axis", partial(picture, 279, 271, "log")
+        "spectrogram with a logarithmic frequency axis", partial(picture, 279, 271, "log")
     ),
-    "log 558 x 543": Feature("the same in finer grain", partial(picture, 558, 543, "log")),
+    "log 558 x 543": Feature(
+        "the same with a higher resolution", partial(picture, 558, 543, "log")
+    ),
     "log 279 x 271, no silences": Feature(
-        "the same of what is left when silences are cut out",
+        "the same after silences are removed",
         partial(picture, 279, 271, "log"),
         removes_silences=True,
     ),

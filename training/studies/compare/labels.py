@@ -1,9 +1,9 @@
-"""What rows are asked to tell, and of which recordings.
+"""The tasks of rows: labels, and the recordings that have them.
 
 Conventions
 -----------
-* A *label* is a class by its place in `Labels.classes`; `UNKNOWN` where there is none.
-* Whatever is fitted for a label (k-means) is fitted on the train side alone.
+* A *label* is an index into `Labels.classes`, or `UNKNOWN`.
+* k-means, which defines some labels, is fitted to train only.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from training.studies.compare.store import Store
 from training.types import AnyFloats, Indices
 
 FOLDS = 5
-N_KINDS = 3
+N_CLUSTERS = 3
 SCALES = ("valence", "energy", "danceability")
 
 MERGED = {
@@ -35,14 +35,14 @@ MERGED = {
     "new-age": "easy-listening", "soundtrack": "easy-listening", "vocal": "easy-listening",
     "flamenco": "latin",
 }  # fmt: skip
-"""From what a recording is said to be to what it is merged with; all else stays as it is."""
+"""Genres or kinds, and the genre that they are merged into."""
 
 VOCAL_JAZZ = {"Jazz": "jazz alone", "Jazz; Vocal": "jazz and vocal"}
 PUNK = {
     "hardcore/street/other punk": "hardcore, street and other punk",
     "pop/skate/ska/melodic punk": "pop, skate, ska and melodic punk",
 }
-"""Subgenres as the sources write them, to how the page does."""
+"""Subgenres as named by the sources, and as named on the page."""
 
 
 @dataclass(frozen=True)
@@ -54,60 +54,59 @@ class Labels:
     classes : tuple of str
     label : int64 [shape=(n_clips,)]
     scales : tuple of str
-    numbers : float32 [shape=(n_clips, len(scales))]
-        NaN where unknown.
+    scores : float32 [shape=(n_clips, len(scales))]
+        NaN if unknown.
     """
 
     classes: tuple[str, ...]
     label: Indices
     scales: tuple[str, ...]
-    numbers: AnyFloats
+    scores: AnyFloats
 
 
 @dataclass(frozen=True)
 class Task:
-    """What rows are asked.
+    """What the models of rows predict.
 
     Attributes
     ----------
     name : str
-        As the table says it.
-    concerns : callable
-        Says whether it asks of a recording.
+        As in the table.
+    applies_to : callable
+        Returns whether the task applies to a recording.
     label : callable
-        Recordings, their features and a budget to labels; raises `TooFewError`.
+        Returns labels of recordings, from their features and a budget; raises `TooFewError`.
     needs : tuple of str
-        Features that labels are made from.
+        Features that the labels depend on.
     folds : str
-        The side of the corpus's split that is measured is test; with folds every recording is,
-        once, and what is kept together is an artist or a song.
+        The unit of cross-validation; empty to use the split of the corpus.
     """
 
     name: str
-    concerns: Callable[[Clip], bool]
+    applies_to: Callable[[Clip], bool]
     label: Callable[[Sequence[Clip], Store, Budget], Labels]
     needs: tuple[str, ...] = ()
     folds: Literal["", "artist", "song"] = ""
 
 
-def of_names(names: Sequence[str]) -> Labels:
-    """Return labels of classes by name; what has an empty name has no label."""
+def labels_of(names: Sequence[str]) -> Labels:
+    """Return labels of classes by name; an empty name is no label."""
     classes = tuple(sorted(set(names) - {""}))
     label = [classes.index(name) if name else UNKNOWN for name in names]
     return Labels(classes, np.array(label, np.int64), (), np.empty((len(names), 0), np.float32))
 
 
 def genres(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
-    """Label what has one of the genres."""
-    labels = of_names([clip.genre for clip in clips])
+    """Label the recordings that have one of the genres."""
+    labels = labels_of([clip.genre for clip in clips])
     check(labels, clips, budget)
     return labels
 
 
 def merged(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
-    """Merge genres and all other music by `MERGED`, and leave out what is still too rare."""
+    """Merge genres and other music by `MERGED`, and leave out rare classes."""
     names = [MERGED.get(clip.kind, clip.kind) for clip in clips]
-    return of_names(_common(names, clips, budget))
+    return labels_of(_common(names, clips, budget))
 
 
 def _common(names: list[str], clips: Sequence[Clip], budget: Budget) -> list[str]:
@@ -118,21 +117,21 @@ def _common(names: list[str], clips: Sequence[Clip], budget: Budget) -> list[str
     ]
 
 
-def feelings(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
-    """Label songs by the feeling that most listeners ticked.
+def dominant_feelings(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
+    """Label songs by the feeling that most listeners chose.
 
-    A song whose first place is shared has none, and a feeling that is dominant in too few songs to
-    be in every fold is left out.
+    A song with two dominant feelings has no label. A feeling that is dominant in too few songs for
+    every fold is left out.
 
     Raises
     ------
     TooFewError
-        If fewer than two feelings are left.
+        If fewer than two feelings remain.
     """
     names = [_dominant(clip.votes) for clip in clips]
     counts = Counter(names)
     fewest = max(sum(budget.fewest.values()), FOLDS)
-    labels = of_names([name if counts[name] >= fewest else "" for name in names])
+    labels = labels_of([name if counts[name] >= fewest else "" for name in names])
     if len(labels.classes) < 2:
         raise TooFewError(f"fewer than two feelings are dominant in {fewest} songs or more")
     return labels
@@ -143,20 +142,20 @@ def _dominant(votes: dict[str, float]) -> str:
     return first[0] if len(first) == 1 else ""
 
 
-def kinds(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
-    """Label recordings of a genre by the nearest of three means of their attributes."""
+def clusters(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
+    """Label recordings that have a genre by k-means clusters of their attributes."""
     concerned = [place for place, clip in enumerate(clips) if clip.genre]
     means = store.means("attributes", concerned)
     known = np.flatnonzero(~np.isnan(means).any(axis=1)).tolist()
     train = [place for place in known if clips[place].subset == "train"]
-    if len(train) < N_KINDS:
-        raise TooFewError("there are fewer recordings to learn from than kinds of music")
-    found = make_pipeline(StandardScaler(), KMeans(N_KINDS, n_init=10, random_state=0))
+    if len(train) < N_CLUSTERS:
+        raise TooFewError("there are fewer training recordings than clusters")
+    found = make_pipeline(StandardScaler(), KMeans(N_CLUSTERS, n_init=10, random_state=0))
     found.fit(means[train])
     names = [""] * len(clips)
     for place, kind in zip(known, found.predict(means[known]), strict=True):
         names[place] = f"kind {kind + 1}"
-    labels = of_names(names)
+    labels = labels_of(names)
     check(labels, clips, budget)
     return labels
 
@@ -166,7 +165,7 @@ def subgenres(
 ) -> Labels:
     """Label recordings of one genre by subgenre."""
     found = [names.get(clip.subgenre, "") if clip.genre == genre else "" for clip in clips]
-    labels = of_names(found)
+    labels = labels_of(found)
     missing = set(names.values()) - set(labels.classes)
     if missing:
         raise TooFewError(f"no recording is labelled {' or '.join(sorted(missing))}")
@@ -175,34 +174,34 @@ def subgenres(
 
 
 def emotions(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
-    """Label genres, and valence, energy and danceability of what has a genre or a valence.
+    """Label genres, and valence, energy and danceability of recordings with a genre or a valence.
 
-    Of valence and energy the labels of one origin are used, the commonest: origins are on scales
-    of their own. Danceability is measured by the project's own formula.
+    Valence and energy have the labels of the most frequent origin only, since each origin has its
+    own scale. Danceability is measured by the project's formula.
 
     Raises
     ------
     TooFewError
-        If no scale has labels enough.
+        If no scale has enough labels.
     """
     concerned = [place for place, clip in enumerate(clips) if rated(clip)]
-    columns = [_of_commonest_origin(clips, scale) for scale in SCALES[:2]]
+    columns = [_of_most_frequent_origin(clips, scale) for scale in SCALES[:2]]
     columns.append(store.means("danceability", concerned)[:, 0])
     enough = [_enough(column, clips, budget) for column in columns]
     if not any(enough):
         raise TooFewError("too few recordings have a valence, an energy or a danceability")
     chosen = [place for place, there in enumerate(enough) if there]
-    numbers = np.stack([columns[place] for place in chosen], axis=1).astype(np.float32)
-    known = of_names([clip.genre for clip in clips])
-    return Labels(known.classes, known.label, tuple(SCALES[place] for place in chosen), numbers)
+    scores = np.stack([columns[place] for place in chosen], axis=1).astype(np.float32)
+    known = labels_of([clip.genre for clip in clips])
+    return Labels(known.classes, known.label, tuple(SCALES[place] for place in chosen), scores)
 
 
 def rated(clip: Clip) -> bool:
-    """Say whether a recording has a genre or a valence."""
+    """Return whether a recording has a genre or a valence."""
     return bool(clip.genre) or "valence" in clip.emotion
 
 
-def _of_commonest_origin(clips: Sequence[Clip], scale: str) -> AnyFloats:
+def _of_most_frequent_origin(clips: Sequence[Clip], scale: str) -> AnyFloats:
     origins = Counter(clip.emotion[scale][1] for clip in clips if scale in clip.emotion)
     first = max(origins, key=lambda name: origins[name], default="")
     values = [clip.emotion.get(scale, (np.nan, "")) for clip in clips]
@@ -217,12 +216,12 @@ def _enough(column: AnyFloats, clips: Sequence[Clip], budget: Budget) -> bool:
 
 
 def check(labels: Labels, clips: Sequence[Clip], budget: Budget) -> None:
-    """Refuse labels that a side of the split has too few of.
+    """Raise `TooFewError` if a subset has too few recordings of a class.
 
     Raises
     ------
     TooFewError
-        With the counts.
+        With the counts in its message.
     """
     for place, name in enumerate(labels.classes):
         sides = Counter(clips[i].subset for i in np.flatnonzero(labels.label == place).tolist())
@@ -230,4 +229,4 @@ def check(labels: Labels, clips: Sequence[Clip], budget: Budget) -> None:
             counts = ", ".join(f"{sides[side]} in {side}" for side in SUBSETS)
             raise TooFewError(f"too few recordings of {name}: {counts}")
     if len(labels.classes) < 2:
-        raise TooFewError("there are fewer than two classes to tell apart")
+        raise TooFewError("there are fewer than two classes")

@@ -1,7 +1,7 @@
-"""Measures a row: its model learns from one side of the corpus, or of each fold, and is asked.
+"""Measures a row: trains its model, and compares its predictions with the labels.
 
-Classes are compared by window, as `service.card` has them; scales by recording, whose windows'
-scores are averaged, by ranks (Spearman).
+Classes are compared by window, as in `service.card`. Scales are compared by recording, with the
+mean score of its windows, by rank correlation (Spearman).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +22,9 @@ from training.studies.compare.results import Result
 from training.studies.compare.rows import Row
 from training.studies.compare.sample import (
     UNKNOWN,
-    Answer,
     Budget,
     Model,
+    Prediction,
     Sample,
     TooFewError,
     Trial,
@@ -33,17 +33,17 @@ from training.studies.compare.store import Store, digest
 from training.types import Indices
 
 
-def made_of(row: Row, store: Store, budget: Budget) -> str:
-    """Digest what the result of a row depends on."""
+def digest_of(row: Row, store: Store, budget: Budget) -> str:
+    """Return a digest of everything that the result of a row depends on."""
     features = [store.name_of(name) for name in (*row.features, *row.task.needs)]
-    asked = [row.task.name, row.task.folds, row.seeds, repr(row.model), str(budget)]
-    known = [str(clip) for clip in store.clips if row.task.concerns(clip)]
+    model = [row.task.name, row.task.folds, row.seeds, repr(row.model), str(budget)]
+    known = [str(clip) for clip in store.clips if row.task.applies_to(clip)]
     code = [Path(str(each.__file__)).read_text() for each in (classical, labels, neural)]
-    return digest(features, asked, known, code)
+    return digest(features, model, known, code)
 
 
 def measure(row: Row, store: Store, budget: Budget) -> Result:
-    """Have a row's model learn and answer, from each of its seeds.
+    """Train and measure a row's model from each of its seeds.
 
     Parameters
     ----------
@@ -55,24 +55,24 @@ def measure(row: Row, store: Store, budget: Budget) -> Result:
     Returns
     -------
     result : Result
-        With the reason, where the corpus cannot carry the row.
+        With the reason, if the corpus does not suffice for the row.
     """
-    made = made_of(row, store, budget)
+    made_from = digest_of(row, store, budget)
     try:
         known = row.task.label(store.clips, store, budget)
         sample, clip_of = _sample(row, store, known)
-        result = Result(made, classes=list(known.classes))
+        result = Result(made_from, classes=list(known.classes))
         for seed in range(min(row.seeds, budget.seeds)):
-            parts = _parts(row, store.clips, sample, clip_of, seed)
-            _add(result, known, [_asked(row.model, part, seed, budget) for part in parts])
+            parts = _divisions(row, store.clips, sample, clip_of, seed)
+            _add(result, known, [_predict(row.model, sides, seed, budget) for sides in parts])
     except TooFewError as error:
-        return Result(made, reason=str(error))
+        return Result(made_from, reason=str(error))
     return result
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Sides of a sample, and the recordings of the cases that are asked about."""
+class _Sides:
+    """Train, valid and test cases, and the recordings of the test cases."""
 
     train: Sample
     valid: Sample
@@ -81,80 +81,80 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A part, what was answered to it, and how many seconds of a processor that took."""
+class _Outcome:
+    """The predictions for the test cases of one division, and the processor time in seconds."""
 
-    part: _Part
-    answer: Answer
+    sides: _Sides
+    predicted: Prediction
     seconds: float
 
 
 def _sample(row: Row, store: Store, known: Labels) -> tuple[Sample, Indices]:
-    """Return all cases that have a label or a number, and their recordings."""
-    concerned = [place for place, clip in enumerate(store.clips) if row.task.concerns(clip)]
+    """Return all cases that have a label or a score, and their recordings."""
+    concerned = [place for place, clip in enumerate(store.clips) if row.task.applies_to(clip)]
     inputs, clip_of = store.cases(row.features, concerned)
-    sample = Sample(tuple(inputs), known.label[clip_of], known.numbers[clip_of], known.classes)
-    usable = (sample.label != UNKNOWN) | ~np.isnan(sample.numbers).all(axis=1)
+    sample = Sample(tuple(inputs), known.label[clip_of], known.scores[clip_of], known.classes)
+    usable = (sample.label != UNKNOWN) | ~np.isnan(sample.scores).all(axis=1)
     return sample.at(usable), clip_of[usable]
 
 
-def _parts(
+def _divisions(
     row: Row, clips: Sequence[Clip], sample: Sample, clip_of: Indices, seed: int
-) -> Iterator[_Part]:
-    """Divide a sample by the corpus's split, or into folds, other ones with each seed."""
+) -> Iterator[_Sides]:
+    """Divide a sample by the split of the corpus, or into folds that depend on the seed."""
     if not row.task.folds:
         side = np.array([clips[place].subset for place in clip_of])
         train, valid, test = (sample.at(side == each) for each in SUBSETS)
-        yield _Part(train, valid, test, clip_of[side == "test"])
+        yield _Sides(train, valid, test, clip_of[side == "test"])
         return
     by_artist = row.task.folds == "artist"
     group = [clips[place].group if by_artist else clips[place].id for place in clip_of]
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     nothing = np.empty(0, np.int64)
     for train, test in folds.split(clip_of, sample.label, group):
-        yield _Part(sample.at(train), sample.at(nothing), sample.at(test), clip_of[test])
+        yield _Sides(sample.at(train), sample.at(nothing), sample.at(test), clip_of[test])
 
 
-def _asked(model: Model, part: _Part, seed: int, budget: Budget) -> _Asked:
+def _predict(model: Model, sides: _Sides, seed: int, budget: Budget) -> _Outcome:
     start = process_time()
-    answer = model(Trial(part.train, part.valid, part.test, seed, budget))
-    return _Asked(part, answer, process_time() - start)
+    predicted = model(Trial(sides.train, sides.valid, sides.test, seed, budget))
+    return _Outcome(sides, predicted, process_time() - start)
 
 
-def _add(result: Result, known: Labels, asked: Sequence[_Asked]) -> None:
-    """Add what a seed came to; what has one place is that of the first seed."""
-    first, answers = not result.seconds, [each.answer for each in asked]
-    result.seconds.append(round(sum(each.seconds for each in asked), 2))
-    if all(answer.label is not None for answer in answers):
-        _add_classes(result, asked, first=first)
-    if all(answer.numbers is not None for answer in answers):
-        _add_numbers(result, known, asked)
+def _add(result: Result, known: Labels, outcomes: Sequence[_Outcome]) -> None:
+    """Add the figures of a seed; confusion, history and notes are those of the first seed."""
+    first, predictions = not result.seconds, [each.predicted for each in outcomes]
+    result.seconds.append(round(sum(each.seconds for each in outcomes), 2))
+    if all(predicted.label is not None for predicted in predictions):
+        _add_classes(result, outcomes, first=first)
+    if all(predicted.scores is not None for predicted in predictions):
+        _add_scores(result, known, outcomes)
     if first:
-        result.history.extend(answers[-1].history)
-        result.elbow.extend(answers[-1].elbow)
-        result.notes.extend(answer.note for answer in answers if answer.note)
+        result.history.extend(predictions[-1].history)
+        result.elbow.extend(predictions[-1].elbow)
+        result.notes.extend(predicted.note for predicted in predictions if predicted.note)
 
 
-def _add_classes(result: Result, asked: Sequence[_Asked], *, first: bool) -> None:
-    true = np.concatenate([each.part.test.label for each in asked])
-    said = np.concatenate([np.asarray(each.answer.label) for each in asked])
-    true, said = true[true != UNKNOWN], said[true != UNKNOWN]
+def _add_classes(result: Result, outcomes: Sequence[_Outcome], *, first: bool) -> None:
+    true = np.concatenate([each.sides.test.label for each in outcomes])
+    answers = np.concatenate([np.asarray(each.predicted.label) for each in outcomes])
+    true, answers = true[true != UNKNOWN], answers[true != UNKNOWN]
     present = np.unique(true).tolist()
-    result.accuracy.append(float(accuracy_score(true, said)))
-    macro_f1 = f1_score(true, said, labels=present, average="macro", zero_division=0)
+    result.accuracy.append(float(accuracy_score(true, answers)))
+    macro_f1 = f1_score(true, answers, labels=present, average="macro", zero_division=0)
     result.macro_f1.append(float(macro_f1))
     if first:
         places = list(range(len(result.classes)))
-        result.confusion.extend(confusion_matrix(true, said, labels=places).tolist())
+        result.confusion.extend(confusion_matrix(true, answers, labels=places).tolist())
 
 
-def _add_numbers(result: Result, known: Labels, asked: Sequence[_Asked]) -> None:
-    clip_of = np.concatenate([each.part.clip_of for each in asked])
-    said = np.concatenate([np.asarray(each.answer.numbers) for each in asked])
+def _add_scores(result: Result, known: Labels, outcomes: Sequence[_Outcome]) -> None:
+    clip_of = np.concatenate([each.sides.clip_of for each in outcomes])
+    answers = np.concatenate([np.asarray(each.predicted.scores) for each in outcomes])
     clips = np.unique(clip_of)
-    by_clip = np.stack([said[clip_of == place].mean(axis=0) for place in clips])
+    by_clip = np.stack([answers[clip_of == place].mean(axis=0) for place in clips])
     for column, scale in enumerate(known.scales):
-        true = known.numbers[clips, column]
+        true = known.scores[clips, column]
         there = ~np.isnan(true)
         rank = float(spearmanr(true[there], by_clip[there, column]).statistic)
         result.spearman.setdefault(scale, []).append(rank)

@@ -3,7 +3,7 @@
 Conventions
 -----------
 * A network's outputs are the classes' logits, then the scales' scores.
-* Scores are learnt in standard deviations from the train side's mean: ranks are all that counts.
+* Scores are trained in standard deviations from the mean of train; only their ranks are used.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from training.models.base import Shape, device
+from training.models.base import OutputShape, device
 from training.models.cnn import Cnn
-from training.studies.compare.sample import UNKNOWN, Answer, Epoch, Sample, Trial
+from training.studies.compare.sample import UNKNOWN, Epoch, Prediction, Sample, Trial
 from training.types import AnyFloats
 
-Kind = Literal["lstm", "cnn", "cnn in time", "dense", "trunk"]
+Kind = Literal["lstm", "cnn", "cnn in time", "dense", "backbone"]
 Stop = Literal["patience", "two phases"]
 
 BATCH = 32
@@ -29,16 +29,16 @@ RATE = 1e-3
 WEIGHT_DECAY = 1e-3
 HIDDEN = 64
 CHANNELS = (16, 32, 64)
-SIDE = 135  # rows or frames, to about which the first convolution shrinks a large picture
+SIDE = 135  # rows or frames to which the first convolution reduces a large picture
 LARGE_CHANNELS = (8, 16, 32, 64)
 DROPOUT = 0.3
-MOST_MEASURED = 512  # cases, to standardise by
+MOST_MEASURED = 512  # cases that standardisation is computed from
 BACKBONE_WIDTH = 16
-BACKBONE_CROP = 150  # frames: 5 s, somewhere else in every batch
+BACKBONE_CROP = 150  # frames: 5 s, at a random position in every batch
 
 
 class Recurrent(nn.Module):
-    """An LSTM along time; the mean of what it says; [shape=(n, HIDDEN)]."""
+    """The mean over time of the outputs of an LSTM; [shape=(n, HIDDEN)]."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class Recurrent(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """Read pictures, [shape=(n, n_rows, n_frames)]."""
-        said: Tensor = self.lstm(picture.transpose(1, 2))[0]
-        return said.mean(1)
+        outputs: Tensor = self.lstm(picture.transpose(1, 2))[0]
+        return outputs.mean(1)
 
 
 class Pictures(nn.Module):
-    """Convolutions over rows and time, averaged over time; [shape=(n, channels * rows left)]."""
+    """Convolutions over rows and time, averaged over time; [shape=(n, n_features)]."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
@@ -76,11 +76,11 @@ class Pictures(nn.Module):
 
 
 class Backbone(nn.Module):
-    """The project's convolutional network, without its heads; in training it reads 5 s."""
+    """The project's convolutional network, without its heads; its training input is 5 s."""
 
-    def __init__(self, shape: Sequence[int]) -> None:  # noqa: ARG002 - of any length
+    def __init__(self, shape: Sequence[int]) -> None:  # noqa: ARG002 - any length fits
         super().__init__()
-        self.member = Cnn(Shape(n_classes=1, n_origins=1), BACKBONE_WIDTH)
+        self.member = Cnn(OutputShape(n_classes=1, n_origins=1), BACKBONE_WIDTH)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Read standardised spectrograms, [shape=(n, audio.N_MELS, n_frames)]."""
@@ -91,7 +91,7 @@ class Backbone(nn.Module):
 
 
 def dense(shape: Sequence[int]) -> nn.Module:
-    """Return two hidden layers over all numbers of a feature."""
+    """Return two hidden layers over a whole feature."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(int(np.prod(shape)), 2 * HIDDEN),
@@ -103,7 +103,7 @@ def dense(shape: Sequence[int]) -> nn.Module:
 
 
 def in_time(shape: Sequence[int]) -> nn.Module:
-    """Return convolutions along time alone, over rows that are no neighbours."""
+    """Return convolutions along time only, for rows whose order has no meaning."""
     return nn.Sequential(
         nn.Conv1d(shape[0], HIDDEN, 3, padding=1),
         nn.ReLU(),
@@ -115,8 +115,12 @@ def in_time(shape: Sequence[int]) -> nn.Module:
 
 
 TOWERS = {
-    "lstm": Recurrent, "cnn": Pictures, "cnn in time": in_time, "dense": dense, "trunk": Backbone,
-}  # fmt: skip
+    "lstm": Recurrent,
+    "cnn": Pictures,
+    "cnn in time": in_time,
+    "dense": dense,
+    "backbone": Backbone,
+}
 
 
 class Network(nn.Module):
@@ -125,9 +129,9 @@ class Network(nn.Module):
     Parameters
     ----------
     towers : sequence of Kind
-        One for each feature; a single one is used for all.
+        One per feature, or one for all.
     inputs : tuple of float [shape=(n, ...)]
-        The train side's, whose rows' mean and deviation standardise.
+        The training inputs, whose mean and deviation standardise.
     n_classes, n_scales : int
     """
 
@@ -135,10 +139,10 @@ class Network(nn.Module):
         self, towers: Sequence[Kind], inputs: tuple[AnyFloats, ...], n_classes: int, n_scales: int
     ) -> None:
         super().__init__()
-        kinds = towers if len(towers) == len(inputs) else [*towers] * len(inputs)
+        clusters = towers if len(towers) == len(inputs) else [*towers] * len(inputs)
         self.n_classes = n_classes
         self.towers = nn.ModuleList(
-            TOWERS[kind](each.shape[1:]) for kind, each in zip(kinds, inputs, strict=True)
+            TOWERS[kind](each.shape[1:]) for kind, each in zip(clusters, inputs, strict=True)
         )
         for place, each in enumerate(inputs):
             mean, scale = _moments(each)
@@ -155,11 +159,11 @@ class Network(nn.Module):
             tower(self.standardised(place, each))
             for place, (tower, each) in enumerate(zip(self.towers, inputs, strict=True))
         ]
-        said: Tensor = self.head(torch.cat(seen, dim=1))
-        return said
+        outputs: Tensor = self.head(torch.cat(seen, dim=1))
+        return outputs
 
     def standardised(self, place: int, values: Tensor) -> Tensor:
-        """Return a feature as its tower reads it."""
+        """Return a feature as the input of its tower."""
         return (values - self.get_buffer(f"mean_{place}")) / self.get_buffer(f"scale_{place}")
 
 
@@ -181,13 +185,13 @@ def tensor(values: AnyFloats) -> Tensor:
 
 
 def fit(network: Network, trial: Trial, rate: float = RATE) -> list[Epoch]:
-    """Train until validation gets no better, and leave the network in its best state.
+    """Train until the validation loss stops improving, and restore the best state.
 
     Returns
     -------
     history : list of Epoch
     """
-    epochs, budget = _epochs(network, trial, rate), trial.budget
+    epochs, budget = train_epochs(network, trial, rate), trial.budget
     history: list[Epoch] = []
     best, state, since = np.inf, deepcopy(network.state_dict()), 0
     while len(history) < budget.epochs and since < budget.patience:
@@ -200,15 +204,15 @@ def fit(network: Network, trial: Trial, rate: float = RATE) -> list[Epoch]:
 
 
 def fit_in_two_phases(network: Network, trial: Trial) -> list[Epoch]:
-    """Find the best accuracy on validation in N epochs, then train on until it is met again.
+    """Train for N epochs, then until the best validation accuracy of these is reached again.
 
-    At most N epochs more; the network is left in its last state.
+    The second phase has at most N epochs; the network stays in its last state.
 
     Returns
     -------
     history : list of Epoch
     """
-    epochs, most = _epochs(network, trial, RATE), trial.budget.epochs
+    epochs, most = train_epochs(network, trial, RATE), trial.budget.epochs
     history = [next(epochs) for _ in range(most)]
     best = max(epoch.valid_accuracy for epoch in history)
     while len(history) < 2 * most:
@@ -218,8 +222,8 @@ def fit_in_two_phases(network: Network, trial: Trial) -> list[Epoch]:
     return history
 
 
-def _epochs(network: Network, trial: Trial, rate: float) -> Iterator[Epoch]:
-    """Yield one epoch after another, trained when it is asked for."""
+def train_epochs(network: Network, trial: Trial, rate: float) -> Iterator[Epoch]:
+    """Train, and yield each epoch."""
     train, valid = trial.train, trial.valid
     network.to(device())
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=WEIGHT_DECAY)
@@ -234,12 +238,14 @@ def _epochs(network: Network, trial: Trial, rate: float) -> Iterator[Epoch]:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses.append(loss.item())
-        said = answers(network, valid)
+        outputs = outputs_for(network, valid)
         known = valid.label != UNKNOWN
-        right = said[:, : network.n_classes].argmax(1).numpy() == valid.label if known.any() else 0
+        right = (
+            outputs[:, : network.n_classes].argmax(1).numpy() == valid.label if known.any() else 0
+        )
         yield Epoch(
             float(np.mean(losses)),
-            float(error(network, said, valid)),
+            float(error(network, outputs, valid)),
             float(np.mean(right, where=known)) if known.any() else float("nan"),
         )
 
@@ -249,87 +255,89 @@ def _n_batches(sample: Sample) -> int:
 
 
 def _outputs(network: Network, sample: Sample) -> Tensor:
-    said: Tensor = network(*(tensor(each).to(device()) for each in sample.inputs))
-    return said
+    outputs: Tensor = network(*(tensor(each).to(device()) for each in sample.inputs))
+    return outputs
 
 
 @torch.no_grad()
-def answers(network: Network, sample: Sample) -> Tensor:
-    """Return a network's outputs for all cases of a sample, on the processor."""
+def outputs_for(network: Network, sample: Sample) -> Tensor:
+    """Return a network's outputs for all cases of a sample, on the CPU."""
     network.eval()
     places = np.array_split(np.arange(len(sample.label)), _n_batches(sample))
     return torch.cat([_outputs(network, sample.at(each)).cpu() for each in places])
 
 
-def error(network: Network, said: Tensor, sample: Sample) -> Tensor:
-    """Return cross-entropy plus squared error, each a mean over what is labelled."""
-    label = torch.from_numpy(sample.label).to(said.device)
-    numbers = tensor(sample.numbers).to(said.device)
-    classes, scores = said[:, : network.n_classes], said[:, network.n_classes :]
-    loss = said.sum() * 0  # where nothing of a batch is labelled
+def error(network: Network, outputs: Tensor, sample: Sample) -> Tensor:
+    """Return cross-entropy plus squared error, each a mean over labelled cases."""
+    label = torch.from_numpy(sample.label).to(outputs.device)
+    scores = tensor(sample.scores).to(outputs.device)
+    classes, scores = outputs[:, : network.n_classes], outputs[:, network.n_classes :]
+    loss = outputs.sum() * 0  # for a batch without labels
     if network.n_classes and (label != UNKNOWN).any():
         loss = loss + cross_entropy(classes, label, ignore_index=UNKNOWN)
-    known = ~numbers.isnan()
+    known = ~scores.isnan()
     if known.any():
-        loss = loss + mse_loss(scores[known], numbers[known])
+        loss = loss + mse_loss(scores[known], scores[known])
     return loss
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """One network that tells classes apart."""
+    """One network that classifies."""
 
     towers: tuple[Kind, ...]
     stop: Stop = "patience"
 
-    def __call__(self, trial: Trial) -> Answer:
-        """Learn and answer."""
+    def __call__(self, trial: Trial) -> Prediction:
+        """Train, and predict the test cases."""
         network = self.network(trial)
         fitting = fit if self.stop == "patience" else fit_in_two_phases
-        history = fitting(network, _classes_alone(trial))
-        return Answer(answers(network, trial.test).argmax(1).numpy(), history=tuple(history))
+        history = fitting(network, only_classes(trial))
+        return Prediction(
+            outputs_for(network, trial.test).argmax(1).numpy(), history=tuple(history)
+        )
 
     def network(self, trial: Trial) -> Network:
-        """Return it before it learns."""
+        """Return the untrained network."""
         torch.manual_seed(trial.seed)
         return Network(self.towers, trial.train.inputs, len(trial.train.classes), 0)
 
 
 @dataclass(frozen=True)
 class Regressors:
-    """A network for each scale, with one output."""
+    """One network per scale, with one output."""
 
     towers: tuple[Kind, ...]
 
-    def __call__(self, trial: Trial) -> Answer:
-        """Learn and answer."""
+    def __call__(self, trial: Trial) -> Prediction:
+        """Train, and predict the test cases."""
         scores, history = [], []
-        for scale in range(trial.train.numbers.shape[1]):
-            alone = _one_scale(trial, scale)
+        for scale in range(trial.train.scores.shape[1]):
+            reduced = only_scale(trial, scale)
             torch.manual_seed(trial.seed)
-            network = Network(self.towers, alone.train.inputs, 0, 1)
-            history = fit(network, alone)
-            scores.append(answers(network, trial.test).numpy())
-        return Answer(numbers=np.concatenate(scores, axis=1), history=tuple(history))
+            network = Network(self.towers, reduced.train.inputs, 0, 1)
+            history = fit(network, reduced)
+            scores.append(outputs_for(network, trial.test).numpy())
+        return Prediction(scores=np.concatenate(scores, axis=1), history=tuple(history))
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """A network that learns genres first; then, for each scale, its copy with one output."""
+    """A network that is trained on genres, and one fine-tuned copy of it per scale."""
 
     towers: tuple[Kind, ...]
 
-    def __call__(self, trial: Trial) -> Answer:
-        """Learn and answer."""
+    def __call__(self, trial: Trial) -> Prediction:
+        """Train, and predict the test cases."""
         network = Classifier(self.towers).network(trial)
-        fit(network, _classes_alone(trial))
+        fit(network, only_classes(trial))
         scores, history = [], []
-        for scale in range(trial.train.numbers.shape[1]):
+        for scale in range(trial.train.scores.shape[1]):
             tuned = deepcopy(network)
             tuned.head, tuned.n_classes = _head(network.n_features, 1), 0
-            history = fit(tuned, _one_scale(trial, scale), RATE / 2)
-            scores.append(answers(tuned, trial.test).numpy())
-        return Answer(numbers=np.concatenate(scores, axis=1), history=tuple(history))
+            history = fit(tuned, only_scale(trial, scale), RATE / 2)
+            scores.append(outputs_for(tuned, trial.test).numpy())
+        return Prediction(scores=np.concatenate(scores, axis=1), history=tuple(history))
 
 
 @dataclass(frozen=True)
@@ -338,45 +346,45 @@ class Multitask:
 
     towers: tuple[Kind, ...]
 
-    def __call__(self, trial: Trial) -> Answer:
-        """Learn and answer."""
+    def __call__(self, trial: Trial) -> Prediction:
+        """Train, and predict the test cases."""
         torch.manual_seed(trial.seed)
-        standard = _standard(trial)
+        standard = standardised_scores(trial)
         train, n_classes = standard.train, len(trial.train.classes)
-        network = Network(self.towers, train.inputs, n_classes, train.numbers.shape[1])
+        network = Network(self.towers, train.inputs, n_classes, train.scores.shape[1])
         history = fit(network, standard)
-        said = answers(network, trial.test).numpy()
-        return Answer(said[:, :n_classes].argmax(1), said[:, n_classes:], tuple(history))
+        outputs = outputs_for(network, trial.test).numpy()
+        return Prediction(outputs[:, :n_classes].argmax(1), outputs[:, n_classes:], tuple(history))
 
 
-def _classes_alone(trial: Trial) -> Trial:
-    """Learn of what has a class, and not its numbers."""
+def only_classes(trial: Trial) -> Trial:
+    """Return the cases that have a class, without scores."""
 
-    def alone(sample: Sample) -> Sample:
-        kept = sample.at(sample.label != UNKNOWN)
-        return replace(kept, numbers=np.empty((len(kept.label), 0), np.float32))
+    def reduced(sample: Sample) -> Sample:
+        chosen = sample.at(sample.label != UNKNOWN)
+        return replace(chosen, scores=np.empty((len(chosen.label), 0), np.float32))
 
-    return replace(trial, train=alone(trial.train), valid=alone(trial.valid))
-
-
-def _one_scale(trial: Trial, scale: int) -> Trial:
-    """Learn of what has a number on a scale, and no classes."""
-
-    def alone(sample: Sample) -> Sample:
-        kept = sample.at(~np.isnan(sample.numbers[:, scale]))
-        unknown = np.full_like(kept.label, UNKNOWN)
-        return replace(kept, label=unknown, numbers=kept.numbers[:, [scale]])
-
-    standard = _standard(trial)
-    return replace(standard, train=alone(standard.train), valid=alone(standard.valid))
+    return replace(trial, train=reduced(trial.train), valid=reduced(trial.valid))
 
 
-def _standard(trial: Trial) -> Trial:
-    """Learn numbers in standard deviations from the mean of the train side."""
-    numbers = trial.train.numbers
-    mean, deviation = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0) + np.float32(1e-3)
+def only_scale(trial: Trial, scale: int) -> Trial:
+    """Return the cases that have a score on a scale, without classes."""
+
+    def reduced(sample: Sample) -> Sample:
+        chosen = sample.at(~np.isnan(sample.scores[:, scale]))
+        unknown = np.full_like(chosen.label, UNKNOWN)
+        return replace(chosen, label=unknown, scores=chosen.scores[:, [scale]])
+
+    standard = standardised_scores(trial)
+    return replace(standard, train=reduced(standard.train), valid=reduced(standard.valid))
+
+
+def standardised_scores(trial: Trial) -> Trial:
+    """Return scores in standard deviations from the mean of train."""
+    scores = trial.train.scores
+    mean, deviation = np.nanmean(scores, axis=0), np.nanstd(scores, axis=0) + np.float32(1e-3)
 
     def standard(sample: Sample) -> Sample:
-        return replace(sample, numbers=(sample.numbers - mean) / deviation)
+        return replace(sample, scores=(sample.scores - mean) / deviation)
 
     return replace(trial, train=standard(trial.train), valid=standard(trial.valid))

@@ -1,4 +1,4 @@
-"""Writes docs/COMPARISON.md and its pictures from the rows' results."""
+"""Writes docs/COMPARISON.md and its pictures from the results of the rows."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,45 +19,46 @@ from training.studies.compare.rows import FEELINGS, GENRES, ROWS, SECTIONS, Row
 
 PAGE = "COMPARISON.md"
 SHIPPED = Path(__file__).parents[3] / "service" / "models" / "fifteen.onnx"
-LEARNT = "## What was learnt"
-UNWRITTEN = "Nobody has written this yet."
+CONCLUSIONS = "## Results"
+UNWRITTEN = "Not written yet."
 COLUMNS = 6  # of a grid of pictures
 PICTURES = {
-    "curves": "Loss by epoch, dashed on train, solid on validation; first seed, and of a row with "
-    "several networks the last",
-    "confusion": "Confusion by window, first seed; of each section the row on genres or feelings "
+    "curves": "Loss by epoch, dashed on train, solid on validation; first seed, and the last "
+    "network of rows that have several",
+    "confusion": "Confusion by window, first seed; for each section the row on genres or feelings "
     "whose macro F1 is highest",
-    "elbow": "Squared distances that are left by so many kinds of music, on train",
+    "elbow": "Sum of squared distances to the nearest cluster, by number of clusters, on train",
 }
-HEAD = """# Compared with every system it descends from
+HEAD = """# Compared with the systems that preceded it
 
-*Written by `python -m training compare CORPUS WORK`; run it again rather than edit. What stands
-under the last heading is written by a person, and kept.*
+*Written by `python -m training compare CORPUS WORK`; run it again rather than edit. The text under
+the last heading is written by a person, and is preserved.*
 
-The systems of five earlier works, rebuilt on one corpus and its split by artist. Every row learns
-from the train side; networks stop by validation; test is for reporting. Networks here are small
-and train for minutes, said as time of one processor. Mean ± spread over the seeds, if several.
+The systems of five earlier works, rebuilt on one corpus and its split by artist. Every row is
+trained on train; networks stop early by their validation loss; test is for reporting. The networks
+are small and train for minutes; the table has the time of one processor. Mean ± spread over the
+seeds, if there are several.
 
 * Accuracy and macro F1 are by 15 s window, Spearman's rank correlation is by recording.
-* Valence and energy are proxies of the commonest origin of labels; danceability is a measurement.
-* The dominant feeling is the one that most listeners ticked; songs whose first place is shared, and
-  feelings too rare for five folds, are left out. Songs of an artist stay in one fold, which is
-  stricter than keeping the windows of a song together; a row that only does the latter says so.
-* The three kinds of music are nearest means of the attributes themselves, fitted on train: proxies,
-  which those attributes can tell by construction. Spotify's own attributes are known of too few
+* Valence and energy are proxies, of the most frequent origin of labels; danceability is measured.
+* The dominant feeling is the one that most listeners chose; songs with two dominant feelings, and
+  feelings too rare for five folds, are left out. All songs of an artist are in the same fold, which
+  is stricter than the same for the windows of a song; the rows with only the latter are marked.
+* The three kinds of music are k-means clusters of the attributes, fitted on train: proxies, which
+  those attributes determine by construction. Spotify's own attributes are known for too few
   recordings, so attributes are measured.
-* Embeddings are by this project's convolutional network, trained here on the train side, one for
-  each 0.97 s; a model of the classical kind takes their mean over time. Those of the rows about
-  feelings come from a training without any artist whom listeners voted on.
-* The linear and the logarithmic spectrogram differ in their axis of frequency.
-* Genres merge by the table `MERGED` of `training/studies/compare/labels.py`.
+* Embeddings are features of this project's convolutional network, trained here on train, one for
+  each 0.97 s; classical models take their mean over time. For the rows about feelings, the network
+  was trained without the artists that listeners voted on.
+* The linear and the logarithmic spectrogram differ in their frequency axis.
+* Genres are merged by the table `MERGED` of `training/studies/compare/labels.py`.
 """
 ADDING = """## To add a row
 
-Write it into `ROWS` of `training/studies/compare/rows.py`: section, features, model, task. A classifier of
-scikit-learn's kind is named there and nothing else; a new feature is a function from windows to an
-array in `training/studies/compare/features.py`, and a line in its `FEATURES`. The next run computes what is
-missing, and leaves all else as it is.
+Add it to `ROWS` of `training/studies/compare/rows.py`: section, features, model, task. A classifier
+with scikit-learn's interface needs nothing else. A new feature is a function from windows to an
+array in `training/studies/compare/features.py`, and a line in its `FEATURES`. The next run computes
+what is missing, and changes nothing else.
 """
 
 Done = Sequence[tuple[Row, Result]]
@@ -65,12 +66,12 @@ Draw = Callable[[Axes, Result], None]
 
 
 def write_page(clips: Sequence[Clip], work: Path, docs: Path) -> Path:
-    """Write the page and its pictures; what a person wrote under `LEARNT` stays.
+    """Write the page and its pictures; the text under `CONCLUSIONS` is preserved.
 
     Parameters
     ----------
     clips : sequence of Clip
-        Those that were compared on.
+        The clips of the comparison.
     work : Path
         With the results.
     docs : Path
@@ -86,15 +87,15 @@ def write_page(clips: Sequence[Clip], work: Path, docs: Path) -> Path:
         picture.savefig(docs / f"comparison-{name}.png", dpi=70)
     page = docs / PAGE
     before = page.read_text() if page.exists() else ""
-    learned = before.partition(LEARNT)[2].strip() or UNWRITTEN
+    learned = before.partition(CONCLUSIONS)[2].strip() or UNWRITTEN
     lines = _lines(done, Model(SHIPPED).card, clips)
-    page.write_text("\n".join([HEAD, *lines, f"\n{LEARNT}\n\n{learned}\n"]))
+    page.write_text("\n".join([HEAD, *lines, f"\n{CONCLUSIONS}\n\n{learned}\n"]))
     return page
 
 
 def _lines(done: Done, shipped: Card, clips: Sequence[Clip]) -> Iterator[str]:
-    """Yield the lines of the table, of what it needs said, and of the pictures."""
-    head = ["features", "model", "asked", "accuracy", "macro F1, or Spearman", "training", "seeds"]
+    """Yield the parts of the page: table, notes, pictures, features."""
+    head = ["features", "model", "task", "accuracy", "macro F1, or Spearman", "training", "seeds"]
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
     for number, section in enumerate(SECTIONS, 1):
@@ -102,8 +103,8 @@ def _lines(done: Done, shipped: Card, clips: Sequence[Clip]) -> Iterator[str]:
         for row, result in done:
             if row.section == number:
                 yield f"| {' | '.join(_cells(row, result))} |"
-    yield f"| **What ships** |{' |' * (len(head) - 1)}"
-    yield f"| {' | '.join(_shipped(shipped, clips))} |"
+    yield f"| **The shipped model** |{' |' * (len(head) - 1)}"
+    yield f"| {' | '.join(shipped_row(shipped, clips))} |"
     yield ""
     for row, result in done:
         for note in result.notes:
@@ -119,7 +120,7 @@ def _lines(done: Done, shipped: Card, clips: Sequence[Clip]) -> Iterator[str]:
 def _cells(row: Row, result: Result) -> list[str]:
     names = [" + ".join(row.features), row.name, row.task.name]
     if result.reason:
-        return [*names, "", f"the corpus cannot carry it: {result.reason}", "", ""]
+        return [*names, "", f"the corpus does not suffice: {result.reason}", "", ""]
     scales = [f"{scale} {spread(values)}" for scale, values in result.spearman.items()]
     second = [*([spread(result.macro_f1)] if result.macro_f1 else []), *scales]
     seconds = float(np.mean(result.seconds))
@@ -133,32 +134,32 @@ def _cells(row: Row, result: Result) -> list[str]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Print a mean and a spread (n - 1) over seeds, as many as there are."""
+    """Return mean and spread (n - 1) over seeds as text."""
     if not values:
         return ""
     mean = f"{np.mean(values):.2f}"
     return f"{mean} ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else mean
 
 
-def _shipped(card: Card, clips: Sequence[Clip]) -> list[str]:
-    """Return the row of the shipped model, whose figures hold for the corpus of its card alone."""
+def shipped_row(card: Card, clips: Sequence[Clip]) -> list[str]:
+    """Return the row of the shipped model, which is valid only for the corpus of its card."""
     names = ["log-mel", f"{card.name} {card.version}, as shipped"]
     counts = Counter((clip.genre, clip.subset) for clip in clips if clip.genre)
-    said = Counter(
+    on_card = Counter(
         {(genre, side): n for genre, sides in card.data.genres.items() for side, n in sides.items()}
     )
-    if +counts != +said:
+    if +counts != +on_card:
         return [*names, "genres", "", "its card was measured on another corpus", "", ""]
     measured = card.figures.test
     genre = measured.genre.window_accuracy, measured.genre.window_macro_f1
     accuracy, macro_f1 = (figure(each.mean, each.spread) for each in genre)
-    asked = "genres; valence, energy, danceability"
+    task = "genres; valence, energy, danceability"
     second = "; ".join([macro_f1, *_shipped_scales(measured)])
-    return [*names, asked, accuracy, second, "", str(genre[0].seeds)]
+    return [*names, task, accuracy, second, "", str(genre[0].seeds)]
 
 
 def _shipped_scales(measured: Measured) -> Iterator[str]:
-    """Yield the rank correlation of each scale with the labels of the origin that has most."""
+    """Yield the rank correlation of each scale with the labels of its most frequent origin."""
     for scale in dict.fromkeys(each.emotion for each in measured.emotion):
         origins = [each for each in measured.emotion if each.emotion == scale]
         first = max(origins, key=lambda each: each.clips)
@@ -166,15 +167,15 @@ def _shipped_scales(measured: Measured) -> Iterator[str]:
 
 
 def figure(mean: float, deviation: float | None) -> str:
-    """Print a figure of a card as `spread` prints those of rows."""
+    """Return a figure of a card as text, like `spread`."""
     return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
 
 
 def _pictures(done: Done) -> Iterator[tuple[str, Picture]]:
-    """Yield each picture that there is something for."""
+    """Yield each picture that has data."""
     learning = [(row, result) for row, result in done if result.history]
     bent = [(row, result) for row, result in done if result.elbow]
-    best = list(_best(done))
+    best = list(best_rows(done))
     if learning:
         yield "curves", _grid(learning, _curve, 2.8)
     if best:
@@ -183,17 +184,17 @@ def _pictures(done: Done) -> Iterator[tuple[str, Picture]]:
         yield "elbow", _grid(bent, _elbow, 4, columns=1)
 
 
-def _best(done: Done) -> Iterator[tuple[Row, Result]]:
-    """Yield, of each section, the best row on what people labelled, artists kept apart."""
+def best_rows(done: Done) -> Iterator[tuple[Row, Result]]:
+    """Yield the best row of each section on genres or feelings with separate artists."""
     for number in range(1, len(SECTIONS) + 1):
-        asked = [pair for pair in done if pair[0].task in (GENRES, FEELINGS)]
-        measured = [pair for pair in asked if pair[0].section == number and pair[1].macro_f1]
+        labelled = [pair for pair in done if pair[0].task in (GENRES, FEELINGS)]
+        measured = [pair for pair in labelled if pair[0].section == number and pair[1].macro_f1]
         if measured:
             yield max(measured, key=lambda pair: float(np.mean(pair[1].macro_f1)))
 
 
 def _grid(done: Done, draw: Draw, inches: float, columns: int = COLUMNS) -> Picture:
-    """Draw one result beside the other."""
+    """Draw one panel per result."""
     n_rows = -(-len(done) // columns)
     picture = Picture(figsize=(inches * columns, 0.9 * inches * n_rows), layout="constrained")
     panels = picture.subplots(n_rows, columns, squeeze=False).ravel()

@@ -1,37 +1,38 @@
-"""What a row came to, and where that is kept."""
+"""The results of rows, and their files."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from training.files import write_atomically
 from training.studies.compare.rows import Row
 from training.studies.compare.sample import Epoch
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a row came to; of what a row is not asked, nothing.
+    """The result of one row; metrics that do not apply are empty.
 
     Attributes
     ----------
-    made_of : str
-        Digest of all that it depends on.
+    made_from : str
+        Digest of everything that the result depends on.
     reason : str
-        Why the corpus cannot carry the row; empty where it does.
+        Why the corpus does not suffice for the row; empty if it does.
     accuracy, macro_f1, seconds : list of float
-        One for each seed; seconds of a processor, of learning and answering, over all folds.
+        One for each seed; seconds are processor time of training and prediction, over all folds.
     spearman : dict of str to list of float
-        By scale, over recordings.
+        By scale, by recording.
     classes : list of str
     confusion : list of list of int
-        Of the first seed; a row for each true class.
+        Of the first seed; one row per true class.
     history : list of Epoch
         Of the first seed's last network.
     elbow : list of float
     notes : list of str
     """
 
-    made_of: str
+    made_from: str
     reason: str = ""
     accuracy: list[float] = field(default_factory=list)
     macro_f1: list[float] = field(default_factory=list)
@@ -46,8 +47,8 @@ class Result:
 
 def path_of(row: Row, work: Path) -> Path:
     """Return the file of a row's result."""
-    said = " ".join([str(row.section), *row.features, row.name, row.task.name])
-    return work / "rows" / f"{'-'.join(said.replace(',', '').split())}.json"
+    name = " ".join([str(row.section), *row.features, row.name, row.task.name])
+    return work / "rows" / f"{'-'.join(name.replace(',', '').split())}.json"
 
 
 def read(row: Row, work: Path) -> Result | None:
@@ -55,14 +56,12 @@ def read(row: Row, work: Path) -> Result | None:
     path = path_of(row, work)
     if not path.exists():
         return None
-    said = json.loads(path.read_text())
-    return Result(**said | {"history": [Epoch(**epoch) for epoch in said["history"]]})
+    saved = json.loads(path.read_text())
+    if "made_from" not in saved:  # an older format
+        return None
+    return Result(**saved | {"history": [Epoch(**epoch) for epoch in saved["history"]]})
 
 
 def write(row: Row, work: Path, result: Result) -> None:
-    """Keep a row's result, only as a whole."""
-    path = path_of(row, work)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(result), indent=1))
-    partial.replace(path)
+    """Write a row's result."""
+    write_atomically(path_of(row, work), json.dumps(asdict(result), indent=1))

@@ -1,10 +1,9 @@
 """The rows of the comparison, as the table shows them.
 
-To add one, write it where it belongs in `ROWS`: its section, its features by name (`features`
-computes them from windows, `trunk` by a network), its model, and what it is asked (`labels`). A new
-feature is a function from windows to an array and a line in `features.FEATURES`; a classifier of
-scikit-learn's kind needs nothing but to be named. The next
-``python -m training compare`` computes what is missing and leaves all else as it is.
+To add a row, add it to `ROWS`: its section, the names of its features (of `features` or
+`backbone`), its model and its task (`labels`). A new feature is a function from windows to an
+array, and a line in `features.FEATURES`; a classifier with scikit-learn's interface needs nothing
+else. The next ``python -m training compare`` computes what is missing.
 """
 
 from dataclasses import dataclass, replace
@@ -34,14 +33,14 @@ class Row:
     Attributes
     ----------
     section : int
-        Place in `SECTIONS`, from 1.
+        Position in `SECTIONS`, from 1.
     features : tuple of str
     name : str
-        Of the model, as the table says it.
+        Name of the model in the table.
     model : Model
     task : Task
     seeds : int
-        From which the model is trained; 1 where chance has no part in it, or it takes long.
+        Number of seeds; 1 for a deterministic or slow model.
     """
 
     section: int
@@ -64,12 +63,16 @@ GENRES = Task("genres", lambda clip: bool(clip.genre), labels.genres)
 MERGED = Task("merged genres, other music too", lambda clip: bool(clip.kind), labels.merged)
 EMOTIONS = Task("valence, energy, danceability", labels.rated, labels.emotions, ("danceability",))
 ALL_AT_ONCE = replace(EMOTIONS, name="genres, valence, energy, danceability")
-FEELINGS = Task("dominant feeling", lambda clip: bool(clip.votes), labels.feelings, folds="artist")
+FEELINGS = Task(
+    "dominant feeling", lambda clip: bool(clip.votes), labels.dominant_feelings, folds="artist"
+)
 FEELINGS_BY_SONG = Task(
-    "dominant feeling, artists on both sides", lambda clip: bool(clip.votes), labels.feelings,
+    "dominant feeling, artists on both sides",
+    lambda clip: bool(clip.votes),
+    labels.dominant_feelings,
     folds="song",
-)  # fmt: skip
-KINDS = Task("three kinds", lambda clip: bool(clip.genre), labels.kinds, ("attributes",))
+)
+CLUSTERS = Task("three kinds", lambda clip: bool(clip.genre), labels.clusters, ("attributes",))
 JAZZ = Task(
     "jazz, with and without vocal",
     lambda clip: clip.genre == "jazz",
@@ -85,7 +88,7 @@ LSTM: tuple[Kind, ...] = ("lstm",)
 CNN: tuple[Kind, ...] = ("cnn",)
 CNN_IN_TIME: tuple[Kind, ...] = ("cnn in time",)
 DENSE: tuple[Kind, ...] = ("dense",)
-BACKBONE: tuple[Kind, ...] = ("trunk",)
+BACKBONE: tuple[Kind, ...] = ("backbone",)
 BAGGED = Classical(BaggingClassifier(n_estimators=100, random_state=0))
 CUBIC = Classical(SVC(kernel="poly", degree=3, coef0=1))
 FOREST = Classical(RandomForestClassifier(500, random_state=0))
@@ -142,9 +145,9 @@ ROWS = (
     Row(4, ("attributes",), "multilayer perceptron", Classifier(DENSE), GENRES),
     Row(4, ("mel",), "CNN", Classifier(CNN), GENRES),
     Row(4, ("attributes", "mel"), "both joined", Classifier((*DENSE, *CNN)), GENRES),
-    Row(4, ("attributes",), "multilayer perceptron", Classifier(DENSE), KINDS),
-    Row(4, ("mel",), "CNN", Classifier(CNN), KINDS),
-    Row(4, ("attributes", "mel"), "both joined", Classifier((*DENSE, *CNN)), KINDS),
+    Row(4, ("attributes",), "multilayer perceptron", Classifier(DENSE), CLUSTERS),
+    Row(4, ("mel",), "CNN", Classifier(CNN), CLUSTERS),
+    Row(4, ("attributes", "mel"), "both joined", Classifier((*DENSE, *CNN)), CLUSTERS),
     Row(5, (LINEAR,), "dense network", Classifier(DENSE), GENRES),
     Row(5, (COARSE,), "dense network", Classifier(DENSE), GENRES),
     Row(5, (LINEAR,), "CNN", Classifier(CNN), GENRES),
@@ -156,4 +159,4 @@ ROWS = (
     Row(5, (COARSE,), "CNN", Classifier(CNN), JAZZ),
     Row(5, (COARSE,), "CNN", Classifier(CNN), PUNK),
 )  # fmt: skip
-"""Every row but the last, the shipped model's, which its card fills."""
+"""All rows but the last one, that of the shipped model, which comes from its card."""

@@ -1,12 +1,11 @@
-"""What a model of the comparison is given, what it answers, and how long it may take.
+"""The data of a model of the comparison: samples, predictions and budget.
 
 Conventions
 -----------
 * A *case* is one window of `service.audio.windows`, 15 s of a recording.
 * A feature of a case is a *vector* [shape=(n_numbers,)] or a *picture* [shape=(n_rows, n_frames)];
   time runs along the last axis.
-* A *side* is ``train``, ``valid`` or ``test``. A model learns from train, may choose an epoch on
-  valid, and answers to test.
+* A model is trained on train, may select an epoch on valid, and predicts test.
 """
 
 from collections.abc import Callable
@@ -18,27 +17,27 @@ from numpy.typing import NDArray
 from training.data.corpus import Subset
 from training.types import AnyFloats, Indices
 
-UNKNOWN = -1  # label of what has none
+UNKNOWN = -1  # label of a case without one
 
 
 class TooFewError(ValueError):
-    """A row cannot be carried by the corpus. The message says what there is too little of."""
+    """The corpus does not suffice for a row. The message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long the comparison may take, and how little will do.
+    """The limits of a comparison.
 
     Attributes
     ----------
     epochs, patience : int
-        Most that a network trains, and how long it may go without getting better on validation.
+        Maximum number of epochs, and of epochs without a better validation loss.
     seeds : int
-        At most, of each row.
+        Maximum number for each row.
     fewest : dict of str to int
-        Recordings of each class that a side needs for a row to be worth a number.
+        Minimum number of recordings of each class in each subset.
     recordings : int or None
-        Of each kind and side, at most.
+        Maximum number of each kind in each subset.
     """
 
     epochs: int
@@ -61,28 +60,28 @@ class Sample:
     Attributes
     ----------
     inputs : tuple of float [shape=(n, ...)]
-        One for each feature.
+        One array per feature.
     label : int64 [shape=(n,)]
-        Place in `classes`, or `UNKNOWN`.
-    numbers : float32 [shape=(n, n_scales)]
-        NaN where unknown.
+        Index into `classes`, or `UNKNOWN`.
+    scores : float32 [shape=(n, n_scales)]
+        Values on the scales; NaN if unknown.
     classes : tuple of str
     """
 
     inputs: tuple[AnyFloats, ...]
     label: Indices
-    numbers: AnyFloats
+    scores: AnyFloats
     classes: tuple[str, ...]
 
     def at(self, chosen: NDArray[Any]) -> "Sample":
-        """Return some of the cases, by place or by flag."""
+        """Return some of the cases, by index or by flag."""
         inputs = tuple(each[chosen] for each in self.inputs)
-        return replace(self, inputs=inputs, label=self.label[chosen], numbers=self.numbers[chosen])
+        return replace(self, inputs=inputs, label=self.label[chosen], scores=self.scores[chosen])
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One point of a learning curve; the accuracy is NaN where nothing is classified."""
+    """One point of a learning curve; the accuracy is NaN without classes."""
 
     train_loss: float
     valid_loss: float
@@ -90,24 +89,24 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says of the test cases.
+class Prediction:
+    """The predictions of a model for the test cases.
 
     Attributes
     ----------
     label : int64 [shape=(n,)], optional
-    numbers : float [shape=(n, n_scales)], optional
-        Only their ranks are looked at.
+    scores : float [shape=(n, n_scales)], optional
+        Only their ranks are used.
     history : tuple of Epoch
-        Of the last network that was trained.
+        Of the last trained network.
     elbow : tuple of float
-        Of k-means: the squared distances that are left with 1, 2 ... kinds.
+        Of k-means: the sum of squared distances with 1, 2 ... clusters.
     note : str
         For the table.
     """
 
     label: Indices | None = None
-    numbers: AnyFloats | None = None
+    scores: AnyFloats | None = None
     history: tuple[Epoch, ...] = ()
     elbow: tuple[float, ...] = ()
     note: str = ""
@@ -115,7 +114,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a model may learn from, choose on, and is asked."""
+    """The samples of one training, its seed and its budget."""
 
     train: Sample
     valid: Sample
@@ -124,5 +123,5 @@ class Trial:
     budget: Budget
 
 
-Model = Callable[[Trial], Answer]
-"""Learns and answers to test. Its ``repr`` tells it from any other."""
+Model = Callable[[Trial], Prediction]
+"""Trains, and predicts test. Its ``repr`` identifies its settings."""

@@ -1,21 +1,22 @@
-"""Features on disk, a file for each recording: computed once, in parallel, resumed.
+"""Features on disk, one file per recording; an interrupted run resumes.
 
-A folder is named for the feature, its version and the signature of the front-end, a file for its
-recording's name, size and time of change. Nothing that would come out otherwise is ever read.
+The name of a folder depends on the feature, its version and the signature of the front-end; that of
+a file on the name, size and modification time of its recording. So an outdated file is never read.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from service import audio
+from training import parallel
 from training.data.takes import remove_silences
-from training.parallel import run
+from training.files import write_atomically
 from training.studies.compare.clips import Clip
 from training.studies.compare.features import FEATURES
 from training.studies.compare.sample import TooFewError
@@ -29,7 +30,7 @@ class Store:
     ----------
     folder : Path
     clips : sequence of Clip
-        What is asked for is asked by place in these.
+        Other arguments are positions in it.
     """
 
     def __init__(self, folder: Path, clips: Sequence[Clip]) -> None:
@@ -38,16 +39,16 @@ class Store:
         self._keys: dict[str, str] = {}
 
     def name_of(self, feature: str) -> str:
-        """Return the folder of a feature, which tells what it is made of."""
-        key = self._keys.get(feature) or _key(feature)
+        """Return the folder of a feature, whose name identifies its version."""
+        key = self._keys.get(feature) or feature_key(feature)
         return f"{feature.replace(' ', '-').replace(',', '')}-{key}"
 
-    def made_of(self, feature: str, key: str) -> None:
-        """Say what a feature is made of that is not in `FEATURES`."""
+    def set_version(self, feature: str, key: str) -> None:
+        """Set the version of a feature that is not in `FEATURES`."""
         self._keys[feature] = key
 
     def path(self, feature: str, place: int) -> Path:
-        """Return where a recording's feature is, or is to be."""
+        """Return the file of a recording's feature."""
         return self._folder / self.name_of(feature) / f"{_stamp(self.clips[place].path)}.npy"
 
     def missing(self, feature: str, places: Iterable[int]) -> list[int]:
@@ -57,14 +58,14 @@ class Store:
     def cases(
         self, features: Sequence[str], places: Iterable[int]
     ) -> tuple[list[AnyFloats], Indices]:
-        """Return the features of all windows of recordings that have them.
+        """Return the features of all windows of the recordings that have them.
 
         Returns
         -------
         inputs : list of float [shape=(n, ...)]
             One for each feature.
         clip_of : int64 [shape=(n,)]
-            Place of the recording of each window.
+            Position of each window's recording.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class Store:
         return [np.concatenate(windows) for windows in read], clip_of
 
     def means(self, feature: str, places: Iterable[int]) -> AnyFloats:
-        """Average a vector over each recording; [shape=(n_clips, n_numbers)], NaN without."""
+        """Average a vector over each recording; [shape=(n_clips, n_numbers)], NaN if missing."""
         (values,), clip_of = self.cases([feature], places)
         means = np.full((len(self.clips), values.shape[1]), np.nan)
         for place in np.unique(clip_of):
@@ -88,8 +89,8 @@ class Store:
 
 
 @cache
-def _key(feature: str) -> str:
-    """Digest what a feature's numbers depend on."""
+def feature_key(feature: str) -> str:
+    """Return a digest of everything that a feature depends on."""
     signature = np.round(audio.signature().astype(float), 2).tolist()
     return digest(audio.front_end(), signature, feature, FEATURES[feature].version)
 
@@ -100,21 +101,21 @@ def _stamp(path: Path) -> str:
     return digest(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-def digest(*made_of: object) -> str:
-    """Return what tells some things from any others, by how JSON writes them."""
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+def digest(*values: object) -> str:
+    """Return a digest of values in JSON's types."""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def extract(store: Store, wanted: Mapping[str, Iterable[int]], jobs: int) -> None:
-    """Compute what is wanted of each recording and is not there yet.
+    """Compute the missing features of each recording.
 
     Parameters
     ----------
     store : Store
-    wanted : dict of str to places
-        By name of the feature.
+    wanted : dict of str to iterable of int
+        Positions of recordings, by name of the feature.
     jobs : int
-        Processes.
+        Number of processes.
     """
     by_place: dict[int, dict[str, Path]] = {}
     for feature, places in wanted.items():
@@ -122,29 +123,27 @@ def extract(store: Store, wanted: Mapping[str, Iterable[int]], jobs: int) -> Non
             by_place.setdefault(place, {})[feature] = store.path(feature, place)
     tasks = [(store.clips[place].path, targets) for place, targets in by_place.items()]
     progress = tqdm(total=len(tasks), desc="features", unit="recording")
-    for refused in run(_write_features, tasks, jobs):
-        if refused:
-            tqdm.write(f"left out {refused!a}")
+    for reason in parallel.run(write_features, tasks, jobs):
+        if reason:
+            tqdm.write(f"left out {reason!a}")
         progress.update()
     progress.close()
 
 
-def _write_features(path: Path, targets: dict[str, Path]) -> str:
-    """Write features of a recording; return why it has none, or nothing."""
+def write_features(path: Path, targets: dict[str, Path]) -> str:
+    """Write features of a recording; return the reason if it has none."""
     try:
         waveform = audio.decode(path.read_bytes()).waveform
         for name, target in targets.items():
             feature = FEATURES[name]
-            heard = remove_silences(waveform) if feature.removes_silences else waveform
-            save(target, feature.extract(audio.windows(heard)))
+            sound = remove_silences(waveform) if feature.removes_silences else waveform
+            save(target, feature.extract(audio.windows(sound)))
     except audio.AudioError as error:
         return f"{path.name}: {error}"
     return ""
 
 
 def save(target: Path, values: AnyFloats) -> None:
-    """Write an array in half precision where it is a picture, and only as a whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial.npy")
-    np.save(partial, values.astype(np.float16 if values.ndim > 2 else np.float32))
-    partial.replace(target)
+    """Write an array, pictures in half precision."""
+    precise = np.float16 if values.ndim > 2 else np.float32
+    write_atomically(target, partial(np.save, arr=values.astype(precise)))

@@ -1,4 +1,4 @@
-"""A corpus of seconds, in which every row finds something to do in the fast mode."""
+"""A small corpus that suffices for every row in the fast mode."""
 
 import csv
 
@@ -19,7 +19,7 @@ SIDES = ("train", "train", "train", "valid", "test")
 
 
 def sound(kind, number):
-    """A sound that tells the kind: beats, chords or noise."""
+    """A sound that depends on the kind: beats, chords or noise."""
     rng = np.random.default_rng(number)
     beats = signals.groove(SECONDS, audio.SAMPLE_RATE, 96 + 2 * number, number)
     if kind in {"jazz", "folk"}:
@@ -86,5 +86,5 @@ def clips(corpus):
 
 @pytest.fixture
 def store(clips, tmp_path):
-    """With nothing in it."""
+    """An empty store."""
     return Store(tmp_path / "features", clips)

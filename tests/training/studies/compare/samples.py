@@ -1,4 +1,4 @@
-"""Samples that a model can learn in a moment."""
+"""Samples that a model learns quickly."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ QUICK = Budget(epochs=12, patience=4, seeds=1, fewest=FAST.fewest)
 
 
 def sample(n, rng, shapes):
-    """Cases of three classes, whose level tells the class and one number."""
+    """Cases of three classes, whose level determines the class and one score."""
     label = np.arange(n) % 3
     inputs = tuple(
         (label.reshape(-1, *[1] * len(shape)) + 0.3 * rng.normal(size=(n, *shape))).astype(
@@ -16,9 +16,9 @@ def sample(n, rng, shapes):
         )
         for shape in shapes
     )
-    numbers = np.stack([label + 0.1 * rng.normal(size=n), np.full(n, np.nan)], axis=1)
-    numbers[::2, 1] = label[::2] / 2
-    return Sample(inputs, label.astype(np.int64), numbers.astype(np.float32), ("a", "b", "c"))
+    scores = np.stack([label + 0.1 * rng.normal(size=n), np.full(n, np.nan)], axis=1)
+    scores[::2, 1] = label[::2] / 2
+    return Sample(inputs, label.astype(np.int64), scores.astype(np.float32), ("a", "b", "c"))
 
 
 def trial(*shapes, budget=QUICK):

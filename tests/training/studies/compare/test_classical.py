@@ -11,7 +11,7 @@ from training.studies.compare.rows import ROWS
 MODELS = {row.name: row.model for row in ROWS if isinstance(row.model, Classical)}
 
 
-def test_of_a_picture_the_mean_over_time_is_read():
+def test_pictures_are_averaged_over_time():
     flat = table((np.ones((2, 3, 4), np.float16), np.zeros((2, 5))))
     np.testing.assert_array_equal(flat, np.repeat([[1.0] * 3 + [0.0] * 5], 2, axis=0))
 
@@ -24,13 +24,13 @@ def test_every_model_of_the_table_learns(name):
     assert answer.label.shape == case.test.label.shape
 
 
-def test_settings_tell_a_model_from_another():
+def test_the_repr_of_a_model_has_its_settings():
     assert repr(Classical(SVC(C=1))) != repr(Classical(SVC(C=10)))
     assert repr(Classical(SVC(C=1))) == repr(Classical(SVC(C=1)))
     assert " object at " not in "".join(map(repr, MODELS.values()))
 
 
-def test_k_means_finds_what_there_is():
+def test_k_means_finds_the_classes():
     case = trial((4,))
     answer = KMeansClusters()(case)
     assert len(answer.elbow) == 10
@@ -40,7 +40,7 @@ def test_k_means_finds_what_there_is():
     assert float(answer.note.rpartition(" ")[2]) > 0.9
 
 
-def test_a_seed_is_passed_on():
+def test_the_seed_determines_the_predictions():
     case = trial((6,))
     forest = MODELS["random forest"]
     same = [forest(replace(case, seed=seed)).label for seed in (1, 1)]

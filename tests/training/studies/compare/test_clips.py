@@ -6,7 +6,7 @@ from training.studies.compare.clips import read_clips
 from training.studies.compare.labels import PUNK
 
 
-def test_what_the_manifests_say_of_a_recording(clips):
+def test_a_clip_has_the_columns_of_the_manifests(clips):
     by_id = {clip.id: clip for clip in clips}
     punk, folk = by_id["pop-punk-6"], by_id["folk-17"]
     assert (punk.genre, punk.kind, punk.subset) == ("pop-punk", "pop-punk", "train")
@@ -17,13 +17,13 @@ def test_what_the_manifests_say_of_a_recording(clips):
     assert folk.votes == dict(zip(FEELINGS, (0.5, 0.1), strict=True))
 
 
-def test_the_first_of_each_kind_and_side_may_do(corpus):
+def test_the_number_of_clips_can_be_limited(corpus):
     counts = Counter((clip.kind, clip.subset) for clip in read_clips(corpus, 1))
     assert set(counts.values()) == {1}
     assert {side for _, side in counts} == set(SUBSETS)
 
 
-def test_a_folder_of_genres_will_do(tmp_path):
+def test_a_plain_folder_can_be_compared(tmp_path):
     for genre in ("house", "jazz"):
         for album in "abcde":
             (tmp_path / genre / album).mkdir(parents=True)

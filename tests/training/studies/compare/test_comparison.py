@@ -1,4 +1,4 @@
-"""The command in its fast mode: every row, on sounds made here."""
+"""The command in its fast mode: every row, on synthetic sounds."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from training import __main__ as command
 from training.studies.compare import comparison, results
 from training.studies.compare.backbone import BACKBONES
-from training.studies.compare.page import LEARNT, PAGE
+from training.studies.compare.page import CONCLUSIONS, PAGE
 from training.studies.compare.rows import ROWS
 
 pytestmark = pytest.mark.timeout(900)  # half a minute where nothing else runs
@@ -33,15 +33,15 @@ def test_every_row_runs(work, row):
 
 def test_the_page_is_in_the_working_folder_when_it_is_fast(work):
     text = (work / PAGE).read_text()
-    assert LEARNT in text
+    assert CONCLUSIONS in text
     assert not re.search(r"\bnan\b", text)
-    assert "cannot carry" not in text
+    assert "does not suffice" not in text
 
 
-def test_the_same_command_has_nothing_left_to_do(work, corpus, monkeypatch):
+def test_a_second_run_computes_nothing(work, corpus, monkeypatch):
     monkeypatch.setattr(comparison, "measure", None)
-    monkeypatch.setattr("training.studies.compare.store._write_features", None)
-    monkeypatch.setattr("training.studies.compare.backbone._embed", None)
+    monkeypatch.setattr("training.studies.compare.store.write_features", None)
+    monkeypatch.setattr("training.studies.compare.backbone.write_embeddings", None)
     arguments = ["training", "compare", str(corpus), str(work), "--fast", "--jobs", "1"]
     monkeypatch.setattr("sys.argv", arguments)
     assert command.main() == 0

@@ -17,27 +17,27 @@ def grooves():
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_a_feature_is_finite_and_of_one_shape(name, grooves):
+def test_a_feature_is_finite_and_has_one_shape(name, grooves):
     silence = np.zeros((1, audio.N_SAMPLES), np.float32)
-    heard, silent = (FEATURES[name].extract(each) for each in (grooves, silence))
-    assert heard.shape == (2, *silent.shape[1:])
-    assert np.isfinite(heard).all()
+    found, silent = (FEATURES[name].extract(each) for each in (grooves, silence))
+    assert found.shape == (2, *silent.shape[1:])
+    assert np.isfinite(found).all()
     assert np.isfinite(silent).all()
-    np.testing.assert_allclose(FEATURES[name].extract(grooves[1:])[0], heard[1], atol=1e-3)
+    np.testing.assert_allclose(FEATURES[name].extract(grooves[1:])[0], found[1], atol=1e-3)
 
 
-def test_chroma_names_the_pitch():
+def test_chroma_is_highest_at_the_pitch():
     curves = features.chroma(windows(signals.sine(15, 440)))
     assert (curves[0].mean(axis=1).argmax(), curves.shape) == (9, (1, 12, 150))
 
 
-def test_between_beats_there_is_less_to_read(grooves):
+def test_medians_between_beats_are_shorter(grooves):
     by_beat = FEATURES["mel by beat"].extract(grooves)
     assert by_beat.shape == (2, 64, features.N_BEATS)
 
 
 @pytest.mark.parametrize("axis", ["linear", "log"])
-def test_a_spectrogram_shows_a_tone_where_its_axis_has_it(axis):
+def test_a_tone_is_at_its_frequency_on_the_axis(axis):
     drawn = features.picture(279, 271, axis, windows(signals.sine(15, 2_000)))
     space = np.linspace if axis == "linear" else np.geomspace
     edges = space(audio.F_MIN, audio.F_MAX, 280)
@@ -55,7 +55,7 @@ def test_a_faster_groove_has_a_faster_tempo():
 
 def test_seven_statistics():
     curves = np.array([[0.0, 0, 0, 4], [1, 1, 1, 1]])
-    seven = features._seven(curves)
+    seven = features.seven_statistics(curves)
     np.testing.assert_allclose(seven[0, :5], [1, np.sqrt(3), 0, 4, 0])
     assert seven[0, 5] == pytest.approx(2 / np.sqrt(3), rel=1e-3)
     np.testing.assert_allclose(seven[1], [1, 0, 1, 1, 1, 0, 0])

@@ -18,36 +18,36 @@ def give(store, feature, values):
         save(store.path(feature, place), np.array([value], np.float32))
 
 
-def test_genres_are_the_corpus_own(clips, store):
+def test_genres_are_those_of_the_corpus(clips, store):
     found = labels.genres(clips, store, FAST)
     assert names(found) == [clip.genre for clip in clips]
     assert found.classes == ("house", "jazz", "pop-punk")
 
 
-def test_too_few_of_a_class_are_counted(clips, store):
+def test_too_few_of_a_class_are_an_error_with_counts(clips, store):
     with pytest.raises(TooFewError, match="of house: 3 in train, 1 in valid, 1 in test"):
         labels.genres(clips, store, FULL)
 
 
-def test_genres_merge_by_a_table_and_the_rare_are_left_out(clips, store):
+def test_genres_are_merged_and_rare_ones_left_out(clips, store):
     found = labels.merged(clips, store, FAST)
     assert set(found.classes) == {"electronic", "jazz", "rock", "folk", "pop"}
     two = replace(FAST, fewest={"train": 1, "valid": 2, "test": 1})
     assert set(labels.merged(clips, store, two).classes) == {"jazz", "rock"}
 
 
-def test_the_dominant_feeling_is_nobodys_where_two_share_it(clips, store):
+def test_a_song_with_two_dominant_feelings_has_no_label(clips, store):
     shared = [replace(clip, votes=dict.fromkeys(clip.votes, 0.2)) for clip in clips]
-    assert set(names(labels.feelings(clips, store, FAST))) == {"", "calmness", "power"}
+    assert set(names(labels.dominant_feelings(clips, store, FAST))) == {"", "calmness", "power"}
     with pytest.raises(TooFewError, match=f"{FOLDS} songs"):
-        labels.feelings(shared, store, FAST)
+        labels.dominant_feelings(shared, store, FAST)
 
 
-def test_kinds_are_the_nearest_means_of_the_train_side(clips, store):
+def test_clusters_are_fitted_to_train(clips, store):
     place_of = {"jazz": 0.0, "pop-punk": 5.0, "house": 10.0}
     concerned = {i: clip for i, clip in enumerate(clips) if clip.genre}
     give(store, "attributes", {i: [place_of[clip.genre]] for i, clip in concerned.items()})
-    found = labels.kinds(clips, store, FAST)
+    found = labels.clusters(clips, store, FAST)
     pairs = {(clip.genre, name) for clip, name in zip(clips, names(found), strict=True)}
     assert len(pairs) == 4  # of each genre one kind, and of what has no genre none
     assert len(found.classes) == 3
@@ -61,21 +61,21 @@ def test_subgenres_are_of_one_genre(clips, store):
     }
 
 
-def test_a_subgenre_that_nobody_labelled_is_told(clips, store):
+def test_a_missing_subgenre_is_an_error(clips, store):
     unsaid = [replace(clip, subgenre="") for clip in clips]
     with pytest.raises(TooFewError, match="no recording is labelled hardcore"):
         labels.subgenres("pop-punk", PUNK, unsaid, store, FAST)
 
 
-def test_emotions_are_of_the_commonest_origin(clips, store):
+def test_emotions_have_the_most_frequent_origin(clips, store):
     of_genre = [i for i, clip in enumerate(clips) if clip.genre]
     give(store, "danceability", {i: [0.5] for i in of_genre})
     votes = {"valence": (0.9, "votes"), "energy": (0.9, "votes")}
     mixed = [replace(c, emotion=votes) if i == of_genre[0] else c for i, c in enumerate(clips)]
     found = labels.emotions(mixed, store, FAST)
     assert found.scales == ("valence", "energy", "danceability")
-    assert np.flatnonzero(~np.isnan(found.numbers[:, 0])).tolist() == of_genre[1:]
-    assert np.flatnonzero(~np.isnan(found.numbers[:, 2])).tolist() == of_genre
+    assert np.flatnonzero(~np.isnan(found.scores[:, 0])).tolist() == of_genre[1:]
+    assert np.flatnonzero(~np.isnan(found.scores[:, 2])).tolist() == of_genre
 
 
 def test_a_scale_without_labels_is_left_out(clips, store):

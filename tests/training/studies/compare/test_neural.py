@@ -32,7 +32,7 @@ def test_features_of_different_shape_are_joined():
     assert accuracy(Classifier(("dense", "cnn"))(case), case) > 0.8
 
 
-def test_a_finer_picture_is_shrunk_more_and_has_as_many_features():
+def test_a_larger_picture_has_as_many_features():
     found = []
     for shape in ((279, 271), (558, 543)):
         picture = np.zeros((2, *shape), np.float32)
@@ -43,35 +43,35 @@ def test_a_finer_picture_is_shrunk_more_and_has_as_many_features():
 
 
 @pytest.mark.parametrize("model", [Regressors(("dense",)), Transfer(("dense",))])
-def test_scales_are_learnt_one_by_one(model):
+def test_each_scale_has_a_network(model):
     case = trial(VECTOR)
-    numbers = model(case).numbers
-    known = ~np.isnan(case.test.numbers)
+    scores = model(case).scores
+    known = ~np.isnan(case.test.scores)
     for scale in range(2):
         there = known[:, scale]
-        rank = spearmanr(numbers[there, scale], case.test.numbers[there, scale]).statistic
+        rank = spearmanr(scores[there, scale], case.test.scores[there, scale]).statistic
         assert rank > 0.7
 
 
-def test_one_network_does_it_all():
+def test_one_network_predicts_classes_and_scales():
     case = trial(VECTOR)
     answer = Multitask(("dense",))(case)
     assert accuracy(answer, case) > 0.8
-    assert spearmanr(answer.numbers[:, 0], case.test.numbers[:, 0]).statistic > 0.7
+    assert spearmanr(answer.scores[:, 0], case.test.scores[:, 0]).statistic > 0.7
 
 
-def test_what_has_no_label_is_not_learnt_from():
+def test_cases_without_labels_are_not_trained_on():
     case = trial(VECTOR)
     label = case.train.label.copy()
     label[48:] = UNKNOWN
-    numbers = np.where(np.arange(96)[:, None] < 48, case.train.numbers, np.nan)
-    partly = replace(case, train=replace(case.train, label=label, numbers=numbers))
+    scores = np.where(np.arange(96)[:, None] < 48, case.train.scores, np.nan)
+    partly = replace(case, train=replace(case.train, label=label, scores=scores))
     answer = Multitask(("dense",))(partly)
-    assert np.isfinite(answer.numbers).all()
-    assert len(neural._classes_alone(partly).train.label) == 48
+    assert np.isfinite(answer.scores).all()
+    assert len(neural.only_classes(partly).train.label) == 48
 
 
-def test_patience_ends_and_the_best_state_stays(monkeypatch):
+def test_training_stops_and_restores_the_best_state(monkeypatch):
     case = trial(VECTOR)
     network = Classifier(("dense",)).network(case)
     losses = iter([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
@@ -84,27 +84,27 @@ def test_patience_ends_and_the_best_state_stays(monkeypatch):
             states.append(network.head[1].bias.clone())
             yield neural.Epoch(0, loss, 0)
 
-    monkeypatch.setattr(neural, "_epochs", epochs)
+    monkeypatch.setattr(neural, "train_epochs", epochs)
     assert len(neural.fit(network, case)) == 2 + QUICK.patience
     torch.testing.assert_close(network.head[1].bias, states[1])
 
 
 @pytest.mark.parametrize(("more", "length"), [([0.5, 0.7], 6), ([0.9], 5), ([0.1] * 9, 8)])
-def test_two_phases_meet_the_best_accuracy_again(monkeypatch, more, length):
+def test_the_second_phase_ends_at_the_best_accuracy(monkeypatch, more, length):
     case = trial(VECTOR, budget=replace(QUICK, epochs=4))
-    said = iter(neural.Epoch(0, 0, each) for each in [0.2, 0.6, 0.4, 0.3, *more])
-    monkeypatch.setattr(neural, "_epochs", lambda *_: said)
+    epochs = iter(neural.Epoch(0, 0, each) for each in [0.2, 0.6, 0.4, 0.3, *more])
+    monkeypatch.setattr(neural, "train_epochs", lambda *_: epochs)
     network = Classifier(("dense",)).network(case)
     assert len(neural.fit_in_two_phases(network, case)) == length
 
 
-def test_the_trunk_hears_five_seconds_in_training_and_all_else():
+def test_the_backbone_is_trained_on_five_seconds():
     spectrograms = np.zeros((2, audio.N_MELS, audio.N_FRAMES), np.float32)
-    network = Network(("trunk",), (spectrograms,), 3, 0)
-    heard = []
+    network = Network(("backbone",), (spectrograms,), 3, 0)
+    n_frames = []
     network.towers[0].member.first.register_forward_hook(
-        lambda _, inputs, __: heard.append(inputs[0].shape[-1])
+        lambda _, inputs, __: n_frames.append(inputs[0].shape[-1])
     )
     for training in (True, False):
         network.train(training)(torch.zeros(2, audio.N_MELS, audio.N_FRAMES))
-    assert heard == [neural.BACKBONE_CROP, audio.N_FRAMES]
+    assert n_frames == [neural.BACKBONE_CROP, audio.N_FRAMES]

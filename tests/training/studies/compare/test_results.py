@@ -4,7 +4,7 @@ from training.studies.compare.rows import ROWS
 from training.studies.compare.sample import Epoch
 
 
-def test_a_result_comes_back_as_it_was(tmp_path):
+def test_a_result_can_be_read_again(tmp_path):
     result = Result(
         "digest",
         accuracy=[0.5, 0.75],

@@ -9,17 +9,17 @@ from training.studies.compare.results import path_of
 from training.studies.compare.rows import ROWS, SECTIONS
 
 
-def test_every_row_has_a_file_of_its_own():
+def test_every_row_has_another_file():
     assert len({path_of(row, Path()) for row in ROWS}) == len(ROWS)
 
 
-def test_every_section_has_rows_in_its_order():
+def test_rows_are_in_the_order_of_their_sections():
     assert [row.section for row in ROWS] == sorted(row.section for row in ROWS)
     assert {row.section for row in ROWS} == set(range(1, len(SECTIONS) + 1))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: path_of(row, Path()).stem)
-def test_a_row_names_what_there_is(row):
+def test_a_row_names_existing_features(row):
     assert set(row.features) | set(row.task.needs) <= FEATURES.keys() | set(BACKBONES)
     if isinstance(row.model, Classifier):
         assert len(row.model.towers) in {1, len(row.features)}
