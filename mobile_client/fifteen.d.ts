@@ -299,6 +299,11 @@ export interface ModelCard {
   network: Network;
   data: Data;
   figures: Figures;
+  /**
+   * Identifies the corpus that the figures were measured on: SHA-256 of the ids, groups, splits
+   * and labels of its recordings. Null in models before version 4.
+   */
+  corpus?: string | null;
   thresholds: Thresholds;
   /**
    * Half the width of each emotion's 80 % interval, by split conformal prediction on the
@@ -378,7 +383,7 @@ export interface MoodFigures {
 
 /** The network and its training. */
 export interface Network {
-  /** Name of the network in `training.networks`. */
+  /** Kind of network; `training.models.ensemble` has the current one. */
   name: string;
   /** Number of trained parameters. */
   parameters: number;

@@ -37,7 +37,7 @@ class Network(CardPart):
     """The network and its training."""
 
     name: str = Field(
-        description="Kind of network; that of a new model is `training.models.ensemble`.",
+        description="Kind of network; `training.models.ensemble` has the current one.",
         examples=["mlp-cnn-ensemble"],
     )
     parameters: int = Field(description="Number of trained parameters.", examples=[1_600_000])

@@ -30,7 +30,7 @@ from service import audio
 from service.card import Card
 
 MAX_BATCH = 4  # windows in one run; more need more memory and are not faster
-ANSWER_TOLERANCE = 1e-3  # between the answer that a model was pinned by and the one it gives
+ANSWER_TOLERANCE = 1e-3  # largest difference between the reference answer and the output
 
 INPUT = "log_mel"
 OUTPUTS = ("genre_probabilities", "emotion", "music", "known")
@@ -86,7 +86,7 @@ class Scores:
     known: NDArray[np.float32]
 
     def windows(self, start: int, end: int) -> "Scores":
-        """Return the scores of some windows, as a batch of their own."""
+        """Return the scores of a range of windows."""
         some = slice(start, end)
         return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
 
@@ -191,7 +191,7 @@ class Model(Scorer):
         """Score windows, up to `MAX_BATCH` in one run.
 
         ONNX Runtime never returns the memory of its largest run to the system. A recording of ten
-        minutes in one run costs a process more than 100 MB for as long as it lives.
+        minutes in one run costs a process more than 100 MB until it ends.
         """
         starts = range(0, len(spectrograms), MAX_BATCH)
         return Scores.together(

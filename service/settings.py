@@ -203,10 +203,10 @@ class LibrarySettings(CommonSettings):
 
     keep_times: bool = Field(
         default=False,
-        description="Leave a file's time of change as it was when its tags are written. Either way "
-        "the tags are written into a copy, which takes the file's place once it is proved to have "
-        "the same sound and all else that the file has; otherwise the file stays, and its record "
-        "says why. So does a file that is read-only, or has several names (hard links).",
+        description="Preserve the modification time of a file whose tags are written. In any case, "
+        "tags are written into a copy, which replaces the file only if it is proved to have the "
+        "same sound and all other content. Otherwise the file is unchanged and its record has the "
+        "reason. Files that are read-only or have several names (hard links) are never changed.",
     )
 
     @field_validator("output")

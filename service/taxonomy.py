@@ -9,6 +9,7 @@ with a line for each genre to rename::
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +23,17 @@ class TaxonomyError(ValueError):
     """The taxonomy file cannot be used. The message is for the operator, in one line."""
 
 
+@dataclass(frozen=True)
 class Taxonomy:
     """New names for genres.
 
-    Parameters
+    Attributes
     ----------
     names : dict of str to str
         The new name of each renamed genre. Other genres keep their names.
     """
 
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
+    names: dict[str, str]
 
     def rename(self, genres: Sequence[str]) -> list[str]:
         """Return the new names of genres, without duplicates, in order of first appearance."""

@@ -171,7 +171,8 @@ def files_of(server, pid):
 def test_a_worker_that_crashes_is_replaced(several, clips):
     before = several.workers()
     assert len(before) == 2
-    assert files_of(several, before[0]) >= {"counter", "gauge"}
+    while not files_of(several, before[0]) >= {"counter", "gauge"}:  # until it has served a request
+        assert httpx.get(f"{several.url}/metrics").is_success
     os.kill(before[0], signal.SIGSEGV)  # as by a recording that crashes the decoder
     for _ in range(10):
         assert httpx.post(f"{several.url}/v1/analyze", files={"file": clips["mp3"]}).is_success
