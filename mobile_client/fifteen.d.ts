@@ -483,7 +483,7 @@ export interface VerdictRow {
   confident_accuracy: number | null;
 }
 
-/** A defect of the recording, which was analyzed nevertheless. */
+/** A defect of the recording, which was analysed nevertheless. */
 export interface Warned {
   /** For programs. */
   type: "clipped" | "very_quiet" | "narrow_band";

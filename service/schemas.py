@@ -59,7 +59,7 @@ class AudioFacts(Answer):
 
 
 class Warned(Answer):
-    """A defect of the recording, which was analyzed nevertheless."""
+    """A defect of the recording, which was analysed nevertheless."""
 
     type: Literal["clipped", "very_quiet", "narrow_band"] = Field(
         description="For programs.", examples=["clipped"]

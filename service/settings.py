@@ -34,7 +34,7 @@ def _rate(text: str) -> str:
     return text
 
 
-def _processors_per_worker(settings: dict[str, Any]) -> int:
+def processors_per_worker(settings: dict[str, Any]) -> int:
     """Return the number of processors for each process; `settings` has the fields above."""
     workers: int = settings.get("workers", 1)
     return max(1, number_of_processors() // workers)
@@ -77,7 +77,7 @@ class CommonSettings(BaseSettings):
         audio.MAX_SECONDS,
         ge=audio.MIN_SECONDS,
         le=3_600,
-        description="Analyzed length of a recording, seconds; the rest is ignored.",
+        description="Analysed length of a recording, seconds; the rest is ignored.",
     )
     decode_seconds: float = Field(20, gt=0, description="Decoding timeout, seconds.")
 
@@ -129,9 +129,9 @@ class Settings(CommonSettings):
         32, ge=1, description="Request bodies that a process holds at the same time."
     )
     concurrency: int = Field(
-        default_factory=_processors_per_worker,
+        default_factory=processors_per_worker,
         ge=1,
-        description="Recordings that a process analyzes at the same time; each may need 0.5 GB "
+        description="Recordings that a process analyses at the same time; each may need 0.5 GB "
         "of memory. Default: the processors divided by the workers.",
     )
     queue_length: int = Field(
@@ -170,10 +170,10 @@ class LibrarySettings(CommonSettings):
     """Analyze files and whole folders of music, and write a record for each recording.
 
     In a folder, hidden files and files without sound (pictures, texts, playlists, ...) are skipped
-    and counted on stderr. A recording that cannot be analyzed gets a record with its problem. Every
+    and counted on stderr. A recording that cannot be analysed gets a record with its problem. Every
     option is also a FIFTEEN_* variable.
 
-    Exit status: 0 if every recording was analyzed, 1 if any has a problem, 2 if the command or its
+    Exit status: 0 if every recording was analysed, 1 if any has a problem, 2 if the command or its
     output cannot be used, 130 if the command was interrupted.
     """
 
