@@ -25,7 +25,7 @@ GENRES = {
 
 @contextmanager
 def serving(settings):
-    """A client of an application with its own settings, which is ready."""
+    """A client of an application with the given settings, ready for requests."""
     with TestClient(create_app(settings)) as client:
         client.app.state.warming.result()
         yield client
@@ -42,7 +42,7 @@ def post_raw(client, data, content_type="audio/webm;codecs=opus"):
 
 
 def assert_problem(response, status, slug):
-    """Check that a response is a problem of a type; return it."""
+    """Check that a response is a problem of the given type; return the problem."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == MEDIA_TYPE
     assert response.json()["type"] == PROBLEM_TYPES + slug
@@ -50,7 +50,7 @@ def assert_problem(response, status, slug):
 
 
 def assert_analysis(response):
-    """Check that a response is a whole analysis; return it."""
+    """Check that a response is a complete analysis; return the analysis."""
     assert response.status_code == 200, response.text
     analysis = Analysis.model_validate(response.json())
     assert sum(genre.probability for genre in analysis.genres) == pytest.approx(1, abs=1e-6)
@@ -60,7 +60,7 @@ def assert_analysis(response):
 
 
 def read_metrics(client):
-    """Every published sample, by its name and labels."""
+    """Return every sample of the metrics, by name and labels."""
     families = text_string_to_metric_families(client.get("/metrics").text)
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value

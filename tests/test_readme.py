@@ -37,18 +37,18 @@ MOST_WORDS = 900
 
 
 def first_column(page: str, heading: str) -> list[str]:
-    """The first cells of the table under a heading of its first column, without back-quotes."""
+    """Return the first cells of the table whose first column has a heading, without back-quotes."""
     (table,) = re.findall(rf"^\| {heading} \|.*\n\| ---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
     return [row.split(" | ")[0].strip("| ") for row in table.splitlines()]
 
 
 def codes(page: str, heading: str) -> list[str]:
-    """The back-quoted names in that column, in their order."""
+    """Return the back-quoted names in that column, in order."""
     return [name for cell in first_column(page, heading) for name in re.findall("`(.+?)`", cell)]
 
 
 def command(page: str, beginning: str) -> list[str]:
-    """The first command of a page that begins so, as its words."""
+    """Return the first command of a page with a beginning, split into words."""
     return re.search(rf"^{beginning} .*$", page, re.MULTILINE)[0].split()
 
 
@@ -180,12 +180,12 @@ def test_the_commands_exist():
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub names them."""
+    """Return the anchors of a page's headings, as GitHub names them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each).strip().replace(" ", "-").lower() for each in headings}
 
 
-def test_the_links_between_pages_lead_somewhere():
+def test_the_targets_of_links_between_pages_exist():
     for path in PAGES:
         for link, anchor in re.findall(r"\]\(([^)#\s]+)#?([^)\s]*)\)", path.read_text()):
             if "://" not in link:
@@ -200,7 +200,7 @@ def test_every_path_that_contributing_names_exists():
     assert not [path for path in paths if not (ROOT / path).exists()]
 
 
-def test_every_room_is_on_the_map_of_contributing():
+def test_every_package_is_on_the_map_of_contributing():
     rooms = codes((ROOT / "CONTRIBUTING.md").read_text(), "room")
     packages = [
         path.parent.relative_to(ROOT)

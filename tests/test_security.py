@@ -47,7 +47,7 @@ def test_every_item_of_the_list_names_a_test():
         assert "`tests/" in item, item.partition("\n")[0]
 
 
-def test_every_address_but_the_probes_wants_a_key():
+def test_every_address_but_the_probes_needs_a_key():
     with serving(Settings(api_keys={"me": digest_of("one")})) as client:
         paths = client.get("/openapi.json").json()["paths"]
         assert paths.keys() > OPEN

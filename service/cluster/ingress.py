@@ -51,18 +51,17 @@ class Ingress:
 
 
 def build(_: Mapping[str, str]) -> Application:
-    """Bind the application to its models, with the settings of the environment's ``FIFTEEN_*``.
+    """Bind the application to its models, with settings from ``FIFTEEN_*`` variables.
 
     Raises
     ------
     service.model.ModelError
         If a model cannot be served.
     service.taxonomy.TaxonomyError
-        If the operator's names for genres cannot be used.
+        If the taxonomy of the settings cannot be used.
     """
     settings = CliApp.run(Settings, cli_args=[])
-    load_taxonomy(
-        settings, load_served(settings)
-    )  # so that errors are shown here, not in each replica's log
+    # The replicas load both again; errors here are shown at once, and not in each replica's log.
+    load_taxonomy(settings, load_served(settings))
     scorer = serve.deployment(name="scorer")(ScorerReplica).bind(settings)
     return serve.deployment(name="ingress")(serve.ingress()(Ingress)).bind(settings, scorer)

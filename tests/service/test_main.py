@@ -20,46 +20,46 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("variable", "value", "message"),
     [
         ("FIFTEEN_PORT", "http", "FIFTEEN_PORT: "),
         ("FIFTEEN_MAX_UPLOAD_BYTES", "0", "FIFTEEN_MAX_UPLOAD_BYTES: "),
-        ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is no taxonomy: "),
+        ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is not a taxonomy: "),
         ("FIFTEEN_MODEL", "other", "The default model other is not in "),
     ],
 )
-def test_a_bad_setting_is_one_line(monkeypatch, capsys, variable, value, says):
+def test_a_bad_setting_prints_one_line(monkeypatch, capsys, variable, value, message):
     monkeypatch.setenv(variable, value)
     assert main([]) != 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"fifteen: {says}")
+    assert line.startswith(f"fifteen: {message}")
 
 
-def test_a_settings_file_that_is_missing_is_one_line(capsys):
+def test_a_missing_settings_file_prints_one_line(capsys):
     assert main(["--config", "/nowhere.toml"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("fifteen: /nowhere.toml cannot be read")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--workers", "2"]])
-@pytest.mark.parametrize(("content", "says"), [(None, "no model"), (b"x", "bad.onnx is not")])
-def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says, arguments):
+@pytest.mark.parametrize(("content", "message"), [(None, "no model"), (b"x", "bad.onnx is not")])
+def test_a_bad_model_prints_one_line(monkeypatch, capsys, tmp_path, content, message, arguments):
     if content:
         (tmp_path / "bad.onnx").write_bytes(content)
     monkeypatch.setenv("FIFTEEN_MODELS", str(tmp_path))
     assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert says in line
+    assert message in line
 
 
 @pytest.mark.parametrize("error", [ModelMismatchError, ProbeError])
 def test_workers_do_not_start_if_the_models_are_not_proved(monkeypatch, capsys, error):
     def warm_up(models):
-        raise error("It answers otherwise.")
+        raise error("The output differs.")
 
     monkeypatch.setattr("service.__main__.warm_up", warm_up)
     assert main(["--workers", "2"]) == 1
-    assert capsys.readouterr().err == "fifteen: It answers otherwise.\n"
+    assert capsys.readouterr().err == "fifteen: The output differs.\n"
 
 
 SHIPPED = MODELS / "fifteen.onnx"
@@ -77,7 +77,7 @@ def flipped(content):
 
 
 @pytest.mark.parametrize(
-    ("change", "written", "says"),
+    ("change", "digest", "message"),
     [
         (cut, False, "fifteen.onnx is not a model"),
         (cut, True, "fifteen.onnx was changed or damaged"),
@@ -87,8 +87,8 @@ def flipped(content):
     ],
     ids=["truncated", "truncated-digest", "tampered", "front-end", "missing"],
 )
-def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, written, says):
-    if written:
+def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, digest, message):
+    if digest:
         shutil.copy(f"{SHIPPED}.sha256", tmp_path)
     if change:
         content = change(SHIPPED.read_bytes())
@@ -99,7 +99,7 @@ def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, written,
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("fifteen: ")
-    assert says in line
+    assert message in line
 
 
 def test_the_command_line_overrides_the_environment(monkeypatch, capsys):
@@ -108,14 +108,14 @@ def test_the_command_line_overrides_the_environment(monkeypatch, capsys):
     assert "FIFTEEN_PORT" in capsys.readouterr().err
 
 
-def test_help_has_every_setting():
+def test_the_help_has_every_setting():
     command = [sys.executable, "-m", "service", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in done.stdout
 
 
-def test_a_key_is_drawn(capsys):
+def test_a_key_and_its_digest_are_printed(capsys):
     assert main(["key"]) == 0
     key, digest = (line.split()[1] for line in capsys.readouterr().out.splitlines())
     assert digest_of(key) == digest
@@ -138,7 +138,7 @@ def test_a_service_open_to_all_prints_a_warning(monkeypatch, capsys, tmp_path, h
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory):
-    """A service of two processes, whose temporary files are in a folder of their own."""
+    """A service of two processes with its own folder for temporary files."""
     folder = tmp_path_factory.mktemp("several")
     server = Server("--workers", "2", TMPDIR=str(folder))
     server.folder = folder
@@ -158,12 +158,12 @@ def counted_metrics(server):
 def test_several_processes_answer_at_one_port(several):
     assert httpx.get(f"{several.url}/v1/limits").json()["workers"] == 2
     first = counted_metrics(several)
-    for more in range(1, 20):  # whichever process answers knows what all of them have counted
+    for more in range(1, 20):  # each process reports the counts of all
         assert counted_metrics(several) == first + more
 
 
 def files_of(server, pid):
-    """The kinds of metrics that a process has written."""
+    """Return the kinds of metric files of a process."""
     files = server.folder.glob(f"fifteen-metrics-*/*_{pid}.db")
     return {file.name.partition("_")[0] for file in files}
 
@@ -171,7 +171,8 @@ def files_of(server, pid):
 def test_a_worker_that_crashes_is_replaced(several, clips):
     before = several.workers()
     assert len(before) == 2
-    assert files_of(several, before[0]) >= {"counter", "gauge"}
+    while not files_of(several, before[0]) >= {"counter", "gauge"}:  # until it has served a request
+        assert httpx.get(f"{several.url}/metrics").is_success
     os.kill(before[0], signal.SIGSEGV)  # as by a recording that crashes the decoder
     for _ in range(10):
         assert httpx.post(f"{several.url}/v1/analyze", files={"file": clips["mp3"]}).is_success
@@ -181,7 +182,7 @@ def test_a_worker_that_crashes_is_replaced(several, clips):
     assert before[0] not in after
     assert before[1] in after
     assert httpx.get(f"{several.url}/metrics").is_success
-    assert files_of(several, before[0]) == {"counter", "histogram"}  # they stay valid
+    assert files_of(several, before[0]) == {"counter", "histogram"}  # these remain valid
     assert all("gauge" in files_of(several, pid) for pid in after)
 
 
@@ -198,7 +199,7 @@ def test_a_replaced_worker_accepts_no_request_before_its_models_are_proved(sever
 
 
 def test_a_worker_that_hangs_for_seconds_is_not_replaced(several):
-    """As on a busy machine, where uvicorn's own five seconds killed workers again and again."""
+    """On a busy machine, uvicorn's default of five seconds kills workers again and again."""
     before = several.workers()
     os.kill(before[0], signal.SIGSTOP)
     time.sleep(7)

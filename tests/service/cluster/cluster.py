@@ -25,7 +25,7 @@ STOP_SECONDS = 30
 
 
 def small(port: int, metrics: Path) -> dict:
-    """The configuration with two replicas of each deployment and short queues."""
+    """Return the configuration with two replicas of each deployment and short queues."""
     (application,) = CONFIG["applications"]
     deployments = [
         {name: value for name, value in each.items() if name != "autoscaling_config"}
@@ -49,17 +49,17 @@ def small(port: int, metrics: Path) -> dict:
 
 
 class Cluster(Served):
-    """A cluster of one machine that serves."""
+    """A running cluster on this machine."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         config = folder / "serve.yaml"
         config.write_text(yaml.safe_dump(small(self.port, folder / "metrics")))
         self.log = folder / "log"
-        self.session = TemporaryDirectory(prefix="ray-")  # paths of its sockets must be short
+        self.session = TemporaryDirectory(prefix="ray-")  # socket paths must be short
         environment = {
             "RAY_TMPDIR": self.session.name,
-            "HOME": str(folder),  # for the token of the cluster
+            "HOME": str(folder),  # Ray writes the cluster's token there
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback, here too
             "RAY_USAGE_STATS_ENABLED": "0",
             # the machine may be busy
@@ -89,7 +89,7 @@ class Cluster(Served):
         raise AssertionError(self.log.read_text())
 
     def processes(self) -> dict[int, str]:
-        """Every process of the cluster, with its title."""
+        """Return every process of the cluster, with its title."""
         parents, names = {}, {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -104,7 +104,7 @@ class Cluster(Served):
         return {pid: names[pid] for pid in ours if pid in names}
 
     def replicas(self, deployment: str) -> list[int]:
-        """The processes of a deployment."""
+        """Return the processes of a deployment."""
         title = f"ray::ServeReplica:fifteen:{deployment}"
         return sorted(pid for pid, name in self.processes().items() if name.startswith(title))
 
@@ -121,7 +121,7 @@ class Cluster(Served):
                 os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> set[int]:
-        """End the cluster; return the processes that are left."""
+        """Stop the cluster; return the processes that still run."""
         ours = self.processes().keys()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(STOP_SECONDS)

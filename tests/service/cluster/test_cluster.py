@@ -25,9 +25,9 @@ from tools import signals
 
 pytestmark = pytest.mark.slow
 
-LOAD = SIZE["scorer"]["max_queued_requests"]  # clients: so few that none is refused
+LOAD = SIZE["scorer"]["max_queued_requests"]  # clients; with more, some would be refused
 HELD_SECONDS = 2
-# Of some minutes, so that the models are busy most of the time.
+# Minutes long, so that the models are busy most of the time.
 LONG = signals.wav(np.tile(signals.groove(15, 8_000), 10), 8_000)
 
 
@@ -45,7 +45,7 @@ def process(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(process):
-    """Its address."""
+    """The URL of the cluster."""
     return process.url
 
 
@@ -56,7 +56,7 @@ def client(server):
 
 
 class TestAnalyze(test_app.TestAnalyze):
-    """Without the tests that look inside the process."""
+    """Without the tests that need access to the process."""
 
     test_one_byte_above_the_limit = None
     test_the_event_loop_stays_free = None
@@ -104,7 +104,7 @@ class TestRepeatedRequests(test_analyze.TestRepeatedRequests):
 
     @pytest.fixture
     def decodings(self):
-        """Stands for one decoding, which cannot be seen from here."""
+        """A stand-in for one decoding, because the decodings in a replica cannot be counted."""
         return [None]
 
 
@@ -128,7 +128,7 @@ def without_timings(response):
 
 
 def numbers(value):
-    """Every number of an answer, in order."""
+    """Return every number of an answer, in order."""
     if isinstance(value, dict | list | tuple):
         each = value.values() if isinstance(value, dict) else value
         return [number for one in each for number in numbers(one)]

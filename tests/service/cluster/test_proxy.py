@@ -16,7 +16,7 @@ LATE, AT_ONCE = "late", "at once"
 
 
 class Engine:
-    """Stands in for Serve's proxy: adds an id to each response, and has none if a replica died."""
+    """A stand-in for Serve's proxy. It adds an id to each response; a dead replica sends none."""
 
     def __init__(self, *deaths, answer=None):
         self.deaths, self.answer = list(deaths), answer
@@ -63,7 +63,7 @@ def test_retries_are_limited():
 
 
 @pytest.mark.parametrize(("max_bytes", "retried"), [(10, False), (11, True)])
-def test_a_body_up_to_the_setting_is_kept_for_a_retry(monkeypatch, max_bytes, retried):
+def test_a_body_up_to_the_limit_is_stored_for_a_retry(monkeypatch, max_bytes, retried):
     monkeypatch.setenv("FIFTEEN_MAX_UPLOAD_BYTES", str(max_bytes))
     (middleware,) = proxy.middlewares()
     engine = Engine(LATE)
@@ -77,7 +77,7 @@ def test_a_body_up_to_the_setting_is_kept_for_a_retry(monkeypatch, max_bytes, re
     ("headers", "slug", "seconds"),
     [({"retry-after": "7"}, "overloaded", "7"), ({}, "not-ready", "1")],
 )
-def test_a_refusal_of_the_engine_is_a_problem(headers, slug, seconds):
+def test_a_refusal_by_the_engine_becomes_a_problem(headers, slug, seconds):
     engine = Engine(answer=PlainTextResponse("dropped", 503, headers))
     response = post(engine)
     assert_problem(response, 503, slug)
@@ -85,7 +85,7 @@ def test_a_refusal_of_the_engine_is_a_problem(headers, slug, seconds):
     assert len(engine.requests) == 1
 
 
-def test_a_refusal_of_the_application_is_its_own():
+def test_a_refusal_by_the_application_is_passed_on():
     answer = PlainTextResponse("mine", 503, {ID: "a", "retry-after": "7"})
     response = post(Engine(answer=answer), headers={ID: "a"})
     assert (response.text, response.headers["retry-after"]) == ("mine", "7")
@@ -93,7 +93,7 @@ def test_a_refusal_of_the_application_is_its_own():
 
 
 @pytest.mark.parametrize("given", ["a b", "é".encode(), "x" * 129])
-def test_an_id_that_may_not_be_logged_is_not_passed_on(given):
+def test_an_id_that_must_not_be_logged_is_replaced(given):
     engine = Engine()
     assert post(engine, headers={ID: given}).headers[ID] == engine.requests[0][1] != given
 

@@ -52,7 +52,7 @@ def score(model, spectrograms, *failures):
     return RemoteModel(model.card, model.digest, handle).score(spectrograms), handle
 
 
-def test_it_scores_as_the_model_does(model, spectrograms):
+def test_a_remote_model_has_the_scores_of_the_local_one(model, spectrograms):
     scores, handle = score(model, spectrograms)
     assert handle.requests[0].digest == model.digest
     np.testing.assert_array_equal(scores.genres, model.score(spectrograms).genres)
@@ -74,7 +74,7 @@ def test_a_call_whose_replica_died_is_retried(model, spectrograms, failures):
 
 
 @pytest.mark.parametrize(
-    ("failures", "refusal", "says", "seconds"),
+    ("failures", "refusal", "message", "seconds"),
     [
         ([DIED] * remote.ATTEMPTS, NotReadyError, "died", 1),
         ([BackPressureError(9, 8)], OverloadedError, "queue is full", 1),
@@ -85,9 +85,9 @@ def test_a_call_whose_replica_died_is_retried(model, spectrograms, failures):
     ],
 )
 def test_refusals_by_the_engine_are_temporary_errors(
-    model, spectrograms, failures, refusal, says, seconds
+    model, spectrograms, failures, refusal, message, seconds
 ):
-    with pytest.raises(refusal, match=says) as refused:
+    with pytest.raises(refusal, match=message) as refused:
         score(model, spectrograms, *failures)
     assert refused.value.retry_after == seconds
 

@@ -56,14 +56,14 @@ def test_an_unknown_model_is_refused(replica, spectrograms):
 
 def test_a_model_with_wrong_scores_does_not_start(monkeypatch):
     def verify(self):
-        raise ModelMismatchError("fifteen answers otherwise.")
+        raise ModelMismatchError("The output differs.")
 
     monkeypatch.setattr("service.model.Model.verify", verify)
     with pytest.raises(ModelMismatchError):
         ScorerReplica(Settings())
 
 
-def test_a_batch_is_as_large_as_its_windows(spectrograms):
+def test_the_size_of_a_batch_is_its_number_of_windows(spectrograms):
     assert (
         count_windows([ScoreRequest("a", spectrograms), ScoreRequest("b", spectrograms[:1])]) == 7
     )
