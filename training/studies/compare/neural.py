@@ -139,10 +139,10 @@ class Network(nn.Module):
         self, towers: Sequence[Kind], inputs: tuple[AnyFloats, ...], n_classes: int, n_scales: int
     ) -> None:
         super().__init__()
-        clusters = towers if len(towers) == len(inputs) else [*towers] * len(inputs)
+        kinds = towers if len(towers) == len(inputs) else [*towers] * len(inputs)
         self.n_classes = n_classes
         self.towers = nn.ModuleList(
-            TOWERS[kind](each.shape[1:]) for kind, each in zip(clusters, inputs, strict=True)
+            TOWERS[kind](each.shape[1:]) for kind, each in zip(kinds, inputs, strict=True)
         )
         for place, each in enumerate(inputs):
             mean, scale = _moments(each)
@@ -270,14 +270,14 @@ def outputs_for(network: Network, sample: Sample) -> Tensor:
 def error(network: Network, outputs: Tensor, sample: Sample) -> Tensor:
     """Return cross-entropy plus squared error, each a mean over labelled cases."""
     label = torch.from_numpy(sample.label).to(outputs.device)
-    scores = tensor(sample.scores).to(outputs.device)
+    target = tensor(sample.scores).to(outputs.device)
     classes, scores = outputs[:, : network.n_classes], outputs[:, network.n_classes :]
     loss = outputs.sum() * 0  # for a batch without labels
     if network.n_classes and (label != UNKNOWN).any():
         loss = loss + cross_entropy(classes, label, ignore_index=UNKNOWN)
-    known = ~scores.isnan()
+    known = ~target.isnan()
     if known.any():
-        loss = loss + mse_loss(scores[known], scores[known])
+        loss = loss + mse_loss(scores[known], target[known])
     return loss
 
 
