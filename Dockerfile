@@ -1,12 +1,13 @@
-# The service and nothing else: no torch, no training, no tests, no compiler.
+# The image has the service only: no torch, no training, no tests, no compiler.
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS build
-# [ray] for an image that deploy/ray runs
+# [ray] for deploy/ray
 ARG EXTRAS=
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
-# First the dependencies, with a stub of the package: this layer changes only with them.
+# Install the dependencies with a stub of the package first, so that this layer stays cached until
+# they change.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service/__init__.py service/
 RUN mkdir service/audio service/cluster service/library service/web service/web/middleware service/web/routes mobile_client

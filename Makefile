@@ -1,14 +1,14 @@
-# Two environments: .venv holds what serves (and its tests), .venv-training adds torch. A third looks
-# at them from outside.
+# Two environments: .venv has the service and its tests, .venv-training adds torch. A third,
+# .venv-audit, checks the dependencies of both.
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 FIFTEEN_VENV = .venv
 TRAINING_VENV = .venv-training
 AUDIT_VENV = .venv-audit
-# By all processors; a file's tests stay together, since they share what it takes long to make.
+# On all processors. The tests of one file run in one process, because they share slow fixtures.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check train example openapi client pictures benchmark torture audit sbom sbom-image clean
+.PHONY: serve test test-slow check train example figures openapi client pictures benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -17,7 +17,7 @@ test: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
 	$(FIFTEEN_VENV)/bin/python -m $(PYTEST) -m "not slow"
 	$(TRAINING_VENV)/bin/python -m $(PYTEST) -m "not slow" tests/training
 
-# Clusters, load, benchmarks in their smallest form: two minutes more.
+# A Ray cluster, load tests, the benchmarks in their smallest form: two more minutes.
 test-slow: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
 	$(FIFTEEN_VENV)/bin/python -m $(PYTEST) -m slow
 	$(TRAINING_VENV)/bin/python -m $(PYTEST) -m slow tests/training
@@ -28,7 +28,7 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/mypy
 	$(TRAINING_VENV)/bin/lint-imports
 
-# A model from a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
+# Train a model on a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
 WORK ?= trained
 train: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) $(WORK)/prepared
@@ -51,44 +51,48 @@ $(TRAINING_VENV)/.all: pyproject.toml constraints.txt
 	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[training,test,check]"
 	touch $@
 
-# The answer that the README and the OpenAPI document show, after a change of the model.
+# Write the example answer of the pages and the OpenAPI document; after a change of the model.
 example: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m tools.example
 
-# The OpenAPI document, after a change of the interface.
+# Write the figures in the README; after a change of the model or a benchmark.
+figures: $(FIFTEEN_VENV)/.serve
+	$(FIFTEEN_VENV)/bin/python -m tools.figures
+
+# Write openapi.json; after a change of the API.
 openapi: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m tools.openapi
 
-# What the client's files say of each other, after a change of one of them.
+# Write the generated files of the web app; after a change of one of its files or of the API.
 client: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tools.client_files
 
-# The README's pictures of the client, after a change of its looks or of the model; it
-# needs Roboto, Debian's fonts-roboto-unhinted.
+# Take the README's pictures of the web app; after a change of its looks or of the model.
+# Needs the font Roboto (Debian: fonts-roboto-unhinted).
 pictures: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tools.pictures
 
-# What an analysis costs, and so what many need: writes docs/PERFORMANCE.md and docs/SCALING.md.
-# The rivals need Debian's ffmpeg.
+# Measure the cost of an analysis; write docs/PERFORMANCE.md and docs/SCALING.md.
+# The comparison with other software needs ffmpeg (Debian: ffmpeg).
 benchmark: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python $(PIP_INSTALL) --editable ".[benchmark]"
-	$(TRAINING_VENV)/bin/python -m tests.benchmarks
+	$(TRAINING_VENV)/bin/python -m tools.benchmarks
 
-# Damaged recordings by the ten thousand, bombs, and twice the load that can be answered, for ten
-# minutes; TORTURE="--decoded 2000 --seconds 30" for less.
+# Ten minutes of damaged recordings, decompression bombs and double the possible load;
+# TORTURE="--decoded 2000 --seconds 30" for a shorter run.
 torture: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tests.torture $(TORTURE)
+	$(FIFTEEN_VENV)/bin/python -m tools.torture $(TORTURE)
 
-# What is known against the pinned dependencies, by a network; fails where that cannot be said.
+# Look up known vulnerabilities of the pinned dependencies. Needs a network, and fails without one.
 audit: $(AUDIT_VENV)/.audit
 	$(AUDIT_VENV)/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
-# What is installed to serve: writes sbom.json, CycloneDX.
+# Write sbom.json (CycloneDX), the packages of the service.
 sbom: $(AUDIT_VENV)/.audit $(FIFTEEN_VENV)/.serve
 	$(AUDIT_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file sbom.json $(FIFTEEN_VENV)/bin/python
 
-# What an image has of Debian's packages: writes sbom-image.cdx.json. IMAGE is the folder where it is
+# Write sbom-image.cdx.json, the Debian packages of an image. IMAGE is the folder where the image is
 # mounted, or the archive of `docker export`.
 sbom-image: $(AUDIT_VENV)/.audit
 	$(AUDIT_VENV)/bin/debsbom generate --root $(IMAGE) --sbom-type cdx --out sbom-image

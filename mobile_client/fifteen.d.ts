@@ -2,59 +2,61 @@
  * The answers of Fifteen's interface. Made from its OpenAPI document by `make client`.
  */
 
-/** What is accepted, by name. */
+/** The accepted formats. */
 export interface Accepted {
-  /** Recognised by their content. */
+  /** Container formats, recognised by content. */
   containers: string[];
-  /** For the Content-Type of a request. */
+  /** Values of Content-Type in a request. */
   media_types: string[];
 }
 
 /**
- * What a model hears in a recording, averaged over its windows of 15 s.
+ * The analysis of a recording, averaged over its windows of 15 s that hold sound.
  *
- * Read the verdict first: genres and emotion are there whatever it is, and mean little for what
- * is silent or no music. An emotion is null if the model has not learnt it.
+ * Read the verdict first. Genres and emotions are always present, but mean little for silence
+ * and
+ * for sounds that are not music. An emotion is null if the model does not predict it.
  */
 export interface Analysis {
   /**
-   * What the answer is worth: confident, mixed (two genres are too close to call), unknown_genre
-   * (music, but of another genre), not_music or silence. The thresholds are on the model's card.
+   * How far the answer can be trusted: confident, mixed (two genres are too close to decide),
+   * unknown_genre (music of another genre), not_music or silence. The model's card has the
+   * thresholds.
    */
   verdict: "confident" | "mixed" | "unknown_genre" | "not_music" | "silence";
-  /** The verdict in a sentence for a person. */
+  /** The verdict in a sentence for people. */
   reason: string;
   /** The most probable genre. */
   genre: string;
   /** Every genre, the most probable first; the probabilities sum to 1. */
   genres: GenreProbability[];
-  /** Probability that this is music at all. */
+  /** Probability that this is music. */
   music: number;
-  /** Probability that, being music, it is of one of the genres. */
+  /** Probability that this, if it is music, is of one of the genres. */
   known: number;
-  /** From sad or angry, 0, to cheerful, 1. */
+  /** From sad or angry (0) to cheerful (1). */
   valence?: number | null;
-  /** From calm, 0, to intense, 1. */
+  /** From calm (0) to intense (1). */
   energy?: number | null;
-  /** How well one can dance to it. */
+  /** How suitable it is for dancing, from 0 to 1. */
   danceability?: number | null;
-  /** The quarter of the plane of valence and energy (Russell, 1980) that it is in, parted at 0.5. */
+  /** Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5. */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
   /**
-   * Of each emotion that the model has learnt, how far its score can be trusted and where it
-   * stands.
+   * For each emotion that the model predicts, the uncertainty of its score and its place in the
+   * reference corpus.
    */
   emotion: Partial<Record<"valence" | "energy" | "danceability", EmotionRange>>;
-  /** What is wrong with the recording and may spoil the answer. */
+  /** Defects of the recording that may affect the answer. */
   warnings: Warned[];
-  /** What is heard in each window, where it was asked for. */
+  /** The prediction for each window, if the request asks for it. */
   timeline?: HeardWindow[] | null;
   audio: AudioFacts;
   model: ModelName;
   timings: Timings;
 }
 
-/** What was found in the upload. */
+/** Properties of the recording. */
 export interface AudioFacts {
   /** Container format. */
   container: string;
@@ -62,13 +64,16 @@ export interface AudioFacts {
   codec: string;
   /** Hz, as encoded. */
   sample_rate: number;
-  /** As encoded; they are averaged. */
+  /** As encoded; the analysis averages them. */
   channels: number;
-  /** Of what was decoded. */
+  /** Length of the decoded sound. */
   duration_seconds: number;
-  /** What the answer is about: the sound in whole windows of 15 s. */
+  /**
+   * What the answer is about: windows of 15 s that hold sound. Silent windows and a remainder of
+   * less than 3 s are left out.
+   */
   analysed_seconds: number;
-  /** Whether the recording went on after that. */
+  /** Whether the recording is longer than that. */
   truncated: boolean;
   /** Level of the loudest sample, dBFS. */
   peak_dbfs: number;
@@ -76,28 +81,28 @@ export interface AudioFacts {
   rms_dbfs: number;
 }
 
-/** The answers to several files, in their order. */
+/** The responses to several files, in the order of the form. */
 export interface Batch {
   results: BatchResult[];
 }
 
-/** The answer to one file of several: an analysis or a problem. */
+/** The response to one file of a batch: an analysis or a problem. */
 export interface BatchResult {
-  /** As the form names it. */
+  /** As in the form. */
   filename: string;
-  /** HTTP status that the file would have been answered with by itself. */
+  /** HTTP status of the response if the file were sent alone. */
   status: number;
-  /** Where the status is 200. */
+  /** Present if the status is 200. */
   analysis?: Analysis | null;
-  /** Where it is not. */
+  /** Present otherwise. */
   problem?: Problem | null;
 }
 
-/** What it was trained on. */
+/** The training data. */
 export interface Data {
-  /** Where the recordings and their labels come from. */
+  /** Origin of the recordings and of their labels. */
   description: string;
-  /** Terms of the training material. */
+  /** Terms of use of the training data. */
   terms: string;
   /** Number of recordings in each part of the split. */
   tracks: Record<string, number>;
@@ -106,15 +111,15 @@ export interface Data {
   /** Number of recordings of each genre in each part of the split. */
   genres: Record<string, Record<string, number>>;
   /**
-   * Number of tracks that were synthesised, beside those: music of a genre, which only trains, and
-   * sounds that are no music.
+   * Number of synthetic recordings, which the other counts leave out: music of a genre, used for
+   * training only, and sounds that are not music.
    */
   made: Record<string, number>;
-  /** How the parts of the split were kept apart. */
+  /** How the parts of the split are separated. */
   split: string;
 }
 
-/** One emotion scale and one origin of its labels. */
+/** One emotion, measured on labels of one origin. */
 export interface EmotionFigures {
   emotion: "valence" | "energy" | "danceability";
   /** Where the labels come from. */
@@ -125,88 +130,91 @@ export interface EmotionFigures {
   spearman: Figure;
   /**
    * Share of labels inside the 80 % interval, on the origin's own scale; null for labels that
-   * training never sees.
+   * training does not use.
    */
   coverage: Figure | null;
 }
 
-/** How far an emotion's score can be trusted, and where it stands. */
+/** The uncertainty of an emotion's score, and its place in the reference corpus. */
 export interface EmotionRange {
   /** Lower end of the score's 80 % interval. */
   low: number;
   /** Upper end of the score's 80 % interval. */
   high: number;
   /**
-   * Share of the reference corpus that scores less, in percent: to move a threshold over from
-   * another scale. Null where the model's card has no percentiles.
+   * Share of the reference corpus with a lower score, in percent. It helps to convert a threshold
+   * from another scale. Null if the model's card has no percentiles.
    */
   percentile?: number | null;
 }
 
-/** One measurement, of the same training from several seeds. */
+/** One metric, measured on runs of the same training with several seeds. */
 export interface Figure {
-  /** Of the model in this file; null where it was not the one measured. */
+  /** Value of the model in this file; null if that model was not measured. */
   value: number | null;
   /** Mean over the seeds. */
   mean: number;
-  /** Standard deviation over the seeds (n - 1); null of a single one. */
+  /** Standard deviation over the seeds (n - 1); null for a single seed. */
   spread: number | null;
   /** Number of seeds. */
   seeds: number;
 }
 
-/** Everything that was measured. */
+/** All figures of the model. */
 export interface Figures {
   /**
-   * Over folds grouped by artist: every recording is answered once, by models trained on the other
-   * folds in the same way as the model in this file. The same as `test` where no folds were
-   * trained.
+   * Cross-validation over folds grouped by artist: each recording is predicted once, by models
+   * trained on the other folds in the same way as the model in this file. Equal to `test` if no
+   * folds were trained.
    */
   folds: Measured;
-  /** On the test part of the split, by this model. */
+  /** This model on the test part of the split. */
   test: Measured;
 }
 
-/** Genre, measured on recordings of artists that training never heard. */
+/** Genre, measured on recordings of artists that are not in the training data. */
 export interface GenreFigures {
-  /** Share of 15 s windows that are right. */
+  /** Share of 15 s windows with the right genre. */
   window_accuracy: Figure;
-  /** Mean over the genres of F1, by 15 s window. */
+  /** Mean F1 of the genres, by 15 s window. */
   window_macro_f1: Figure;
-  /** Share of whole recordings that are right. */
+  /** Share of whole recordings with the right genre. */
   clip_accuracy: Figure;
-  /** Mean over the genres of F1, by whole recording. */
+  /** Mean F1 of the genres, by whole recording. */
   clip_macro_f1: Figure;
-  /** Share of whole recordings that are right as a simulated phone records them. */
+  /** Share of whole recordings with the right genre when a simulated phone records them. */
   phone_accuracy: Figure;
   /** Expected calibration error of the top genre's probability, 15 bins, by 15 s window. */
   calibration_error: Figure;
-  /** The same by whole recording, whose probabilities are means over its windows. */
+  /** The same error by whole recording. Its probabilities are means over windows. */
   clip_calibration_error: Figure;
   /**
-   * Area under the ROC curve of `known`, the genres against other music; null where there is no
-   * other music.
+   * Area under the ROC curve of `known`, the genres against other music; null if no other music
+   * was measured.
    */
   unknown_auroc: Figure | null;
-  /** Area under the ROC curve of `music`, recordings against made sounds that are no music. */
+  /**
+   * Area under the ROC curve of `music`, recordings against synthetic sounds that are not music;
+   * null if none were measured.
+   */
   music_auroc: Figure | null;
   per_genre: GenreRow[];
-  /** Share that is right where only the first so many seconds are heard. */
+  /** Share of recordings with the right genre if only the first seconds are used. */
   accuracy_by_seconds: Record<string, number>;
 }
 
-/** How probable one genre is. */
+/** The probability of one genre. */
 export interface GenreProbability {
   genre: string;
   probability: number;
 }
 
-/** One genre's figures, by whole recording. */
+/** Figures of one genre, by whole recording. */
 export interface GenreRow {
   genre: string;
   /** Number of recordings. */
   clips: number;
-  /** Number of artists or albums they are by. */
+  /** Number of their artists or albums. */
   artists: number;
   precision: number;
   recall: number;
@@ -218,7 +226,7 @@ export interface Health {
   status?: "ok";
 }
 
-/** What a model hears in one window. */
+/** The prediction for one window. */
 export interface HeardWindow {
   start_seconds: number;
   end_seconds: number;
@@ -226,25 +234,30 @@ export interface HeardWindow {
   genre: string;
   /** Every genre, the most probable first; the probabilities sum to 1. */
   genres: GenreProbability[];
-  /** Probability that this is music at all. */
+  /** Probability that this is music. */
   music: number;
-  /** Probability that, being music, it is of one of the genres. */
+  /** Probability that this, if it is music, is of one of the genres. */
   known: number;
-  /** From sad or angry, 0, to cheerful, 1. */
+  /** From sad or angry (0) to cheerful (1). */
   valence?: number | null;
-  /** From calm, 0, to intense, 1. */
+  /** From calm (0) to intense (1). */
   energy?: number | null;
-  /** How well one can dance to it. */
+  /** How suitable it is for dancing, from 0 to 1. */
   danceability?: number | null;
-  /** The quarter of the plane of valence and energy (Russell, 1980) that it is in, parted at 0.5. */
+  /** Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5. */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
+  /**
+   * Whether the window is silent: then its scores mean nothing, and the answer for the recording
+   * leaves them out.
+   */
+  silence?: boolean;
 }
 
-/** What is accepted, in numbers. */
+/** The limits of the service. */
 export interface Limits {
   /** Shortest recording. */
   min_seconds: number;
-  /** Where decoding stops: what follows is left out. */
+  /** Decoding stops here; the rest of a recording is ignored. */
   max_seconds: number;
   /** Hz. */
   min_sample_rate: number;
@@ -253,23 +266,23 @@ export interface Limits {
   max_channels: number;
   /** Largest request body. */
   max_upload_bytes: number;
-  /** Longest that a body may take to arrive. */
+  /** Read timeout for the request body. */
   upload_seconds: number;
-  /** Longest that decoding may take. */
+  /** Decoding timeout. */
   decode_seconds: number;
-  /** Processes that answer. */
+  /** Server processes. */
   workers: number;
-  /** Bodies that a process holds at the same time. */
+  /** Request bodies that a process holds at the same time. */
   max_uploads: number;
   /** Recordings that a process analyses at the same time. */
   concurrency: number;
-  /** Recordings that wait in a process. */
+  /** Recordings that wait in each process. */
   queue_length: number;
-  /** Files of one batch. */
+  /** Files in a batch. */
   max_batch_files: number;
 }
 
-/** Everything that was measured on one choice of held-out recordings. */
+/** All figures of one set of held-out recordings. */
 export interface Measured {
   genre: GenreFigures;
   emotion: EmotionFigures[];
@@ -277,7 +290,7 @@ export interface Measured {
   verdicts: VerdictRow[];
 }
 
-/** A model's card and the digest of the file that holds it. */
+/** A model's card and the digest of its file. */
 export interface ModelCard {
   /** Name of the model. */
   name: string;
@@ -289,28 +302,36 @@ export interface ModelCard {
   licence: string;
   /** The genres, in the order of the model's output. */
   genres: string[];
-  /** The emotions that it has learnt, in the order of the model's output. */
+  /** The emotions that the model predicts, in the order of its output. */
   emotions: ("valence" | "energy" | "danceability")[];
   network: Network;
   data: Data;
   figures: Figures;
+  /**
+   * Identifies the corpus that the figures were measured on: SHA-256 of the ids, groups, splits
+   * and labels of its recordings. Null in models before version 4.
+   */
+  corpus?: string | null;
   thresholds: Thresholds;
-  /** Half the width of each emotion's 80 % interval, by split conformal prediction on validation. */
+  /**
+   * Half the width of each emotion's 80 % interval, by split conformal prediction on the
+   * validation data.
+   */
   intervals: Partial<Record<"valence" | "energy" | "danceability", number>>;
   /**
-   * Each emotion's scores at the percentiles 0 to 100 of the reference corpus, so that a score can
-   * be placed in it.
+   * Each emotion's scores at the percentiles 0 to 100 of the reference corpus, to place a score in
+   * it.
    */
   percentiles?: Partial<Record<"valence" | "energy" | "danceability", number[]>>;
-  /** What the figures do not say, and must be known. */
+  /** Limitations that the figures do not show. */
   limits: string[];
-  /** The numbers of the front-end that the model was trained with. */
+  /** Parameters of the front-end that the model was trained with. */
   front_end: Record<string, number>;
-  /** What that front-end makes of a fixed recording, dB for each mel band. */
+  /** Output of that front-end for a fixed recording: one level a mel band, dB. */
   signature: number[];
-  /** What the model answers to that recording: genre probabilities, emotion, music, known. */
+  /** Output of the model for that recording: genre probabilities, emotion, music, known. */
   reference_answer: number[];
-  /** SHA-256 of the model file: what it answers changes only if this does. */
+  /** SHA-256 of the model file. Answers change only if this changes. */
   digest: string;
 }
 
@@ -319,7 +340,7 @@ export interface ModelList {
   models: ModelSummary[];
 }
 
-/** A model and its tensors, in KServe's words. */
+/** A model and its tensors, in KServe's protocol. */
 export interface ModelMetadata {
   name: string;
   versions: string[];
@@ -328,15 +349,15 @@ export interface ModelMetadata {
   outputs: Tensor[];
 }
 
-/** Which model answered. */
+/** The model of an answer. */
 export interface ModelName {
   name: string;
   version: string;
-  /** SHA-256 of the model file: what it answers changes only if this does. */
+  /** SHA-256 of the model file. Answers change only if this changes. */
   digest: string;
 }
 
-/** A model may be asked, in KServe's words. */
+/** A model is ready, in KServe's protocol. */
 export interface ModelReady {
   name: string;
   ready?: true;
@@ -346,42 +367,42 @@ export interface ModelReady {
 export interface ModelSummary {
   name: string;
   version: string;
-  /** SHA-256 of the model file: what it answers changes only if this does. */
+  /** SHA-256 of the model file. Answers change only if this changes. */
   digest: string;
   /** What the model is, in a sentence or two. */
   description: string;
-  /** The genres that it tells apart. */
+  /** The genres that it distinguishes. */
   genres: string[];
-  /** Whether it answers where no model is asked for. */
+  /** Whether it is used if a request names no model. */
   default: boolean;
 }
 
-/** The mood, and one origin of the labels of valence and energy. */
+/** The mood, measured on labels of valence and energy of one origin. */
 export interface MoodFigures {
   /** Where the labels come from. */
   origin: string;
   /** Number of recordings. */
   clips: number;
-  /** Share whose mood is that of their labels. */
+  /** Share of recordings with the mood of their labels. */
   accuracy: Figure;
-  /** Share of the commonest mood of the labels, which naming it always would reach. */
+  /** Share of the most frequent mood of the labels: the accuracy of a constant prediction. */
   commonest: number;
 }
 
-/** What was trained, and how. */
+/** The network and its training. */
 export interface Network {
-  /** Name of the network in `training.networks`. */
+  /** Kind of network; `training.models.ensemble` has the current one. */
   name: string;
   /** Number of trained parameters. */
   parameters: number;
   /**
-   * Number of networks whose answers are averaged; each was trained without another part of the
-   * recordings, and chosen and calibrated on that part.
+   * Number of networks in the ensemble, whose predictions are averaged. Each was trained without a
+   * different part of the recordings, and selected and calibrated on it.
    */
   members: number;
-  /** Seed of the run that ships. */
+  /** Seed of the exported run. */
   seed: number;
-  /** Every number of the training, as in its configuration file. */
+  /** All hyper-parameters of the training, as in its configuration file. */
   config: Record<string, number | string>;
   /** The command that trains it. */
   command: string;
@@ -390,41 +411,41 @@ export interface Network {
 /**
  * Why a request failed; RFC 9457, ``application/problem+json``.
  *
- * `limits` and `accepted` are members only where they help.
+ * `limits` and `accepted` are present only where they are relevant.
  */
 export interface Problem {
-  /** What went wrong, for programs: it stays when wording changes. */
+  /** The kind of problem, for programs. It stays the same if the wording changes. */
   type: string;
   /** The type in words. */
   title: string;
   /** HTTP status. */
   status: number;
-  /** What went wrong this time, for people. */
+  /** Explanation of this occurrence, for people. */
   detail: string;
   /** Path of the request. */
   instance?: string | null;
-  /** What would have been accepted. */
+  /** The limits of the service. */
   limits?: Limits | null;
-  /** What would have been accepted. */
+  /** The accepted formats. */
   accepted?: Accepted | null;
 }
 
-/** Models are verified, decoders proved. */
+/** The models and decoders are verified. */
 export interface Ready {
   status?: "ready";
 }
 
-/** The process is alive, in KServe's words. */
+/** The process is alive, in KServe's protocol. */
 export interface ServerLive {
   live?: true;
 }
 
-/** Requests are welcome, in KServe's words. */
+/** The service is ready, in KServe's protocol. */
 export interface ServerReady {
   ready?: true;
 }
 
-/** What goes into a model, or comes out. */
+/** An input or output of a model. */
 export interface Tensor {
   name: string;
   datatype?: "FP32";
@@ -432,45 +453,48 @@ export interface Tensor {
   shape: number[];
 }
 
-/** Where one verdict ends and the next begins; chosen on validation. */
+/** Thresholds of the verdicts, chosen on the validation data. */
 export interface Thresholds {
-  /** Peak level at or under which a recording is silence, dBFS. */
+  /** Peak level, dBFS. A recording at or below it is silence. */
   silence_dbfs: number;
-  /** Least probability of being music. */
+  /** Minimum probability of music. */
   music: number;
-  /** Least probability of being of a genre. */
+  /** Minimum probability of a known genre. */
   known: number;
-  /** Least difference between the two most probable genres. */
+  /** Minimum difference between the two most probable genres. */
   margin: number;
 }
 
-/** Where the time went, in milliseconds. */
+/** The duration of each stage, in milliseconds. */
 export interface Timings {
-  /** Waiting for a turn. */
+  /** Time in the queue. */
   queue_ms?: number;
   /** Decoding, down-mix and resampling. */
   decode_ms: number;
   /** Windows and spectrograms. */
   spectrogram_ms: number;
-  /** The network, all windows as one batch. */
+  /** The network, for all windows. */
   inference_ms: number;
 }
 
-/** What recordings of one kind are told. */
+/** The verdicts on recordings of one kind. */
 export interface VerdictRow {
-  /** The genres, other music, or no music. */
+  /** Music of the genres, other music, or no music. */
   kind: string;
   clips: number;
   /** Share of each verdict. */
   verdicts: Record<string, number>;
-  /** Share of the confident answers that are right; null where there is no genre. */
+  /**
+   * Share of the confident answers with the right genre; null if there are none, or if the
+   * recordings have no genre.
+   */
   confident_accuracy: number | null;
 }
 
-/** What is wrong with the recording, though it was analysed. */
+/** A defect of the recording, which was analysed nevertheless. */
 export interface Warned {
-  /** For programs. */
-  type: "clipped" | "very_quiet" | "narrow_band";
-  /** For people, with what to do about it. */
+  /** For programs. More may be added. */
+  type: "clipped" | "very_quiet" | "narrow_band" | "damaged" | "out_of_phase";
+  /** For people, with advice. */
   detail: string;
 }

@@ -2,5 +2,5 @@
 
 import os
 
-# ONNX Runtime reports its use to Microsoft unless told not to before it is imported.
+# ONNX Runtime sends telemetry to Microsoft unless this is set before the import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,4 +1,4 @@
-"""The application: its parts, wired."""
+"""The application: builds its parts and connects them."""
 
 import asyncio
 import logging
@@ -14,24 +14,29 @@ from service.analysis import warm_up
 from service.loading import load_served, load_taxonomy
 from service.model import Models
 from service.settings import Settings
-from service.web import errors, metrics
-from service.web.admission import Queue, Uploads
-from service.web.auth import Gate
-from service.web.cache import Results
+from service.web import errors
+from service.web.admission import BodyLimiter, Queue
+from service.web.auth import Authenticator
+from service.web.cache import AnswerCache
+from service.web.headers import REQUEST_ID
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
 from service.web.middleware.head import Head
 from service.web.middleware.headers import SecurityHeaders
-from service.web.middleware.observe import Observe, note_problem
-from service.web.problem import REQUEST_ID
-from service.web.routes import analyze, docs, frontend, health, kserve, models
+from service.web.middleware.observe import Observe
+from service.web.routes import analyze, docs, frontend, health, kserve, metrics, models
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, load: Callable[[Settings], Models] = load_served) -> FastAPI:
-    """Build the application. Models are loaded when it starts, and proved in the background.
+def create_app(
+    settings: Settings,
+    load: Callable[[Settings], Models] = load_served,
+    *,
+    wait_until_proved: bool = False,
+) -> FastAPI:
+    """Build the application. It loads the models when it starts, and then proves them.
 
     Its start raises `service.model.ModelError` if a model cannot be served, and
     `service.taxonomy.TaxonomyError` if the operator's names for genres cannot be used.
@@ -40,7 +45,12 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_ser
     ----------
     settings : Settings
     load : callable
-        Gives the models; those of `service.cluster` are on other machines.
+        Loads the models; those of `service.cluster` are on other machines.
+    wait_until_proved : bool
+        Whether the start lasts until the models are proved, and raises `service.model.ModelError`
+        or `service.analysis.ProbeError` if they give wrong answers. A process among others needs
+        this: it gets requests as soon as it has started. Otherwise the proof runs in the
+        background, and requests are refused until it is done.
     """
     stop_tracing = start_tracing() if settings.tracing else _nothing
 
@@ -49,12 +59,14 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_ser
         app.state.models = load(settings)
         app.state.taxonomy = load_taxonomy(settings, app.state.models)
         app.state.metrics.install(app.state.models)
-        app.state.results = Results(settings.cache_entries)
+        app.state.cache = AnswerCache(settings.cache_entries)
         app.state.queue = Queue(settings.concurrency, settings.queue_length)
-        app.state.uploads = Uploads(settings.max_uploads)
+        app.state.bodies = BodyLimiter(settings.max_uploads)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="warm-up") as executor:
             app.state.warming = executor.submit(warm_up, app.state.models)
             app.state.warming.add_done_callback(_log_failure)
+            if wait_until_proved:
+                await asyncio.wrap_future(app.state.warming)
             yield
             app.state.queue.close()
             stop_tracing()
@@ -65,13 +77,13 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_ser
         version="1",
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # `web.docs` has the page
+        docs_url=None,  # `web.routes.docs` has the page
         redoc_url=None,
         telemetry={"tracing": settings.tracing, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.metrics = Metrics()
-    app.state.gate = Gate(
+    app.state.authenticator = Authenticator(
         settings.api_keys, _rate(settings.rate_per_key), _rate(settings.rate_per_address)
     )
     app.state.limits = limits_of(settings)
@@ -79,35 +91,13 @@ def create_app(settings: Settings, load: Callable[[Settings], Models] = load_ser
         app.include_router(module.router)
     app.mount("/docs", docs.FILES)
     frontend.install(app)
-    _surround(app, settings)
-    errors.install(app, app.state.limits, note_problem)
+    _add_middleware(app, settings)
+    errors.install(app, app.state.limits)
     return app
 
 
-def create_proved_app(
-    settings: Settings, load: Callable[[Settings], Models] = load_served
-) -> FastAPI:
-    """Build the application so that it starts only once its models are proved.
-
-    Its start raises, beside what that of `create_app` does, `service.analysis.ProbeError` where
-    they answer otherwise. For processes among others, which take requests as soon as they have
-    started.
-    """
-    app = create_app(settings, load)
-    lifespan = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def proved(app: FastAPI) -> AsyncIterator[None]:
-        async with lifespan(app):
-            await asyncio.wrap_future(app.state.warming)
-            yield
-
-    app.router.lifespan_context = proved
-    return app
-
-
-def _surround(app: FastAPI, settings: Settings) -> None:
-    """Add what every request passes; each is around those before it."""
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add the middleware; each wraps those before it."""
     app.add_middleware(Head)
     if settings.cors_origins:
         app.add_middleware(
@@ -126,11 +116,11 @@ def _nothing() -> None:
 
 
 def _rate(text: str | None) -> RateLimitItem | None:
-    """Read a rate as the settings have it."""
+    """Parse a rate limit of the settings."""
     return None if text is None else parse(text)
 
 
 def _log_failure(warming: Future[None]) -> None:
-    """Tell the operator why the service stays not ready."""
+    """Log why the service stays not ready."""
     if error := warming.exception():
         logger.error("Not ready: %s", error, exc_info=error)

@@ -1,4 +1,4 @@
-"""The model card: what a model file says of itself.
+"""The model card: the description and the measured figures of a model, stored in its file.
 
 `training.release.export` writes it into the ONNX file as JSON, `service.model` reads it, and
 `GET /v1/models/{name}` returns it, so that a model cannot be separated from its figures.
@@ -15,9 +15,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _ascending(scores: list[float]) -> list[float]:
-    """Refuse scores that are no percentiles."""
+    """Refuse scores that do not ascend."""
     if scores != sorted(scores):
-        raise ValueError("percentiles ascend")
+        raise ValueError("percentiles must ascend")
     return scores
 
 
@@ -28,27 +28,27 @@ Percentiles = Annotated[
 
 
 class CardPart(BaseModel):
-    """Base of a card's parts: unknown members are refused, so that both sides stay in step."""
+    """Base of the parts of a card. Unknown members are refused, so that both sides stay in step."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Network(CardPart):
-    """What was trained, and how."""
+    """The network and its training."""
 
     name: str = Field(
-        description="Kind of network; that of a new model is `training.models.ensemble`.",
+        description="Kind of network; `training.models.ensemble` has the current one.",
         examples=["mlp-cnn-ensemble"],
     )
     parameters: int = Field(description="Number of trained parameters.", examples=[1_600_000])
     members: int = Field(
-        description="Number of networks whose answers are averaged; each was trained without "
-        "another part of the recordings, and chosen and calibrated on that part.",
+        description="Number of networks in the ensemble, whose predictions are averaged. Each was "
+        "trained without a different part of the recordings, and selected and calibrated on it.",
         examples=[5],
     )
-    seed: int = Field(description="Seed of the run that ships.", examples=[0])
+    seed: int = Field(description="Seed of the exported run.", examples=[0])
     config: dict[str, float | int | str] = Field(
-        description="Every number of the training, as in its configuration file.",
+        description="All hyper-parameters of the training, as in its configuration file.",
         examples=[{"epochs": 60, "batch_size": 64}],
     )
     command: str = Field(
@@ -58,10 +58,10 @@ class Network(CardPart):
 
 
 class Data(CardPart):
-    """What it was trained on."""
+    """The training data."""
 
-    description: str = Field(description="Where the recordings and their labels come from.")
-    terms: str = Field(description="Terms of the training material.")
+    description: str = Field(description="Origin of the recordings and of their labels.")
+    terms: str = Field(description="Terms of use of the training data.")
     tracks: dict[str, int] = Field(
         description="Number of recordings in each part of the split.",
         examples=[{"train": 1117, "valid": 275, "test": 358}],
@@ -75,73 +75,74 @@ class Data(CardPart):
         examples=[{"blues": {"train": 28, "valid": 5, "test": 6}}],
     )
     made: dict[str, int] = Field(
-        description="Number of tracks that were synthesised, beside those: music of a genre, which "
-        "only trains, and sounds that are no music.",
+        description="Number of synthetic recordings, which the other counts leave out: music of a "
+        "genre, used for training only, and sounds that are not music.",
         examples=[{"house": 40, "not_music": 340}],
     )
-    split: str = Field(description="How the parts of the split were kept apart.")
+    split: str = Field(description="How the parts of the split are separated.")
 
 
 class GenreRow(CardPart):
-    """One genre's figures, by whole recording."""
+    """Figures of one genre, by whole recording."""
 
     genre: str = Field(examples=["blues"])
     clips: int = Field(description="Number of recordings.", examples=[39])
-    artists: int = Field(description="Number of artists or albums they are by.", examples=[20])
+    artists: int = Field(description="Number of their artists or albums.", examples=[20])
     precision: Share = Field(examples=[0.8])
     recall: Share = Field(examples=[0.67])
     f1: Share = Field(examples=[0.73])
 
 
 class Figure(CardPart):
-    """One measurement, of the same training from several seeds."""
+    """One metric, measured on runs of the same training with several seeds."""
 
     value: float | None = Field(
-        description="Of the model in this file; null where it was not the one measured.",
+        description="Value of the model in this file; null if that model was not measured.",
         examples=[0.76],
     )
     mean: float = Field(description="Mean over the seeds.", examples=[0.75])
     spread: float | None = Field(
-        description="Standard deviation over the seeds (n - 1); null of a single one.",
+        description="Standard deviation over the seeds (n - 1); null for a single seed.",
         examples=[0.02],
     )
     seeds: int = Field(description="Number of seeds.", examples=[3])
 
 
 class GenreFigures(CardPart):
-    """Genre, measured on recordings of artists that training never heard."""
+    """Genre, measured on recordings of artists that are not in the training data."""
 
-    window_accuracy: Figure = Field(description="Share of 15 s windows that are right.")
-    window_macro_f1: Figure = Field(description="Mean over the genres of F1, by 15 s window.")
-    clip_accuracy: Figure = Field(description="Share of whole recordings that are right.")
-    clip_macro_f1: Figure = Field(description="Mean over the genres of F1, by whole recording.")
+    window_accuracy: Figure = Field(description="Share of 15 s windows with the right genre.")
+    window_macro_f1: Figure = Field(description="Mean F1 of the genres, by 15 s window.")
+    clip_accuracy: Figure = Field(description="Share of whole recordings with the right genre.")
+    clip_macro_f1: Figure = Field(description="Mean F1 of the genres, by whole recording.")
     phone_accuracy: Figure = Field(
-        description="Share of whole recordings that are right as a simulated phone records them."
+        description="Share of whole recordings with the right genre when a simulated phone records "
+        "them."
     )
     calibration_error: Figure = Field(
         description="Expected calibration error of the top genre's probability, 15 bins, by 15 s "
         "window."
     )
     clip_calibration_error: Figure = Field(
-        description="The same by whole recording, whose probabilities are means over its windows."
+        description="The same error by whole recording. Its probabilities are means over windows."
     )
     unknown_auroc: Figure | None = Field(
         description="Area under the ROC curve of `known`, the genres against other music; "
-        "null where there is no other music."
+        "null if no other music was measured."
     )
     music_auroc: Figure | None = Field(
-        description="Area under the ROC curve of `music`, recordings against made sounds that "
-        "are no music."
+        description="Area under the ROC curve of `music`, recordings against synthetic sounds "
+        "that are not music; null if none were measured."
     )
     per_genre: list[GenreRow]
     accuracy_by_seconds: dict[str, Share] = Field(
-        description="Share that is right where only the first so many seconds are heard.",
+        description="Share of recordings with the right genre if only the first seconds are used.",
         examples=[{"3": 0.6, "5": 0.65, "10": 0.7, "15": 0.75}],
     )
 
 
 class EmotionFigures(CardPart):
-    """One emotion scale and one origin of its labels."""
+    """One emotion, measured on labels of one origin."""
 
     emotion: Emotion
     origin: str = Field(description="Where the labels come from.", examples=["emotify-votes"])
@@ -149,36 +150,40 @@ class EmotionFigures(CardPart):
     spearman: Figure = Field(description="Rank correlation with the labels.")
     coverage: Figure | None = Field(
         description="Share of labels inside the 80 % interval, on the origin's own scale; null "
-        "for labels that training never sees."
+        "for labels that training does not use."
     )
 
 
 class MoodFigures(CardPart):
-    """The mood, and one origin of the labels of valence and energy."""
+    """The mood, measured on labels of valence and energy of one origin."""
 
     origin: str = Field(description="Where the labels come from.", examples=["emotify-votes"])
     clips: int = Field(description="Number of recordings.", examples=[72])
-    accuracy: Figure = Field(description="Share whose mood is that of their labels.")
+    accuracy: Figure = Field(description="Share of recordings with the mood of their labels.")
     commonest: Share = Field(
-        description="Share of the commonest mood of the labels, which naming it always would reach."
+        description="Share of the most frequent mood of the labels: the accuracy of a constant "
+        "prediction."
     )
 
 
 class VerdictRow(CardPart):
-    """What recordings of one kind are told."""
+    """The verdicts on recordings of one kind."""
 
-    kind: str = Field(description="The genres, other music, or no music.", examples=["genres"])
+    kind: str = Field(
+        description="Music of the genres, other music, or no music.", examples=["genres"]
+    )
     clips: int = Field(examples=[678])
     verdicts: dict[str, Share] = Field(
         description="Share of each verdict.", examples=[{"confident": 0.7, "mixed": 0.2}]
     )
     confident_accuracy: Share | None = Field(
-        description="Share of the confident answers that are right; null where there is no genre."
+        description="Share of the confident answers with the right genre; null if there are none, "
+        "or if the recordings have no genre."
     )
 
 
 class Measured(CardPart):
-    """Everything that was measured on one choice of held-out recordings."""
+    """All figures of one set of held-out recordings."""
 
     genre: GenreFigures
     emotion: list[EmotionFigures]
@@ -187,26 +192,26 @@ class Measured(CardPart):
 
 
 class Figures(CardPart):
-    """Everything that was measured."""
+    """All figures of the model."""
 
     folds: Measured = Field(
-        description="Over folds grouped by artist: every recording is answered once, by models "
-        "trained on the other folds in the same way as the model in this file. The same as `test` "
-        "where no folds were trained."
+        description="Cross-validation over folds grouped by artist: each recording is predicted "
+        "once, by models trained on the other folds in the same way as the model in this file. "
+        "Equal to `test` if no folds were trained."
     )
-    test: Measured = Field(description="On the test part of the split, by this model.")
+    test: Measured = Field(description="This model on the test part of the split.")
 
 
 class Thresholds(CardPart):
-    """Where one verdict ends and the next begins; chosen on validation."""
+    """Thresholds of the verdicts, chosen on the validation data."""
 
     silence_dbfs: float = Field(
-        description="Peak level at or under which a recording is silence, dBFS.", examples=[-60]
+        description="Peak level, dBFS. A recording at or below it is silence.", examples=[-60]
     )
-    music: Share = Field(description="Least probability of being music.", examples=[0.5])
-    known: Share = Field(description="Least probability of being of a genre.", examples=[0.5])
+    music: Share = Field(description="Minimum probability of music.", examples=[0.5])
+    known: Share = Field(description="Minimum probability of a known genre.", examples=[0.5])
     margin: Share = Field(
-        description="Least difference between the two most probable genres.", examples=[0.2]
+        description="Minimum difference between the two most probable genres.", examples=[0.2]
     )
 
 
@@ -221,7 +226,7 @@ class Card(CardPart):
     licence: str = Field(description="SPDX identifier of the weights.", examples=["Apache-2.0"])
     genres: list[str] = Field(description="The genres, in the order of the model's output.")
     emotions: list[Emotion] = Field(
-        description="The emotions that it has learnt, in the order of the model's output."
+        description="The emotions that the model predicts, in the order of its output."
     )
     network: Network
     data: Data
@@ -236,23 +241,23 @@ class Card(CardPart):
     thresholds: Thresholds
     intervals: dict[Emotion, Share] = Field(
         description="Half the width of each emotion's 80 % interval, by split conformal "
-        "prediction on validation.",
+        "prediction on the validation data.",
         examples=[{"valence": 0.17, "energy": 0.14, "danceability": 0.1}],
     )
     percentiles: dict[Emotion, Percentiles] = Field(
         default={},
-        description="Each emotion's scores at the percentiles 0 to 100 of the reference corpus, so "
-        "that a score can be placed in it.",
+        description="Each emotion's scores at the percentiles 0 to 100 of the reference corpus, to "
+        "place a score in it.",
     )
-    limits: list[str] = Field(description="What the figures do not say, and must be known.")
+    limits: list[str] = Field(description="Limitations that the figures do not show.")
     front_end: dict[str, float] = Field(
-        description="The numbers of the front-end that the model was trained with.",
+        description="Parameters of the front-end that the model was trained with.",
         examples=[{"sample_rate": 22050, "n_mels": 128}],
     )
     signature: list[float] = Field(
-        description="What that front-end makes of a fixed recording, dB for each mel band."
+        description="Output of that front-end for a fixed recording: one level a mel band, dB."
     )
     reference_answer: list[float] = Field(
-        description="What the model answers to that recording: genre probabilities, emotion, "
-        "music, known."
+        description="Output of the model for that recording: genre probabilities, emotion, music, "
+        "known."
     )

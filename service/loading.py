@@ -1,18 +1,20 @@
-"""What an operator has installed: the models that the settings name, and the names for genres."""
+"""Loads the models and the taxonomy that the settings name."""
 
+from service import memory
 from service.model import ModelError, Models, UnknownModelError, load_models
-from service.settings import Hearing
+from service.settings import CommonSettings
 from service.taxonomy import MODELS_OWN, Taxonomy, read_taxonomy
 
 
-def load_served(settings: Hearing) -> Models:
-    """Load the models, the default among them.
+def load_served(settings: CommonSettings) -> Models:
+    """Load the models, and check that the default model is among them.
 
     Raises
     ------
     ModelError
-        If one of them cannot be served, or the default is not there.
+        If a model cannot be served, or the default model is missing.
     """
+    memory.limit()  # before the models start threads
     models = load_models(settings.models)
     try:
         models[settings.model]
@@ -24,8 +26,8 @@ def load_served(settings: Hearing) -> Models:
     return models
 
 
-def load_taxonomy(settings: Hearing, models: Models) -> Taxonomy:
-    """Read the operator's names for the genres of the models, if there are any.
+def load_taxonomy(settings: CommonSettings, models: Models) -> Taxonomy:
+    """Read the taxonomy of the settings, if one is set.
 
     Raises
     ------

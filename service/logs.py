@@ -1,6 +1,6 @@
-"""Logs: one line for each event on stderr, for people or, as JSON, for programs.
+"""Logging: one line for each event on stderr, as text for people or as JSON for programs.
 
-Nothing of an upload is ever in them, nor a query, nor a key.
+The logs never contain upload data, a query string or a key.
 """
 
 from typing import Any, Literal
@@ -11,13 +11,13 @@ LogFormat = Literal["text", "json"]
 
 
 def log_config(form: LogFormat) -> dict[str, Any]:
-    """Return what `logging.config.dictConfig` takes.
+    """Return the configuration for `logging.config.dictConfig`.
 
     Parameters
     ----------
     form : str
-        Whether lines are text or JSON; JSON has the members of an event, such as the status of
-        a request, beside its message.
+        Text or JSON. A JSON line also has the fields of the event, such as the status of a
+        request.
     """
     formatters = {
         "text": {"format": "%(asctime)s %(levelname)s %(message)s"},
@@ -25,7 +25,7 @@ def log_config(form: LogFormat) -> dict[str, Any]:
             "()": "pythonjsonlogger.json.JsonFormatter",
             "format": "{asctime}{levelname}{name}{message}",
             "style": "{",
-            "reserved_attrs": [*RESERVED_ATTRS, "color_message"],  # uvicorn's message once more
+            "reserved_attrs": [*RESERVED_ATTRS, "color_message"],  # uvicorn repeats its message
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     }

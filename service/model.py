@@ -1,15 +1,16 @@
 """A trained model behind one function: spectrograms in, scores out.
 
-The contract of a model file, which `training.release` writes:
+`training.release` writes model files, by this contract:
 
-* input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: `audio.log_mel` as it is;
+* input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: from `audio.log_mel`;
 * output ``genre_probabilities``, float32 [shape=(n, n_genres)]: each row sums to 1;
 * output ``emotion``, float32 [shape=(n, n_emotions)], in [0, 1];
-* output ``music``, float32 [shape=(n,)]: probability that the window is music at all;
-* output ``known``, float32 [shape=(n,)]: probability that, being music, it is of one of the genres;
+* output ``music``, float32 [shape=(n,)]: probability that the window is music;
+* output ``known``, float32 [shape=(n,)]: probability that, if music, it is of one of the genres;
 * metadata ``card``: a `service.card.Card` as JSON.
 
-Beside ``name.onnx`` may lie ``name.onnx.sha256``, as sha256sum writes it: the digest it must have.
+If a file ``name.onnx.sha256`` exists, in the format of sha256sum, ``name.onnx`` must have its
+digest.
 """
 
 import hashlib
@@ -28,7 +29,8 @@ from pydantic import ValidationError
 from service import audio
 from service.card import Card
 
-ANSWER_TOLERANCE = 1e-3  # between the answer that a model was pinned by and the one it gives
+MAX_BATCH = 4  # windows in one run; more need more memory and are not faster
+ANSWER_TOLERANCE = 1e-3  # largest difference between the reference answer and the output
 
 INPUT = "log_mel"
 OUTPUTS = ("genre_probabilities", "emotion", "music", "known")
@@ -55,7 +57,7 @@ class UnreadableModelError(ModelError):
 
 
 class ModelMismatchError(ModelError):
-    """The model was trained with another front-end, or answers otherwise than when exported."""
+    """The model was trained with another front-end, or its output differs from that at export."""
 
 
 class UnknownModelError(LookupError):
@@ -64,18 +66,18 @@ class UnknownModelError(LookupError):
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says of a batch of windows; every number is in [0, 1].
+    """The output of a model for a batch of windows; all values are in [0, 1].
 
     Attributes
     ----------
     genres : float32 [shape=(n_windows, n_genres)]
-        Rows sum to 1; columns as in `Card.genres`.
+        Each row sums to 1. Columns in the order of `Card.genres`.
     emotion : float32 [shape=(n_windows, n_emotions)]
-        Columns as in `Card.emotions`.
+        Columns in the order of `Card.emotions`.
     music : float32 [shape=(n_windows,)]
-        Probability that the window is music at all.
+        Probability that the window is music.
     known : float32 [shape=(n_windows,)]
-        Probability that, being music, it is of one of the genres.
+        Probability that the window, if it is music, is of one of the genres.
     """
 
     genres: NDArray[np.float32]
@@ -84,13 +86,16 @@ class Scores:
     known: NDArray[np.float32]
 
     def windows(self, start: int, end: int) -> "Scores":
-        """Return the scores of some windows, as a batch of their own."""
-        some = slice(start, end)
+        """Return the scores of a range of windows."""
+        return self.chosen(slice(start, end))
+
+    def chosen(self, some: slice | NDArray[np.bool_]) -> "Scores":
+        """Return the scores of the windows that a mask or a slice chooses."""
         return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
 
     @staticmethod
     def together(batches: Sequence["Scores"]) -> "Scores":
-        """Return the scores of several batches as those of one."""
+        """Concatenate the scores of several batches."""
         return Scores(
             np.concatenate([each.genres for each in batches]),
             np.concatenate([each.emotion for each in batches]),
@@ -100,13 +105,13 @@ class Scores:
 
 
 class Scorer(ABC):
-    """What scores windows, wherever it does so: a `Model` here, or one on another machine.
+    """A model that scores windows: a `Model` in this process, or one on another machine.
 
     Attributes
     ----------
     card : Card
     digest : str
-        Tells its file from any other.
+        SHA-256 of the model file.
     """
 
     card: Card
@@ -123,19 +128,19 @@ class Scorer(ABC):
         """
 
     def verify(self) -> None:
-        """Score the fixed recording once.
+        """Compare the output for a fixed recording with that at export.
 
         Raises
         ------
         ModelMismatchError
-            If the answer is not the one that the model was exported with.
+            If they differ by more than `ANSWER_TOLERANCE`.
         """
         scores = self.score(audio.log_mel(audio.reference_windows()))
         answer = np.concatenate([scores.genres[0], scores.emotion[0], scores.music, scores.known])
         distance = float(np.abs(answer - self.card.reference_answer).max())
-        if not distance <= ANSWER_TOLERANCE:  # nor if it is not a number
+        if not distance <= ANSWER_TOLERANCE:  # true for NaN, too
             raise ModelMismatchError(
-                f"{self.card.name} answers {distance:.2g} away from what it was exported with."
+                f"The output of {self.card.name} differs by {distance:.2g} from that at export."
             )
 
 
@@ -145,15 +150,15 @@ class Model(Scorer):
     Parameters
     ----------
     path : Path
-        A file to the contract above.
+        A file that follows the contract above.
 
     Raises
     ------
     UnreadableModelError
-        If the file is missing, is no ONNX model, is not the one whose digest lies beside it, or
-        has no card that fits it.
+        If the file is missing, is not an ONNX model, does not have the digest in the file beside
+        it, or has no card or a card that does not match.
     ModelMismatchError
-        If its front-end is not that of `service.audio` as installed here.
+        If it was trained with another front-end than that of `service.audio`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -172,85 +177,98 @@ class Model(Scorer):
         self._check(path.name)
 
     def _check(self, name: str) -> None:
-        """Hold the card against the file and against the front-end installed here."""
+        """Compare the card with the outputs of the file and with the installed front-end."""
         shapes = {output.name: output.shape[1:] for output in self._session.get_outputs()}
         widths = [len(self.card.genres)], [len(self.card.emotions)]
         if shapes != dict(zip(OUTPUTS, (*widths, [], []), strict=True)):
-            raise UnreadableModelError(f"{name} gives {shapes} a window, unlike its card says.")
+            raise UnreadableModelError(
+                f"{name} has the outputs {shapes}, which do not match its card."
+            )
         skew = audio.skew(self.card.signature)
         if self.card.front_end != audio.front_end() or not skew <= audio.SKEW_TOLERANCE:
             raise ModelMismatchError(
-                f"{name} was trained with another front-end, {skew:.2g} dB away."
+                f"{name} was trained with another front-end: its signature is {skew:.2g} dB away."
             )
 
     def score(self, spectrograms: audio.Spectrograms) -> Scores:
-        """Score windows as one batch."""
+        """Score windows, up to `MAX_BATCH` in one run.
+
+        ONNX Runtime never returns the memory of its largest run to the system. A recording of ten
+        minutes in one run costs a process more than 100 MB until it ends.
+        """
+        starts = range(0, len(spectrograms), MAX_BATCH)
+        return Scores.together(
+            [self._run(spectrograms[start : start + MAX_BATCH]) for start in starts]
+        )
+
+    def _run(self, spectrograms: audio.Spectrograms) -> Scores:
+        """Score windows in one run."""
         outputs = self._session.run(OUTPUTS, {INPUT: spectrograms})
         return Scores(*(np.asarray(output) for output in outputs))
 
 
 class Models:
-    """The installed models, which may be of several names and versions.
+    """The installed models, by name and version.
 
     Parameters
     ----------
     models : sequence of Scorer
-        No two of one name and version.
+        No two with the same name and version.
     """
 
     def __init__(self, models: Sequence[Scorer]) -> None:
         self._models = sorted(models, key=lambda each: (each.card.name, _order(each.card.version)))
 
     def __iter__(self) -> Iterator[Scorer]:
-        """Go through them by name, the oldest version of each first."""
+        """Iterate by name, the oldest version of each first."""
         return iter(self._models)
 
-    def __getitem__(self, asked: str) -> Scorer:
-        """Return the model ``name:version``, or the newest that has a ``name``.
+    def __getitem__(self, reference: str) -> Scorer:
+        """Return the model ``name:version``, or the newest version of ``name``.
 
         Raises
         ------
         UnknownModelError
-            If there is none.
+            If there is no such model.
         """
-        name, _, version = asked.partition(":")
+        name, _, version = reference.partition(":")
         for model in reversed(self._models):
             if model.card.name == name and version in ("", model.card.version):
                 return model
-        raise UnknownModelError(f"There is no model {asked}; see /v1/models.")
+        raise UnknownModelError(f"There is no model {reference}; see /v1/models.")
 
 
 def _digest_file(path: Path) -> Path:
-    """Return where the digest of a model file is written down."""
+    """Return the path of the digest of a model file."""
     return path.with_name(path.name + DIGEST_SUFFIX)
 
 
 def write_digest(path: Path) -> None:
-    """Write down the digest of a model file beside it, as ``sha256sum`` does."""
+    """Write the digest of a model file into a file beside it, in the format of sha256sum."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     _digest_file(path).write_text(f"{digest}  {path.name}\n")
 
 
 def _checked_digest(path: Path, content: bytes) -> str:
-    """Return the digest of a model file; refuse one that is not what was written down."""
+    """Return the digest of a model file; refuse one that differs from the file beside it."""
     digest = hashlib.sha256(content).hexdigest()
-    written = _digest_file(path)
-    if written.exists() and written.read_text(errors="replace").split()[:1] != [digest]:
+    expected = _digest_file(path)
+    if expected.exists() and expected.read_text(errors="replace").split()[:1] != [digest]:
         raise UnreadableModelError(
-            f"{path.name} was changed or damaged: its digest is not the one in {written.name}."
+            f"{path.name} was changed or damaged: its digest is not the one in {expected.name}."
         )
     return f"sha256:{digest}"
 
 
 def _one_thread() -> ort.SessionOptions:
-    """Return options for recordings that are scored side by side, each by one processor."""
+    """Return options for one thread: recordings are scored in parallel, each on one processor."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return options
 
 
 def _order(version: str) -> list[tuple[bool, int | str]]:
-    """Return what a version sorts by: its numbers as numbers, so that 10 comes after 9."""
+    """Return the sort key of a version: its numbers as numbers, so that 10 comes after 9."""
     parts = re.findall(r"[0-9]+|[^0-9]+", version)
     return [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]
 
@@ -261,7 +279,7 @@ def load_models(folder: Path) -> Models:
     Raises
     ------
     ModelError
-        If one of them cannot be served, two have the same name and version, or there is none.
+        If a model cannot be served, two have the same name and version, or there is none.
     """
     models = [Model(path) for path in sorted(folder.glob("*.onnx"))]
     if not models:

@@ -1,4 +1,4 @@
-"""The mood of a recording in a word: its quarter of the plane of valence and energy.
+"""The mood of a recording: the name of its quadrant in the plane of valence and energy.
 
 Russell, "A circumplex model of affect", Journal of Personality and Social Psychology, 1980.
 """
@@ -11,12 +11,12 @@ MIDDLE = 0.5  # of both scales
 
 
 def mood_of(valence: float | None, energy: float | None) -> Mood | None:
-    """Name the quarter that a recording is in, None where a score of the two is not known.
+    """Return the quadrant of a recording, or None if one of the two scores is unknown.
 
     Parameters
     ----------
     valence, energy : float or None
-        In [0, 1]; a score in the middle counts as high.
+        Scores in [0, 1]. A score of exactly 0.5 counts as high.
     """
     if valence is None or energy is None:
         return None

@@ -1,10 +1,9 @@
-"""The public answers, as they appear in JSON and in the OpenAPI document.
+"""The responses of the API, as in the JSON and in the OpenAPI document.
 
 Conventions
 -----------
-* A probability and an emotion are in [0, 1].
-* The unit of a number ends its name: ``_seconds``, ``_ms``, ``_dbfs``, ``_bytes``; a sample rate
-  is in hertz.
+* Probabilities and emotions are in [0, 1].
+* Names end in the unit: ``_seconds``, ``_ms``, ``_dbfs``, ``_bytes``. Sample rates are in hertz.
 """
 
 import json
@@ -20,7 +19,7 @@ from service.verdict import Verdict
 
 
 class Answer(BaseModel):
-    """Base of the public answers."""
+    """Base of the responses."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,51 +27,54 @@ class Answer(BaseModel):
 Digest = Annotated[
     str,
     Field(
-        description="SHA-256 of the model file: what it answers changes only if this does.",
+        description="SHA-256 of the model file. Answers change only if this changes.",
         examples=["sha256:6a1c5b0d0f0e5a4c3b2a19080706050403020100ffeeddccbbaa998877665544"],
     ),
 ]
 
 
 class GenreProbability(Answer):
-    """How probable one genre is."""
+    """The probability of one genre."""
 
     genre: str = Field(examples=["house"])
     probability: Share = Field(examples=[0.64])
 
 
 class AudioFacts(Answer):
-    """What was found in the upload."""
+    """Properties of the recording."""
 
     container: str = Field(description="Container format.", examples=["webm"])
     codec: str = Field(description="Codec, as FFmpeg names it.", examples=["opus"])
     sample_rate: int = Field(description="Hz, as encoded.", examples=[48_000])
-    channels: int = Field(description="As encoded; they are averaged.", examples=[1])
-    duration_seconds: float = Field(description="Of what was decoded.", examples=[15.02])
+    channels: int = Field(description="As encoded; the analysis averages them.", examples=[1])
+    duration_seconds: float = Field(description="Length of the decoded sound.", examples=[15.02])
     analysed_seconds: float = Field(
-        description="What the answer is about: the sound in whole windows of 15 s.", examples=[15.0]
+        description="What the answer is about: windows of 15 s that hold sound. Silent windows and "
+        "a remainder of less than 3 s are left out.",
+        examples=[15.0],
     )
-    truncated: bool = Field(description="Whether the recording went on after that.")
+    truncated: bool = Field(description="Whether the recording is longer than that.")
     peak_dbfs: float = Field(description="Level of the loudest sample, dBFS.", examples=[-6.0])
     rms_dbfs: float = Field(
         description="Level of the whole recording, dBFS; -120 for silence.", examples=[-18.4]
     )
 
 
-class Warned(Answer):
-    """What is wrong with the recording, though it was analysed."""
+WarningType = Literal["clipped", "very_quiet", "narrow_band", "damaged", "out_of_phase"]
 
-    type: Literal["clipped", "very_quiet", "narrow_band"] = Field(
-        description="For programs.", examples=["clipped"]
-    )
+
+class Warned(Answer):
+    """A defect of the recording, which was analysed nevertheless."""
+
+    type: WarningType = Field(description="For programs. More may be added.", examples=["clipped"])
     detail: str = Field(
-        description="For people, with what to do about it.",
+        description="For people, with advice.",
         examples=["12% of the samples are at full scale: record at a lower level."],
     )
 
 
 class EmotionRange(Answer):
-    """How far an emotion's score can be trusted, and where it stands."""
+    """The uncertainty of an emotion's score, and its place in the reference corpus."""
 
     low: Share = Field(description="Lower end of the score's 80 % interval.", examples=[0.48])
     high: Share = Field(description="Upper end of the score's 80 % interval.", examples=[0.8])
@@ -80,51 +82,58 @@ class EmotionRange(Answer):
         default=None,
         ge=0,
         le=100,
-        description="Share of the reference corpus that scores less, in percent: to move a "
-        "threshold over from another scale. Null where the model's card has no percentiles.",
+        description="Share of the reference corpus with a lower score, in percent. It helps to "
+        "convert a threshold from another scale. Null if the model's card has no percentiles.",
         examples=[71.5],
     )
 
 
-class Heard(Answer):
-    """What a model hears, averaged over windows of 15 s, or in one of them."""
+class Prediction(Answer):
+    """The prediction of a model for one window of 15 s, or its mean over windows."""
 
     genre: str = Field(description="The most probable genre.", examples=["house"])
     genres: list[GenreProbability] = Field(
         description="Every genre, the most probable first; the probabilities sum to 1."
     )
-    music: Share = Field(description="Probability that this is music at all.", examples=[0.99])
+    music: Share = Field(description="Probability that this is music.", examples=[0.99])
     known: Share = Field(
-        description="Probability that, being music, it is of one of the genres.", examples=[0.92]
+        description="Probability that this, if it is music, is of one of the genres.",
+        examples=[0.92],
     )
     valence: Share | None = Field(
-        None, description="From sad or angry, 0, to cheerful, 1.", examples=[0.71]
+        None, description="From sad or angry (0) to cheerful (1).", examples=[0.71]
     )
-    energy: Share | None = Field(None, description="From calm, 0, to intense, 1.", examples=[0.66])
+    energy: Share | None = Field(None, description="From calm (0) to intense (1).", examples=[0.66])
     danceability: Share | None = Field(
-        None, description="How well one can dance to it.", examples=[0.83]
+        None, description="How suitable it is for dancing, from 0 to 1.", examples=[0.83]
     )
     mood: Mood | None = Field(
         None,
-        description="The quarter of the plane of valence and energy (Russell, 1980) that it is in, "
-        "parted at 0.5.",
+        description="Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5.",
         examples=["joyful"],
     )
 
 
 class Span(Answer):
-    """Where a window is in the recording."""
+    """The position of a window in the recording."""
 
     start_seconds: float = Field(examples=[15.0])
     end_seconds: float = Field(examples=[30.0])
 
 
-class HeardWindow(Heard, Span):
-    """What a model hears in one window."""
+class HeardWindow(Prediction, Span):
+    """The prediction for one window."""
+
+    silence: bool = Field(
+        default=False,
+        description="Whether the window is silent: then its scores mean nothing, and the answer "
+        "for the recording leaves them out.",
+        examples=[False],
+    )
 
 
 class ModelName(Answer):
-    """Which model answered."""
+    """The model of an answer."""
 
     name: str = Field(examples=["fifteen"])
     version: str = Field(examples=["1"])
@@ -132,51 +141,51 @@ class ModelName(Answer):
 
 
 class Timings(Answer):
-    """Where the time went, in milliseconds."""
+    """The duration of each stage, in milliseconds."""
 
-    queue_ms: float = Field(default=0, description="Waiting for a turn.", examples=[0.4])
+    queue_ms: float = Field(default=0, description="Time in the queue.", examples=[0.4])
     decode_ms: float = Field(description="Decoding, down-mix and resampling.", examples=[41.3])
     spectrogram_ms: float = Field(description="Windows and spectrograms.", examples=[11.9])
-    inference_ms: float = Field(description="The network, all windows as one batch.", examples=[3])
+    inference_ms: float = Field(description="The network, for all windows.", examples=[3])
 
 
 ANALYSIS: JsonDict = json.loads(Path(__file__).with_name("example.json").read_text())
-"""The answer to ``tests/clip.m4a``, for the documentation; the README prints it, too."""
+"""The answer to ``tests/clip.m4a``, as an example for the documentation and the README."""
 
 
-class Judged(Answer):
-    """What an answer is worth."""
+class Judgement(Answer):
+    """How far an answer can be trusted."""
 
     verdict: Verdict = Field(
-        description="What the answer is worth: confident, mixed (two genres are too close to "
-        "call), unknown_genre (music, but of another genre), not_music or silence. The thresholds "
-        "are on the model's card.",
+        description="How far the answer can be trusted: confident, mixed (two genres are too close "
+        "to decide), unknown_genre (music of another genre), not_music or silence. The model's "
+        "card has the thresholds.",
         examples=["confident"],
     )
     reason: str = Field(
-        description="The verdict in a sentence for a person.",
+        description="The verdict in a sentence for people.",
         examples=["This sounds like house."],
     )
 
 
-class Analysis(Heard, Judged):
-    """What a model hears in a recording, averaged over its windows of 15 s.
+class Analysis(Prediction, Judgement):
+    """The analysis of a recording, averaged over its windows of 15 s that hold sound.
 
-    Read the verdict first: genres and emotion are there whatever it is, and mean little for what
-    is silent or no music. An emotion is null if the model has not learnt it.
+    Read the verdict first. Genres and emotions are always present, but mean little for silence and
+    for sounds that are not music. An emotion is null if the model does not predict it.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [ANALYSIS]})
 
     emotion: dict[Emotion, EmotionRange] = Field(
-        description="Of each emotion that the model has learnt, how far its score can be trusted "
-        "and where it stands."
+        description="For each emotion that the model predicts, the uncertainty of its score and "
+        "its place in the reference corpus."
     )
     warnings: list[Warned] = Field(
-        description="What is wrong with the recording and may spoil the answer."
+        description="Defects of the recording that may affect the answer."
     )
     timeline: list[HeardWindow] | None = Field(
-        None, description="What is heard in each window, where it was asked for."
+        None, description="The prediction for each window, if the request asks for it."
     )
     audio: AudioFacts
     model: ModelName
@@ -190,7 +199,7 @@ class Health(Answer):
 
 
 class Ready(Answer):
-    """Models are verified, decoders proved."""
+    """The models and decoders are verified."""
 
     status: Literal["ready"] = "ready"
 
@@ -199,8 +208,8 @@ class ModelSummary(ModelName):
     """A model in a list."""
 
     description: str = Field(description="What the model is, in a sentence or two.")
-    genres: list[str] = Field(description="The genres that it tells apart.")
-    default: bool = Field(description="Whether it answers where no model is asked for.")
+    genres: list[str] = Field(description="The genres that it distinguishes.")
+    default: bool = Field(description="Whether it is used if a request names no model.")
 
 
 class ModelList(Answer):
@@ -210,113 +219,111 @@ class ModelList(Answer):
 
 
 class ModelCard(Card):
-    """A model's card and the digest of the file that holds it."""
+    """A model's card and the digest of its file."""
 
     digest: Digest
 
 
 class Limits(Answer):
-    """What is accepted, in numbers."""
+    """The limits of the service."""
 
     min_seconds: float = Field(description="Shortest recording.", examples=[3])
     max_seconds: float = Field(
-        description="Where decoding stops: what follows is left out.", examples=[600]
+        description="Decoding stops here; the rest of a recording is ignored.", examples=[600]
     )
     min_sample_rate: int = Field(description="Hz.", examples=[8_000])
     max_sample_rate: int = Field(description="Hz.", examples=[192_000])
     max_channels: int = Field(examples=[8])
     max_upload_bytes: int = Field(description="Largest request body.", examples=[33_554_432])
-    upload_seconds: float = Field(
-        description="Longest that a body may take to arrive.", examples=[60]
-    )
-    decode_seconds: float = Field(description="Longest that decoding may take.", examples=[20])
-    workers: int = Field(description="Processes that answer.", examples=[1])
+    upload_seconds: float = Field(description="Read timeout for the request body.", examples=[60])
+    decode_seconds: float = Field(description="Decoding timeout.", examples=[20])
+    workers: int = Field(description="Server processes.", examples=[1])
     max_uploads: int = Field(
-        description="Bodies that a process holds at the same time.", examples=[32]
+        description="Request bodies that a process holds at the same time.", examples=[32]
     )
     concurrency: int = Field(
         description="Recordings that a process analyses at the same time.", examples=[2]
     )
-    queue_length: int = Field(description="Recordings that wait in a process.", examples=[16])
-    max_batch_files: int = Field(description="Files of one batch.", examples=[16])
+    queue_length: int = Field(description="Recordings that wait in each process.", examples=[16])
+    max_batch_files: int = Field(description="Files in a batch.", examples=[16])
 
 
 class Accepted(Answer):
-    """What is accepted, by name."""
+    """The accepted formats."""
 
     containers: list[str] = Field(
-        description="Recognised by their content.", examples=[["wav", "mp3", "webm"]]
+        description="Container formats, recognised by content.", examples=[["wav", "mp3", "webm"]]
     )
     media_types: list[str] = Field(
-        description="For the Content-Type of a request.",
+        description="Values of Content-Type in a request.",
         examples=[["multipart/form-data", "audio/*"]],
     )
 
 
 PROBLEM_TYPES = "urn:problem-type:fifteen:"
-"""Precedes the slug of every problem's type."""
+"""The prefix of every problem type."""
 
 
 class Problem(Answer):
     """Why a request failed; RFC 9457, ``application/problem+json``.
 
-    `limits` and `accepted` are members only where they help.
+    `limits` and `accepted` are present only where they are relevant.
     """
 
     type: str = Field(
-        description="What went wrong, for programs: it stays when wording changes.",
+        description="The kind of problem, for programs. It stays the same if the wording changes.",
         examples=["urn:problem-type:fifteen:clip-too-short"],
     )
     title: str = Field(description="The type in words.", examples=["Clip too short"])
     status: int = Field(description="HTTP status.", examples=[422])
     detail: str = Field(
-        description="What went wrong this time, for people.",
+        description="Explanation of this occurrence, for people.",
         examples=["Send at least 3 s of audio; this is 1.2 s."],
     )
     instance: str | None = Field(None, description="Path of the request.", examples=["/v1/analyze"])
-    limits: Limits | None = Field(None, description="What would have been accepted.")
-    accepted: Accepted | None = Field(None, description="What would have been accepted.")
+    limits: Limits | None = Field(None, description="The limits of the service.")
+    accepted: Accepted | None = Field(None, description="The accepted formats.")
 
 
 class BatchResult(Answer):
-    """The answer to one file of several: an analysis or a problem."""
+    """The response to one file of a batch: an analysis or a problem."""
 
-    filename: str = Field(description="As the form names it.", examples=["clip.m4a"])
+    filename: str = Field(description="As in the form.", examples=["clip.m4a"])
     status: int = Field(
-        description="HTTP status that the file would have been answered with by itself.",
+        description="HTTP status of the response if the file were sent alone.",
         examples=[200],
     )
-    analysis: Analysis | None = Field(default=None, description="Where the status is 200.")
-    problem: Problem | None = Field(default=None, description="Where it is not.")
+    analysis: Analysis | None = Field(default=None, description="Present if the status is 200.")
+    problem: Problem | None = Field(default=None, description="Present otherwise.")
 
 
 class Batch(Answer):
-    """The answers to several files, in their order."""
+    """The responses to several files, in the order of the form."""
 
     results: list[BatchResult]
 
 
 class ServerLive(Answer):
-    """The process is alive, in KServe's words."""
+    """The process is alive, in KServe's protocol."""
 
     live: Literal[True] = True
 
 
 class ServerReady(Answer):
-    """Requests are welcome, in KServe's words."""
+    """The service is ready, in KServe's protocol."""
 
     ready: Literal[True] = True
 
 
 class ModelReady(Answer):
-    """A model may be asked, in KServe's words."""
+    """A model is ready, in KServe's protocol."""
 
     name: str = Field(examples=["fifteen"])
     ready: Literal[True] = True
 
 
 class Tensor(Answer):
-    """What goes into a model, or comes out."""
+    """An input or output of a model."""
 
     name: str = Field(examples=["log_mel"])
     datatype: Literal["FP32"] = "FP32"
@@ -324,7 +331,7 @@ class Tensor(Answer):
 
 
 class ModelMetadata(Answer):
-    """A model and its tensors, in KServe's words."""
+    """A model and its tensors, in KServe's protocol."""
 
     name: str = Field(examples=["fifteen"])
     versions: list[str] = Field(examples=[["1"]])

@@ -1,6 +1,6 @@
-"""What an operator can set: by the command line, ``FIFTEEN_*`` variables or a TOML file.
+"""The settings: from the command line, ``FIFTEEN_*`` environment variables or a TOML file.
 
-The first of these that gives a setting wins.
+The first of these that has a setting wins.
 """
 
 import os
@@ -29,19 +29,19 @@ KeyDigest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 def _rate(text: str) -> str:
-    """Refuse what is no rate."""
+    """Refuse text that is not a rate."""
     parse(text)
     return text
 
 
-def _share_of_processors(before: dict[str, Any]) -> int:
-    """Return how many processors there are for each process; `before` has what is set so far."""
-    workers: int = before.get("workers", 1)
-    return max(1, (os.cpu_count() or 1) // workers)
+def processors_per_worker(settings: dict[str, Any]) -> int:
+    """Return the number of processors for each process; `settings` has the fields above."""
+    workers: int = settings.get("workers", 1)
+    return max(1, number_of_processors() // workers)
 
 
 def number_of_processors() -> int:
-    """Return how many processors this machine has."""
+    """Return the number of processors of this machine."""
     return os.cpu_count() or 1
 
 
@@ -53,8 +53,8 @@ class ConfigError(ValueError):
     """The settings file cannot be read. The message is for the operator, in one line."""
 
 
-class Hearing(BaseSettings):
-    """What is heard of a recording, and by which model."""
+class CommonSettings(BaseSettings):
+    """Settings of an analysis, with and without a server."""
 
     model_config = SettingsConfigDict(
         env_prefix="FIFTEEN_",
@@ -64,27 +64,26 @@ class Hearing(BaseSettings):
         cli_kebab_case=True,
     )
 
-    config: Path | None = Field(None, description="TOML file with any of the other settings.")
-    models: Path = Field(MODELS, description="Folder of the model files, every *.onnx in it.")
+    config: Path | None = Field(None, description="TOML file with other settings.")
+    models: Path = Field(MODELS, description="Folder of the models; every *.onnx file is loaded.")
     model: str = Field(
         "fifteen",
-        description="The model that answers unless asked otherwise: name (the newest version of "
-        "it) or name:version.",
+        description="Default model: name, which selects the newest version, or name:version.",
     )
     taxonomy: Path | None = Field(
-        None, description="TOML file with other names for genres; those under one name are merged."
+        None, description="TOML file that renames genres; genres with the same new name merge."
     )
     max_seconds: float = Field(
         audio.MAX_SECONDS,
         ge=audio.MIN_SECONDS,
         le=3_600,
-        description="Sound that is heard of a recording, seconds; what follows is left out.",
+        description="Analysed length of a recording, seconds; the rest is ignored.",
     )
-    decode_seconds: float = Field(20, gt=0, description="Longest that decoding may take.")
+    decode_seconds: float = Field(20, gt=0, description="Decoding timeout, seconds.")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Take the indentation from the docstring, which ``--help`` prints."""
+        """Remove the indentation of the docstring, which ``--help`` prints."""
         cls.__doc__ = cleandoc(cls.__doc__ or "")
 
     @classmethod
@@ -96,86 +95,89 @@ class Hearing(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the command line first, then the environment, then the file."""
+        """Return the sources in the order of their priority."""
         return init_settings, env_settings, _TomlSource(settings_cls)
 
 
-class Settings(Hearing):
-    """Serve Fifteen. Every option is a FIFTEEN_* variable, too, and a key of the settings file.
+class Settings(CommonSettings):
+    """Serve Fifteen. Every option is also a FIFTEEN_* variable and a key of the settings file.
 
-    Other commands: `python -m service analyze --help`, without a server; `python -m service key`.
+    Other commands: `python -m service analyze` needs no server; `python -m service key` generates
+    an API key.
     """
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
-        8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one."
+        8000, ge=0, le=65_535, description="TCP port to listen on; 0 selects a free one."
     )
     workers: int = Field(1, ge=1, description="Server processes; each loads the models.")
     cache_entries: int = Field(
-        0, ge=0, description="Answers that a process keeps for when the same is asked again."
+        0, ge=0, description="Answers that each process caches, for repeated requests."
     )
     max_upload_bytes: int = Field(
-        32 * 2**20, ge=1, description="Largest request body, bytes, multipart framing included."
+        32 * 2**20,
+        ge=1,
+        description="Maximum size of a request body, bytes, including multipart framing.",
     )
     upload_seconds: float = Field(
         60,
         gt=0,
-        description="Longest that a body may take to arrive; so may its head, and so may the "
-        "answer take to be taken.",
+        description="Read timeout for headers and for the body, and write timeout for the "
+        "response, seconds.",
     )
     max_uploads: int = Field(
-        32, ge=1, description="Bodies that a process holds at the same time, arriving or arrived."
+        32, ge=1, description="Request bodies that a process holds at the same time."
     )
     concurrency: int = Field(
-        default_factory=_share_of_processors,
+        default_factory=processors_per_worker,
         ge=1,
         description="Recordings that a process analyses at the same time; each may need 0.5 GB "
-        "of memory. Its share of the processors unless set.",
+        "of memory. Default: the processors divided by the workers.",
     )
     queue_length: int = Field(
-        16, ge=0, description="Recordings that wait in a process; more are refused."
+        16, ge=0, description="Recordings that wait in each process; more are refused."
     )
     api_keys: dict[str, KeyDigest] = Field(
         {},
-        description="SHA-256 digest of each key by its owner's name; `python -m service key` draws "
-        "one. Whoever has none is refused, unless there are none.",
+        description="API keys: the name of each owner with the SHA-256 digest of the key; `python "
+        "-m service key` generates one. If any is set, requests without one are refused.",
     )
     rate_per_key: Rate | None = Field(
-        None, description="Most that the owner of a key may ask: 600/minute."
+        None, description="Rate limit for each owner of a key, such as 600/minute."
     )
     rate_per_address: Rate | None = Field(
-        None, description="Most that an address without a key may ask: 60/minute."
+        None, description="Rate limit for each address without a key, such as 60/minute."
     )
     trusted_proxies: str = Field(
         "127.0.0.1",
-        description="Addresses, separated by commas, whose X-Forwarded-For is believed; * for all.",
+        description="Proxies whose X-Forwarded-For is trusted, separated by commas; * for all.",
     )
     cors_origins: list[str] = Field(
-        [], description="Origins whose pages may ask, such as https://example.org; * for all."
+        [], description="Origins that may send requests, such as https://example.org; * for all."
     )
-    log_format: LogFormat = Field("text", description="text, or json: a line an event.")
+    log_format: LogFormat = Field("text", description="text or json, one line for each event.")
     tracing: bool = Field(
         default=False,
-        description="Send OpenTelemetry traces where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the "
-        "extra otel.",
+        description="Send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra "
+        "otel.",
     )
     shutdown_seconds: int = Field(
-        10, ge=1, description="What requests have to finish when the service is told to stop."
+        10, ge=1, description="Grace period for running requests at shutdown, seconds."
     )
 
 
-class LibrarySettings(Hearing):
-    """Analyze files and whole folders of music, and write a record of each recording.
+class LibrarySettings(CommonSettings):
+    """Analyze files and whole folders of music, and write a record for each recording.
 
-    In a folder every file is tried but hidden ones and those without sound by nature (pictures,
-    texts, playlists, ...), which are counted on stderr. A recording that cannot be analysed gets a
-    record with its problem. Every option is a FIFTEEN_* variable, too.
+    In a folder, hidden files and files without sound (pictures, texts, playlists, ...) are skipped
+    and counted on stderr. A recording that cannot be analysed gets a record with its problem. Every
+    option is also a FIFTEEN_* variable.
 
     Exit status: 0 if every recording was analysed, 1 if any has a problem, 2 if the command or its
-    output cannot be used, 130 if it was interrupted.
+    output cannot be used, 130 if the command was interrupted.
     """
 
-    # a settings file may be that of the server
+    # the settings file may also have settings of the server
     model_config = SettingsConfigDict(cli_prog_name="python -m service analyze", extra="ignore")
 
     paths: CliPositionalArg[tuple[Path, ...]] = Field(
@@ -183,9 +185,9 @@ class LibrarySettings(Hearing):
     )
     output: Path | None = Field(
         None,
-        description="*.jsonl or *.csv file for the records. The same command resumes a run that "
-        "was stopped, and later analyses what is new or has changed. Without it, JSON lines go to "
-        "standard output.",
+        description="*.jsonl or *.csv file for the records. Repeat the command to resume a stopped "
+        "run, or to analyze new and changed files. Without this option, JSON lines go to standard "
+        "output.",
     )
     jobs: int = Field(
         default_factory=number_of_processors, ge=1, description="Processes that analyze."
@@ -195,33 +197,41 @@ class LibrarySettings(Hearing):
     )
     write_tags: WriteTags | None = Field(
         None,
-        description="Write genre, mood, valence, energy and danceability into the files' own tags: "
-        "`missing` keeps tags that are there, `replace` does not. Needs the extra tags.",
+        description="Write genre, mood, valence, energy and danceability into the tags of the "
+        "files: `missing` leaves existing tags, `replace` overwrites them. Needs the extra tags.",
+    )
+
+    keep_times: bool = Field(
+        default=False,
+        description="Preserve the modification time of a file whose tags are written. In any case, "
+        "tags are written into a copy, which replaces the file only if it is proved to have the "
+        "same sound and all other content. Otherwise the file is unchanged and its record has the "
+        "reason. Files that are read-only or have several names (hard links) are never changed.",
     )
 
     @field_validator("output")
     @classmethod
     def _known_suffix(cls, output: Path | None) -> Path | None:
         if output is not None and output.suffix not in {".jsonl", ".csv"}:
-            raise ValueError("it must end in .jsonl or .csv")
+            raise ValueError("the name must end in .jsonl or .csv")
         return output
 
     @model_validator(mode="after")
     def _no_timeline_in_a_table(self) -> Self:
         if self.timeline and self.output is not None and self.output.suffix == ".csv":
-            raise ValueError("a table has no place for timelines: name a *.jsonl")
+            raise ValueError("a CSV table cannot contain timelines; use a *.jsonl file")
         return self
 
 
 class _TomlSource(PydanticBaseSettingsSource):
-    """The file that `Settings.config` names, whichever source before this one says so."""
+    """The file that the setting `config` of an earlier source names."""
 
     def get_field_value(
         self,
         field: FieldInfo,  # noqa: ARG002
         field_name: str,
     ) -> tuple[Any, str, bool]:
-        """Take no part: the file is read as a whole."""
+        """Return nothing; the file is read as a whole."""
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""An operator's own names for genres; genres under one name are one, their probabilities added.
+"""The operator's own names for genres.
 
-The file is TOML, a line for each genre that is to have another name::
+Genres with the same new name become one genre, and their probabilities add up. The file is TOML,
+with a line for each genre to rename::
 
     dubstep = "Electronic"
     house = "Electronic"
@@ -8,6 +9,7 @@ The file is TOML, a line for each genre that is to have another name::
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +20,27 @@ _NAMES = TypeAdapter(dict[str, str])
 
 
 class TaxonomyError(ValueError):
-    """The file is no taxonomy of the installed models. The message is for the operator."""
+    """The taxonomy file cannot be used. The message is for the operator, in one line."""
 
 
+@dataclass(frozen=True)
 class Taxonomy:
     """New names for genres.
 
-    Parameters
+    Attributes
     ----------
     names : dict of str to str
-        The new name of each genre that gets one; the others keep theirs.
+        The new name of each renamed genre. Other genres keep their names.
     """
 
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
+    names: dict[str, str]
 
     def rename(self, genres: Sequence[str]) -> list[str]:
-        """Return the new names of genres, each once, in the order of their first."""
+        """Return the new names of genres, without duplicates, in order of first appearance."""
         return list(dict.fromkeys(self.names.get(genre, genre) for genre in genres))
 
     def merge(self, genres: Sequence[str], scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Add up the probabilities of the genres that have one new name.
+        """Add up the probabilities of genres with the same new name.
 
         Parameters
         ----------
@@ -48,7 +50,7 @@ class Taxonomy:
         Returns
         -------
         merged : float32 [shape=(n, n_names)]
-            Columns as `rename` returns the names.
+            Columns in the order of `rename`.
         """
         names = self.rename(genres)
         merged = np.zeros((len(scores), len(names)), np.float32)
@@ -58,27 +60,27 @@ class Taxonomy:
 
 
 MODELS_OWN = Taxonomy({})
-"""Every genre keeps the model's name for it."""
+"""Every genre keeps the name that the model has for it."""
 
 
 def read_taxonomy(path: Path, known: set[str]) -> Taxonomy:
-    """Read an operator's file.
+    """Read a taxonomy file.
 
     Parameters
     ----------
     path : Path
     known : set of str
-        The genres of the installed models: another one is a slip of the pen.
+        The genres of the installed models. A name outside them is refused as a typing error.
 
     Raises
     ------
     TaxonomyError
-        If it cannot be read, or names a genre that is not known.
+        If the file cannot be read, or renames an unknown genre.
     """
     try:
         names = _NAMES.validate_python(tomllib.loads(path.read_text()))
     except (OSError, ValidationError, ValueError) as error:
-        raise TaxonomyError(f"{path} is no taxonomy: {error}".splitlines()[0]) from error
+        raise TaxonomyError(f"{path} is not a taxonomy: {error}".splitlines()[0]) from error
     if unknown := names.keys() - known:
-        raise TaxonomyError(f"{path} names {min(unknown)}, which is a genre of no model.")
+        raise TaxonomyError(f"{path} renames {min(unknown)}, which is not a genre of any model.")
     return Taxonomy(names)

@@ -1,13 +1,12 @@
-"""What an answer is worth: the one rule that turns scores into a verdict, and its words.
+"""The verdict: how far an answer can be trusted. One rule computes it from the scores.
 
-`service.analysis` tells people by it; training chooses the thresholds for it and measures what it
-tells.
+`service.analysis` applies the rule; training chooses its thresholds and measures its verdicts.
 
 Conventions
 -----------
-* Scores are those of a recording: means over its windows.
-* A score that equals its threshold passes. A peak that equals the threshold of silence is silence.
-* Verdicts are in the order of tables; the rule asks for them from the last to the first.
+* The scores of a recording are means over its windows.
+* A score equal to its threshold passes. A peak equal to the silence threshold is silence.
+* `VERDICTS` has the order of tables, the best first; the rule tests them from last to first.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 def decide(
     peak_dbfs: float, music: float, known: float, genres: ArrayLike, thresholds: Thresholds
 ) -> Verdict:
-    """Return the verdict on one recording, by the rule of `decide_all`.
+    """Return the verdict on one recording; `decide_all` has the rule.
 
     Parameters
     ----------
@@ -49,9 +48,9 @@ def decide_all(
 ) -> NDArray[np.int64]:
     """Return the verdicts on many recordings.
 
-    Silence where nothing is loud; else no music where `music` is too small; else an unknown genre
-    where `known` is; else mixed where the first genre does not lead the second by enough; else
-    confident.
+    The first of these that applies: silence, if the peak is too low; not music, if `music` is too
+    low; unknown genre, if `known` is too low; mixed, if the margin between the two most probable
+    genres is too small; confident.
 
     Parameters
     ----------
@@ -65,20 +64,20 @@ def decide_all(
     Returns
     -------
     verdicts : int64 [shape=(...)]
-        Places in `VERDICTS`.
+        Indices into `VERDICTS`.
     """
-    found: dict[Verdict, NDArray[np.bool_]] = {
+    conditions: dict[Verdict, NDArray[np.bool_]] = {
         "silence": _exact(peak_dbfs) <= thresholds.silence_dbfs,
         "not_music": _exact(music) < thresholds.music,
         "unknown_genre": _exact(known) < thresholds.known,
         "mixed": margins(genres) < thresholds.margin,
     }
-    places = [VERDICTS.index(verdict) for verdict in found]
-    return np.select(list(found.values()), places, VERDICTS.index("confident"))
+    indices = [VERDICTS.index(verdict) for verdict in conditions]
+    return np.select(list(conditions.values()), indices, VERDICTS.index("confident"))
 
 
 def margins(genres: ArrayLike) -> NDArray[np.float64]:
-    """Return how far the most probable genre leads the second.
+    """Return the difference between the two highest probabilities.
 
     Parameters
     ----------
@@ -88,30 +87,32 @@ def margins(genres: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     margins : float64 [shape=(...)]
-        The probability itself where there is but one genre.
+        If there is only one genre, its probability.
     """
-    ranked = np.sort(np.insert(_exact(genres), 0, 0.0, axis=-1), axis=-1)  # 0: there may be one
+    ranked = np.sort(
+        np.insert(_exact(genres), 0, 0.0, axis=-1), axis=-1
+    )  # 0 in case of a single genre
     return np.asarray(ranked[..., -1] - ranked[..., -2])
 
 
 def _exact(values: ArrayLike) -> NDArray[np.float64]:
-    """Widen, lest NumPy round a threshold to float32 before it compares."""
+    """Convert to float64, because NumPy would round a threshold to float32 to compare it."""
     return np.asarray(values, dtype=np.float64)
 
 
 def reason(verdict: Verdict, ranked: Sequence[str]) -> str:
-    """Say a verdict in a sentence for a person.
+    """Explain a verdict in a sentence for people.
 
     Parameters
     ----------
     verdict : Verdict
     ranked : sequence of str
-        Names of the genres, the most probable first.
+        Genre names, the most probable first.
     """
     return {
         "confident": f"This sounds like {ranked[0]}.",
-        "mixed": f"Between {' and '.join(ranked[:2])}.",
+        "mixed": f"This sounds like {' or '.join(ranked[:2])}.",
         "unknown_genre": "This sounds like music outside the genres that this model knows.",
         "not_music": "This does not sound like music.",
-        "silence": "There is nothing to hear: the recording is silent, or nearly.",
+        "silence": "The recording is silent, or nearly silent.",
     }[verdict]

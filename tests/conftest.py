@@ -15,9 +15,9 @@ collect_ignore = [] if find_spec("torch") else ["training"]
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say what this environment leaves to the other one."""
+    """Report the tests that need the other environment."""
     if collect_ignore:
-        terminalreporter.write_line("tests/training was left out: torch is not installed here")
+        terminalreporter.write_line("tests/training is skipped: torch is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def model():
 
 @pytest.fixture(scope="session")
 def client():
-    """A client of the application in this process, which is ready."""
+    """A client of the application in this process, ready for requests."""
     app = create_app(Settings())
     with TestClient(app) as client:
         app.state.warming.result()
@@ -46,7 +46,7 @@ def client():
 
 @pytest.fixture(scope="session")
 def process():
-    """The service as a process, which is ready."""
+    """A process of the service, ready for requests."""
     process = Server()
     process.wait_until_ready()
     yield process
@@ -56,5 +56,5 @@ def process():
 
 @pytest.fixture(scope="session")
 def server(process):
-    """Its address."""
+    """The URL of that process."""
     return process.url

@@ -1,4 +1,4 @@
-"""What each part needs to run: the import contracts are in pyproject.toml (`lint-imports`)."""
+"""Parts load without packages that they do not need. `lint-imports` checks the other contracts."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def errors_of(code):
-    """What Python writes to stderr while it runs some code, warnings included."""
+    """Run code in a new interpreter; return its stderr, with all warnings."""
     command = [sys.executable, "-W", "always", "-c", code]
     return subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False).stderr
 
@@ -30,7 +30,7 @@ def test_the_service_runs_where_training_is_not_installed():
     assert errors == ""
 
 
-def test_the_front_end_loads_without_the_heavy_packages():
+def test_the_front_end_does_not_load_heavy_packages():
     errors = errors_of(
         "import sys, service.audio\n"
         "assert not {'torch', 'fastapi', 'onnxruntime', 'training'} & sys.modules.keys()\n"
@@ -38,7 +38,15 @@ def test_the_front_end_loads_without_the_heavy_packages():
     assert errors == ""
 
 
-def test_onnx_runtime_is_told_not_to_report(tmp_path):
+def test_a_proxy_of_ray_loads_neither_models_nor_ray():
+    errors = errors_of(
+        "import sys, service.cluster.proxy\n"
+        "assert not {'librosa', 'onnxruntime', 'ray'} & sys.modules.keys()\n"
+    )
+    assert errors == ""
+
+
+def test_onnx_runtime_sends_no_telemetry(tmp_path):
     code = (
         "from service.model import load_models\n"
         "from service.settings import MODELS\n"
@@ -46,4 +54,6 @@ def test_onnx_runtime_is_told_not_to_report(tmp_path):
     )
     environment = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    assert not (tmp_path / ".cache" / "Microsoft").exists()  # where it keeps a device's number
+    assert not (
+        tmp_path / ".cache" / "Microsoft"
+    ).exists()  # its telemetry stores a device id there

@@ -1,4 +1,4 @@
-"""Holds docs/SECURITY.md: each test that it names exists; and what has no other place."""
+"""Every test that docs/SECURITY.md names exists; and security tests without another place."""
 
 import ast
 import re
@@ -10,8 +10,7 @@ import pytest
 
 from service.settings import Settings
 from service.web.auth import digest_of
-from tests.service.test_app import assert_problem, post
-from tests.service.web.routes.test_analyze import serving
+from tests.http import assert_problem, post, serving
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "SECURITY.md").read_text()
@@ -21,7 +20,7 @@ OPEN = {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}
 
 @cache
 def named_in(path):
-    """The tests in a file, as pytest names them."""
+    """Return the names of the tests in a file, as pytest names them."""
     found = set()
     for node in ast.parse((ROOT / path).read_text()).body:
         inner = node.body if isinstance(node, ast.ClassDef) else [node]
@@ -36,7 +35,7 @@ def test_every_test_that_the_page_names_exists(named):
     assert name in named_in(path)
 
 
-def test_the_page_names_tests_and_nothing_that_looks_like_one():
+def test_every_test_like_name_on_the_page_was_found():
     assert len(NAMED) > 30
     assert set(re.findall(r"tests/[^`\s]*::[^`\s,|]*", PAGE)) == set(NAMED)
 
@@ -48,7 +47,7 @@ def test_every_item_of_the_list_names_a_test():
         assert "`tests/" in item, item.partition("\n")[0]
 
 
-def test_every_address_but_the_probes_wants_a_key():
+def test_every_address_but_the_probes_needs_a_key():
     with serving(Settings(api_keys={"me": digest_of("one")})) as client:
         paths = client.get("/openapi.json").json()["paths"]
         assert paths.keys() > OPEN
@@ -79,5 +78,5 @@ def test_nothing_that_an_upload_names_is_fetched(client, upload):
         listening.setblocking(False)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         assert_problem(post(client, upload.format(address).encode()), 422, "not-audio")
-        with pytest.raises(BlockingIOError):  # nobody came
+        with pytest.raises(BlockingIOError):  # no connection
             listening.accept()

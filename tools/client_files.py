@@ -1,6 +1,6 @@
-"""``python -m tools.client_files``: write what the client's files say of each other anew.
+"""``python -m tools.client_files``: update the parts of the client's files that follow from others.
 
-The client has no build step, so that what is derived is committed: the hash of the inline style in
+The client has no build step, so the derived parts are committed: the hash of the inline style in
 the policy of the page, the service worker's list of files and its version, and the declarations
 that the client and other programs are written against.
 """
@@ -38,7 +38,7 @@ def worker(text: str) -> str:
 
 
 DERIVED = {FOLDER / PAGE: page, FOLDER / WORKER: worker}
-"""What is written into files, in this order: the page is in the worker's list."""
+"""The files that are written, in this order: the page is in the worker's list."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``python -m tools.openapi``: write ``openapi.json`` anew, after a change of the interface."""
+"""``python -m tools.openapi``: write ``openapi.json`` again, after a change of the interface."""
 
 import json
 from pathlib import Path

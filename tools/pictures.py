@@ -11,7 +11,8 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 
 from service import audio
-from tests.mobile_client.conftest import (
+from tools import signals
+from tools.browser import (
     CLIP,
     FAKE_DEVICE,
     GRANTED,
@@ -20,7 +21,6 @@ from tests.mobile_client.conftest import (
     expect_answer,
     open_client,
 )
-from tools import signals
 from tools.server import ROOT, serving
 
 DOCS = ROOT / "docs"
@@ -61,7 +61,7 @@ def main():
 
 @contextmanager
 def _browser(folder):
-    """Start a browser that hears the clip; what is in the folder it reads."""
+    """Start a browser whose microphone plays the clip in the folder."""
     for name, waveform in _sounds().items():
         (folder / f"{name}.wav").write_bytes(signals.wav(waveform, audio.SAMPLE_RATE))
     (folder / "fonts.conf").write_text(FONTS)
@@ -77,7 +77,7 @@ def _browser(folder):
 
 
 def _sounds():
-    """What is heard, and what was heard before; float32 waveforms by name."""
+    """The recording, and earlier ones; float32 waveforms by name."""
     return {
         "heard": audio.decode(CLIP.read_bytes()).waveform,
         "groove": signals.groove(15, audio.SAMPLE_RATE),

@@ -16,17 +16,25 @@ import pytest
 import uvicorn
 
 ROOT = Path(__file__).parent.parent
+STARTED = "Application startup complete"  # in the log, once for each worker
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free TCP port of this machine."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
 
 
+def resident_mb(pid):
+    """Memory that a process holds now, in MB; 0 if it is ending."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 class Served:
-    """Something that serves on a port of this machine."""
+    """A server on a port of this machine."""
 
     port: int
 
@@ -91,13 +99,34 @@ class Server(Served):
             time.sleep(0.05)
         raise AssertionError(self.log)
 
+    def wait_until_started(self, count):
+        """Wait until so many workers have started, those that have ended included."""
+        deadline = time.monotonic() + 60
+        while self.log.count(STARTED) < count:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
+    def workers(self) -> list[int]:
+        """The processes that serve; Python has another child, which tracks their shared objects."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(each)
+            for each in children
+            if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()
+        ]
+
+    def resident_mb(self) -> float:
+        """Memory that the process holds now; its peak is not reset."""
+        return resident_mb(self.process.pid)
+
     def most_memory_mb(self) -> float:
-        """The most that the process has held so far."""
+        """Peak of the memory that the process has held since the last `memory_mb`."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
     def memory_mb(self) -> float:
-        """What the process holds now, and from now on the most that it has held."""
+        """Memory that the process holds now; `most_memory_mb` starts again from here."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
         return self.most_memory_mb()
 

@@ -1,5 +1,5 @@
-"""Beyond one machine, on Ray Serve: the application in front, the models as replicas behind it.
+"""Beyond one machine, on Ray Serve: the application as ingress, the models as a second deployment.
 
-The application decodes and computes spectrograms, as many times over as there is need for; what
-it asks a model goes to one of the replicas of `scorer`. Nothing else of the service knows Ray.
+Replicas of the application decode and compute spectrograms. Replicas of `scorer` run the models.
+Nothing else in the service depends on Ray.
 """

@@ -1,6 +1,6 @@
-"""The application as a deployment, and both deployments together, for ``serve run`` and its like.
+"""The application as a Ray Serve deployment, and both deployments bound, for ``serve run``.
 
-``deploy/ray/serve.yaml`` says how many replicas there are, and how much may wait for them.
+``deploy/ray/serve.yaml`` sets the numbers of replicas and the lengths of their queues.
 """
 
 import logging.config
@@ -16,7 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.app import create_proved_app
+from service.app import create_app
 from service.cluster.remote import load_remote
 from service.cluster.scorer import ScorerReplica
 from service.loading import load_served, load_taxonomy
@@ -26,40 +26,42 @@ from service.web.metrics import FOLDER as METRICS_FOLDER
 
 
 class Ingress:
-    """Serves the application in a replica.
+    """The application in a replica.
 
     Parameters
     ----------
     settings : Settings
     scorer : DeploymentHandle
-        Has the models.
+        The deployment with the models.
     """
 
     def __init__(self, settings: Settings, scorer: DeploymentHandle[ScorerReplica]) -> None:
         self._settings, self._scorer = settings, scorer
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        """Return the application, as `serve.ingress` asks for it."""
+        """Return the application; `serve.ingress` calls this."""
         logging.config.dictConfig(log_config(self._settings.log_format))
         if folder := os.environ.get(METRICS_FOLDER):
             Path(folder).mkdir(parents=True, exist_ok=True)
-        # the engine sends requests to a replica that has started, and keeps the old one where a new
-        # one does not
-        app = create_proved_app(self._settings, partial(load_remote, handle=self._scorer))
+        # The engine routes requests to a replica once it has started, and keeps the old replica if
+        # the new one fails to start.
+        load = partial(load_remote, handle=self._scorer)
+        app = create_app(self._settings, load, wait_until_proved=True)
         return ProxyHeadersMiddleware(app, self._settings.trusted_proxies)  # type: ignore[arg-type,return-value]
 
 
 def build(_: Mapping[str, str]) -> Application:
-    """Bind the application to its models, as the environment's ``FIFTEEN_*`` have them.
+    """Bind the application to its models, with settings from ``FIFTEEN_*`` variables.
 
     Raises
     ------
     service.model.ModelError
         If a model cannot be served.
     service.taxonomy.TaxonomyError
-        If the operator's names for genres cannot be used.
+        If the taxonomy of the settings cannot be used.
     """
     settings = CliApp.run(Settings, cli_args=[])
-    load_taxonomy(settings, load_served(settings))  # here rather than in each replica's log
+    # The replicas load both again; errors here are shown at once, and not in each replica's log.
+    load_taxonomy(settings, load_served(settings))
     scorer = serve.deployment(name="scorer")(ScorerReplica).bind(settings)
     return serve.deployment(name="ingress")(serve.ingress()(Ingress)).bind(settings, scorer)

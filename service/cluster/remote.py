@@ -1,7 +1,7 @@
-"""Models that other machines run, as the application has them.
+"""Clients of the models on other machines, with the interface of local models.
 
-Scoring changes nothing, so what a replica took with it when it died is asked once more. What the
-engine refuses becomes a problem like the service's own.
+Scoring changes nothing, so a call whose replica died is retried. Refusals by the engine become the
+service's own errors.
 """
 
 import logging
@@ -14,20 +14,20 @@ from ray.serve.handle import DeploymentHandle
 
 from service import audio
 from service.card import Card
-from service.cluster.scorer import MOST_WINDOWS, Asked, ScorerReplica
+from service.cluster.scorer import MAX_WINDOWS, ScoreRequest, ScorerReplica
 from service.loading import load_served
 from service.model import Models, Scorer, Scores, UnknownModelError
 from service.settings import Settings
 from service.web.admission import NotReadyError, OverloadedError
 
-ATTEMPTS = 3  # so many replicas may die of, or while, scoring the same windows
-PATIENCE_SECONDS = 60.0  # with replicas that start, or have much to do
+ATTEMPTS = 3  # replicas that may die while they score the same windows
+TIMEOUT_SECONDS = 60.0  # of a call, also while replicas start or are busy
 
 logger = logging.getLogger(__name__)
 
 
 class RemoteModel(Scorer):
-    """A model that the replicas of a deployment have.
+    """A model that the replicas of a deployment run.
 
     Parameters
     ----------
@@ -42,53 +42,53 @@ class RemoteModel(Scorer):
         self._handle = handle
 
     def score(self, spectrograms: audio.Spectrograms) -> Scores:
-        """Score windows, at most `MOST_WINDOWS` of them at a time. Not for an event loop.
+        """Score windows, at most `MAX_WINDOWS` of them at a time. Not for an event loop.
 
         Raises
         ------
         OverloadedError
-            If the replicas have as many requests waiting as they may.
+            If the queues of the replicas are full.
         NotReadyError
-            If none of them answers, or none has this model.
+            If no replica answers, or none has this model.
         """
-        starts = range(0, len(spectrograms), MOST_WINDOWS)
+        starts = range(0, len(spectrograms), MAX_WINDOWS)
         return Scores.together(
-            [self._ask(spectrograms[start : start + MOST_WINDOWS]) for start in starts]
+            [self._call(spectrograms[start : start + MAX_WINDOWS]) for start in starts]
         )
 
-    def _ask(self, spectrograms: audio.Spectrograms) -> Scores:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def _call(self, spectrograms: audio.Spectrograms) -> Scores:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         for _ in range(ATTEMPTS):
             try:
-                return self._ask_once(spectrograms, deadline)
+                return self._call_once(spectrograms, deadline)
             except RayActorError as error:
-                logger.warning("Asking another replica: %s", str(error).partition("\n")[0])
-        raise NotReadyError("The model's replicas died; ask again later.")
+                logger.warning("Retrying on another replica: %s", str(error).partition("\n")[0])
+        raise NotReadyError("The model's replicas died; try again later.")
 
-    def _ask_once(self, spectrograms: audio.Spectrograms, deadline: float) -> Scores:
-        response = self._handle.score.remote(Asked(self.digest, spectrograms))
+    def _call_once(self, spectrograms: audio.Spectrograms, deadline: float) -> Scores:
+        response = self._handle.score.remote(ScoreRequest(self.digest, spectrograms))
         try:
             scores: Scores = response.result(timeout_s=max(0.0, deadline - time.monotonic()))
         except BackPressureError as error:
             seconds = max(1, math.ceil(error.retry_after_s or 1))
             raise OverloadedError(
-                f"The model has as much waiting as it may; ask again in {seconds} s.", seconds
+                f"The model's queue is full; try again in {seconds} s.", seconds
             ) from error
         except TimeoutError as error:
             response.cancel()  # type: ignore[no-untyped-call]
-            raise NotReadyError("No replica of the model answers; ask again later.") from error
+            raise NotReadyError("No replica of the model answers; try again later.") from error
         except (DeploymentUnavailableError, UnknownModelError) as error:
-            raise NotReadyError("The model is being replaced; ask again later.") from error
+            raise NotReadyError("The model is being replaced; try again later.") from error
         return scores
 
 
 def load_remote(settings: Settings, handle: DeploymentHandle[ScorerReplica]) -> Models:
-    """Read the cards of the models that are installed here, for replicas to do the scoring.
+    """Return clients of the models that are installed here, with their cards.
 
     Raises
     ------
     service.model.ModelError
-        If one of them cannot be served, or the default is not there.
+        If one of them cannot be served, or the default model is missing.
     """
     served = load_served(settings)
     return Models([RemoteModel(each.card, each.digest, handle) for each in served])

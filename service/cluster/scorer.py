@@ -1,4 +1,4 @@
-"""The models as a deployment: windows of several requests are scored as one batch."""
+"""The models as a Ray Serve deployment, which scores the windows of several requests as a batch."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,24 +12,24 @@ from service.loading import load_served
 from service.model import Scores, UnknownModelError
 from service.settings import Settings
 
-MOST_WINDOWS = 16  # of one batch, whoever asked: 2 MB
-WAIT_SECONDS = 0.002  # for others, where a batch is not full
+MAX_WINDOWS = 16  # of a batch, over all of its requests: 2 MB
+WAIT_SECONDS = 0.002  # for more requests, if a batch is not full
 
 
-class Asked(NamedTuple):
-    """Windows, and the digest of the model that is to score them."""
+class ScoreRequest(NamedTuple):
+    """Windows, and the digest of the model to score them with."""
 
     digest: str
     spectrograms: audio.Spectrograms
 
 
-def count_windows(batch: Sequence[Asked]) -> int:
-    """Return the size of a batch, as `serve.batch` asks for it."""
-    return sum(len(asked.spectrograms) for asked in batch)
+def count_windows(batch: Sequence[ScoreRequest]) -> int:
+    """Return the size of a batch; `serve.batch` calls this."""
+    return sum(len(request.spectrograms) for request in batch)
 
 
 class ScorerReplica:
-    """The installed models, each proved before the first request.
+    """The installed models, each verified before the first request.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class ScorerReplica:
     Raises
     ------
     service.model.ModelError
-        If one of them cannot be served, or answers otherwise than when it was exported.
+        If one of them cannot be served, or its scores differ from those at its export.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,32 +46,32 @@ class ScorerReplica:
         for model in self._models.values():
             model.verify()
 
-    async def score(self, asked: Asked) -> Scores:
-        """Score the windows of one request, at most `MOST_WINDOWS`.
+    async def score(self, request: ScoreRequest) -> Scores:
+        """Score the windows of one request, at most `MAX_WINDOWS`.
 
         Raises
         ------
         UnknownModelError
             If no model of that digest is installed here.
         """
-        if asked.digest not in self._models:
-            raise UnknownModelError(f"There is no model {asked.digest} here.")
-        scores: Scores = await self._batch(asked)
+        if request.digest not in self._models:
+            raise UnknownModelError(f"There is no model {request.digest} here.")
+        scores: Scores = await self._batch(request)
         return scores
 
     @serve.batch(
-        max_batch_size=MOST_WINDOWS,
+        max_batch_size=MAX_WINDOWS,
         batch_wait_timeout_s=WAIT_SECONDS,
         batch_size_fn=count_windows,
     )
-    async def _batch(self, batch: list[Asked]) -> list[Scores]:
+    async def _batch(self, batch: list[ScoreRequest]) -> list[Scores]:
         return await asyncio.to_thread(self.score_batch, batch)
 
-    def score_batch(self, batch: Sequence[Asked]) -> list[Scores]:
-        """Score what several requests asked, by one run of each model that they name."""
+    def score_batch(self, batch: Sequence[ScoreRequest]) -> list[Scores]:
+        """Score several requests, with one run of each model that they use."""
         scores: dict[int, Scores] = {}
         for digest, model in self._models.items():
-            places = [place for place, asked in enumerate(batch) if asked.digest == digest]
+            places = [place for place, request in enumerate(batch) if request.digest == digest]
             if not places:
                 continue
             together = model.score(np.concatenate([batch[i].spectrograms for i in places]))

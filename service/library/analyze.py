@@ -234,7 +234,9 @@ def _tagged(path: Path, settings: LibrarySettings, analysis: Analysis) -> Record
         return _record(path, settings, **said)
     replace = settings.write_tags == "replace"
     try:
-        written = write_tags(path, tags_of(analysis), replace=replace)
+        written = write_tags(
+            path, tags_of(analysis), replace=replace, keep_times=settings.keep_times
+        )
     except TagsError as error:
         return _record(path, settings, **said, problem=_problem(UNTAGGED, str(error)))
     return _record(path, settings, **said, tags=written)

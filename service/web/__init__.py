@@ -1,1 +1,1 @@
-"""The HTTP side: who may come in, what is asked, and how answers and refusals look."""
+"""HTTP: routes, uploads, authentication, admission control, errors, metrics."""

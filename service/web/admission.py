@@ -1,10 +1,10 @@
-"""Admission: who may come in, who has to wait, and who is asked to come again later.
+"""Admission control: which requests are served now, which wait, and which must retry later.
 
-A body is held in memory from its first byte to the answer, so their number is bounded; a recording
-takes its turn at the processors, so the line for them is bounded, too. Whoever passes a bound is
-refused at once and told when to come again. Probes and metrics take neither.
+A body is in memory from its first byte until the response, so the number of bodies is limited.
+Recordings share the processors, so the queue for them is limited, too. A request beyond a limit is
+refused at once with the time after which to retry. Probes and metrics are not limited.
 
-All of it belongs to one process and its event loop.
+Each process has its own limits, on its own event loop.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from typing import TypeVar
 from anyio import CancelScope, CapacityLimiter, from_thread, to_thread
 from starlette.requests import Request
 
-FIRST_SECONDS = 0.2  # what a recording is taken to need before one was seen
-LEARNING_RATE = 0.1  # of the mean that follows what recordings need
+FIRST_SECONDS = 0.2  # assumed duration of an analysis until the first one is measured
+LEARNING_RATE = 0.1  # of the moving average of that duration
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class RetryLaterError(RuntimeError):
     Parameters
     ----------
     message : str
-        For the person who sent it.
+        For the sender.
     retry_after : int
         Seconds.
     """
@@ -40,74 +40,74 @@ class RetryLaterError(RuntimeError):
 
 
 class NotReadyError(RetryLaterError):
-    """The service has not proved yet, or has disproved, that it works."""
+    """The models are not verified yet, or their verification failed."""
 
 
 class OverloadedError(RetryLaterError):
-    """No place is free in the queue, or none for another body."""
+    """The queue is full, or too many bodies are in memory."""
 
 
 class SenderLeftError(RuntimeError):
-    """The sender hung up before the answer: nobody reads this."""
+    """The sender disconnected before the response; nobody reads this message."""
 
 
 class Queue:
-    """Where recordings wait for their turn, first come, first served.
+    """The queue of recordings, first in, first out.
 
     Parameters
     ----------
     concurrency : int
-        Recordings that have their turn at the same time, each in a thread.
+        Recordings that are analysed at the same time, each in a thread.
     length : int
-        Recordings that wait; more are refused.
+        Recordings that may wait; more are refused.
     """
 
     def __init__(self, concurrency: int, length: int) -> None:
-        self._turns = CapacityLimiter(concurrency)
-        self._places = concurrency + length
-        self._taken = 0  # counted here: the limiter learns of a thread only when it is its turn
+        self._limiter = CapacityLimiter(concurrency)
+        self._capacity = concurrency + length
+        self._count = 0  # counted here: the limiter knows a thread only once it runs
         self._seconds = FIRST_SECONDS
         self._closing = False
 
     @property
     def running(self) -> int:
-        """How many have their turn."""
-        return int(self._turns.borrowed_tokens)
+        """How many are analysed now."""
+        return int(self._limiter.borrowed_tokens)
 
     @property
     def waiting(self) -> int:
-        """How many wait for it."""
-        return self._taken - self.running
+        """How many wait."""
+        return self._count - self.running
 
     @property
     def retry_after(self) -> int:
-        """Seconds until all that run and wait will have had their turn, at least 1."""
-        seconds = self._taken * self._seconds / self._turns.total_tokens
+        """Seconds until all that run and wait should be done, at least 1."""
+        seconds = self._count * self._seconds / self._limiter.total_tokens
         return max(1, math.ceil(seconds))
 
     def refuse_if_full(self) -> None:
-        """Raise `OverloadedError` where another recording would find no place."""
-        if self._taken >= self._places:
+        """Raise `OverloadedError` if the queue has no room for another recording."""
+        if self._count >= self._capacity:
             raise OverloadedError(
                 f"{self.running} recordings are being analysed and {self.waiting} wait; "
-                f"ask again in {self.retry_after} s.",
+                f"try again in {self.retry_after} s.",
                 self.retry_after,
             )
 
     async def run(self, work: Callable[[], T]) -> tuple[T, float]:
-        """Wait for a turn, and work in a thread.
+        """Wait in the queue, then do the work in a thread.
 
         Parameters
         ----------
         work : callable
-            It calls `check` now and then, so that it ends soon where nobody wants its result.
+            It should call `check` now and then, so that it ends early if its result is not needed.
 
         Returns
         -------
         result
             What `work` returned.
         waited : float
-            Seconds before it had its turn.
+            Seconds in the queue.
 
         Raises
         ------
@@ -115,50 +115,49 @@ class Queue:
             If the queue is full.
         """
         self.refuse_if_full()
-        asked = perf_counter()
+        queued = perf_counter()
 
-        def turn() -> tuple[T, float, float]:
+        def timed_work() -> tuple[T, float, float]:
             started = perf_counter()
             return work(), started, perf_counter()
 
-        self._taken += 1
+        self._count += 1
         try:
-            result, started, ended = await to_thread.run_sync(turn, limiter=self._turns)
+            result, started, ended = await to_thread.run_sync(timed_work, limiter=self._limiter)
         finally:
-            self._taken -= 1
+            self._count -= 1
         self._seconds += LEARNING_RATE * (ended - started - self._seconds)
-        return result, started - asked
+        return result, started - queued
 
     def check(self) -> None:
-        """End the work that calls this, in its thread, if its request was cancelled or must end."""
+        """Raise, in the thread of the work, if its request was cancelled or the service stops."""
         from_thread.check_cancelled()
         if self._closing:
             raise NotReadyError("The service is stopping.")
 
     def close(self) -> None:
-        """Have whatever still works end at its next `check`."""
+        """Make running work end at its next `check`."""
         self._closing = True
 
 
-class Uploads:
-    """Counts the bodies that are held in memory.
+class BodyLimiter:
+    """Limits the bodies that are in memory at the same time.
 
     Parameters
     ----------
-    most : int
-        How many there may be at the same time.
+    limit : int
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self.held = 0
 
     @asynccontextmanager
-    async def place(self, queue: Queue) -> AsyncIterator[None]:
-        """Hold a place for one body; raises `OverloadedError` where there is none."""
-        if self.held >= self._most:
+    async def hold(self, queue: Queue) -> AsyncIterator[None]:
+        """Count one body while the context lasts; raises `OverloadedError` at the limit."""
+        if self.held >= self._limit:
             raise OverloadedError(
-                f"{self.held} uploads are on their way; ask again in {queue.retry_after} s.",
+                f"{self.held} uploads are on their way; try again in {queue.retry_after} s.",
                 queue.retry_after,
             )
         self.held += 1
@@ -168,19 +167,19 @@ class Uploads:
             self.held -= 1
 
 
-async def unless_sender_leaves(request: Request, answer: Callable[[], Awaitable[T]]) -> T:
-    """Await an answer, and cancel it if its request's sender hangs up.
+async def cancel_on_disconnect(request: Request, work: Callable[[], Awaitable[T]]) -> T:
+    """Await some work, and cancel it if the sender of its request disconnects.
 
     Parameters
     ----------
     request : Request
         Its body was read to the end.
-    answer : callable
+    work : callable
 
     Raises
     ------
     SenderLeftError
-        If the sender hung up.
+        If the sender disconnected.
     """
     scope = CancelScope()
 
@@ -192,7 +191,7 @@ async def unless_sender_leaves(request: Request, answer: Callable[[], Awaitable[
     watcher = asyncio.create_task(watch())
     try:
         with scope:
-            return await answer()
+            return await work()
     finally:
         watcher.cancel()
-    raise SenderLeftError("The sender hung up before the answer.")
+    raise SenderLeftError("The sender disconnected before the response.")

@@ -1,7 +1,7 @@
-"""Who may ask, and how often.
+"""Authentication by API key, and rate limits.
 
-Keys are kept as SHA-256 digests: they are drawn at random by ``python -m service key``, so that a
-slow hash would add nothing. Each process counts rates for itself.
+The settings hold SHA-256 digests of the keys. ``python -m service key`` draws keys at random, so
+that a slow hash would add nothing. Each process counts rates by itself.
 """
 
 import hashlib
@@ -24,33 +24,33 @@ KEY_BYTES = 32
 
 
 class UnauthorizedError(RuntimeError):
-    """The service wants a key, and the request has none that it knows."""
+    """The service needs a key, and the request has no valid one."""
 
 
 class RateLimitedError(RetryLaterError):
-    """The sender asks more often than it may."""
+    """The caller exceeded its rate limit."""
 
 
 def new_key() -> tuple[str, str]:
-    """Draw a key; return it and what the settings hold of it."""
+    """Draw a key; return it and its digest for the settings."""
     key = secrets.token_urlsafe(KEY_BYTES)
     return key, digest_of(key)
 
 
 def digest_of(key: str) -> str:
-    """Return what the settings hold of a key."""
+    """Return the digest of a key, as the settings hold it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class Gate:
-    """Tells who asks, and refuses who may not, or not so often.
+class Authenticator:
+    """Checks keys and counts requests.
 
     Parameters
     ----------
     keys : mapping of str to str
-        Digest of each key by its owner's name; nobody needs one where there is none.
+        Digest of each key by its owner's name. If it is empty, no key is needed.
     per_key, per_address : RateLimitItem or None
-        How often the owner of a key may ask, and an address without one.
+        Rate limit for the owner of a key, and for an address without a key.
     """
 
     def __init__(
@@ -64,18 +64,18 @@ class Gate:
         self._rates = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def owner(self, key: str | None) -> str | None:
-        """Return the owner of a key, or None where nobody needs one.
+        """Return the owner of a key, or None if no key is needed.
 
         Raises
         ------
         UnauthorizedError
-            If a key is needed, and it is none or another.
+            If a key is needed, and this one is missing or unknown.
         """
         if not self._keys:
             return None
         digest = digest_of(key or "")
-        # Every digest is compared, so that the time it takes tells nothing.
-        owners = [name for name, kept in self._keys.items() if hmac.compare_digest(digest, kept)]
+        # Compare every digest, in constant time, so that the duration reveals nothing.
+        owners = [name for name, known in self._keys.items() if hmac.compare_digest(digest, known)]
         if not owners:
             raise UnauthorizedError(
                 "Send a key that this service knows, as Authorization: Bearer KEY."
@@ -83,50 +83,52 @@ class Gate:
         return owners[0]
 
     async def count(self, owner: str | None, address: str, cost: int = 1) -> None:
-        """Count what a sender asks; raises `RateLimitedError` if it is too much."""
+        """Count a request; raises `RateLimitedError` if the caller exceeds its rate limit."""
         item = self._per_address if owner is None else self._per_key
-        who = ("address", address) if owner is None else ("key", owner)
-        if item is None or await self._rates.hit(item, *who, cost=cost):
+        caller = ("address", address) if owner is None else ("key", owner)
+        if item is None or await self._rates.hit(item, *caller, cost=cost):
             return
-        window = await self._rates.get_window_stats(item, *who)
+        window = await self._rates.get_window_stats(item, *caller)
         retry_after = max(1, math.ceil(window.reset_time - time.time()))
-        raise RateLimitedError(f"You may ask {item}; ask again in {retry_after} s.", retry_after)
+        raise RateLimitedError(
+            f"The rate limit is {item}; try again in {retry_after} s.", retry_after
+        )
 
 
-class Visitor:
-    """The sender of a request, who may ask.
+class Caller:
+    """The authenticated sender of a request.
 
     Parameters
     ----------
-    gate : Gate
+    authenticator : Authenticator
     owner : str or None
-        Of the key that came with the request.
+        Owner of the request's key.
     address : str
     """
 
-    def __init__(self, gate: Gate, owner: str | None, address: str) -> None:
-        self._gate, self._owner, self._address = gate, owner, address
+    def __init__(self, authenticator: Authenticator, owner: str | None, address: str) -> None:
+        self._authenticator, self._owner, self._address = authenticator, owner, address
 
     async def count(self, cost: int) -> None:
-        """Count that the request asks so much more; raises `RateLimitedError`."""
+        """Count the request `cost` times; raises `RateLimitedError`."""
         if cost:
-            await self._gate.count(self._owner, self._address, cost)
+            await self._authenticator.count(self._owner, self._address, cost)
 
 
-_BEARER = HTTPBearer(auto_error=False, description="A key, where the operator wants one.")
+_BEARER = HTTPBearer(auto_error=False, description="A key, if the operator set keys.")
 
 
-async def let_in(
+async def authenticate(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-) -> Visitor:
-    """Refuse a request whose sender may not ask, or not so often."""
-    gate: Gate = request.app.state.gate
-    owner = gate.owner(credentials.credentials if credentials else None)
+) -> Caller:
+    """Refuse a request without a valid key, or beyond the rate limit."""
+    authenticator: Authenticator = request.app.state.authenticator
+    owner = authenticator.owner(credentials.credentials if credentials else None)
     request.state.seen["key"] = owner
-    visitor = Visitor(gate, owner, request.client.host if request.client else "")
-    await visitor.count(1)
-    return visitor
+    caller = Caller(authenticator, owner, request.client.host if request.client else "")
+    await caller.count(1)
+    return caller
 
 
-VisitorDep = Annotated[Visitor, Depends(let_in)]
+CallerDep = Annotated[Caller, Depends(authenticate)]

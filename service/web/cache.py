@@ -1,6 +1,6 @@
-"""Answers that need not be worked out again: the sender has it, or this process kept it.
+"""Answers that need no new analysis: the client has it, or this process cached it.
 
-An answer is known by its entity tag, a digest of all that it depends on but the time it took.
+An answer's key is its entity tag: a digest of everything that it depends on, without its timings.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from service.schemas import Analysis
 from service.settings import Settings
 from service.taxonomy import Taxonomy
 
-_CODE = version("fifteen")  # another version may answer otherwise, or in another shape
+_CODE = version("fifteen")  # another version may give another answer, or another schema
 
 
 def tag_of(
     upload: bytes, model: Scorer, settings: Settings, taxonomy: Taxonomy, *, timeline: bool
 ) -> str:
-    """Return the entity tag of an answer; it is weak, for the timings are not in it.
+    """Return the entity tag of an answer; it is weak, because the timings are not in it.
 
     Parameters
     ----------
@@ -36,29 +36,29 @@ def tag_of(
     return f'W/"{digest.hexdigest()}"'
 
 
-def sender_has(request: Request, tag: str) -> bool:
-    """Tell whether ``If-None-Match`` names a tag; ``*`` makes no sense for a POST: none."""
+def client_has(request: Request, tag: str) -> bool:
+    """Return whether ``If-None-Match`` has a tag; ``*`` has none: a POST gives it no meaning."""
     given = ",".join(request.headers.getlist("if-none-match")).split(",")
     return tag.removeprefix("W/") in {each.strip().removeprefix("W/") for each in given}
 
 
-class Results:
-    """The answers that were asked for last, by their tags.
+class AnswerCache:
+    """The most recently used answers, by their tags.
 
     Parameters
     ----------
     entries : int
-        How many are kept; none for 0.
+        Size of the cache; 0 turns it off.
     """
 
     def __init__(self, entries: int) -> None:
-        self._kept: LRUCache[str, Analysis] = LRUCache(entries)
+        self._answers: LRUCache[str, Analysis] = LRUCache(entries)
 
     def get(self, tag: str) -> Analysis | None:
-        """Return the answer that has a tag, if it was kept."""
-        return self._kept.get(tag)
+        """Return the answer with a tag, if it is cached."""
+        return self._answers.get(tag)
 
-    def keep(self, tag: str, analysis: Analysis) -> None:
-        """Keep an answer, in place of the one that was asked for longest ago."""
-        if self._kept.maxsize:
-            self._kept[tag] = analysis
+    def put(self, tag: str, analysis: Analysis) -> None:
+        """Cache an answer, in place of the least recently used one."""
+        if self._answers.maxsize:
+            self._answers[tag] = analysis

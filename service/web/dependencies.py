@@ -1,4 +1,4 @@
-"""What the routes share: the parts of the running application, as FastAPI's dependencies."""
+"""FastAPI dependencies that the routes share: objects of the running application, and uploads."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
@@ -11,27 +11,27 @@ from service.schemas import Limits
 from service.settings import Settings
 from service.taxonomy import Taxonomy
 from service.web import uploads
-from service.web.admission import NotReadyError, Queue, Uploads
-from service.web.cache import Results
+from service.web.admission import BodyLimiter, NotReadyError, Queue
+from service.web.cache import AnswerCache
 from service.web.metrics import Metrics
 
 
-def _part(name: str) -> Callable[[Request], Awaitable[Any]]:
-    """Return a dependency: what the application's state has under a name."""
+def _state(name: str) -> Callable[[Request], Awaitable[Any]]:
+    """Return a dependency on an attribute of the application's state."""
 
-    async def part(request: Request) -> Any:
+    async def state(request: Request) -> Any:
         return getattr(request.app.state, name)
 
-    return part
+    return state
 
 
-SettingsDep = Annotated[Settings, Depends(_part("settings"))]
-ModelsDep = Annotated[Models, Depends(_part("models"))]
-TaxonomyDep = Annotated[Taxonomy, Depends(_part("taxonomy"))]
-LimitsDep = Annotated[Limits, Depends(_part("limits"))]
-ResultsDep = Annotated[Results, Depends(_part("results"))]
-QueueDep = Annotated[Queue, Depends(_part("queue"))]
-MetricsDep = Annotated[Metrics, Depends(_part("metrics"))]
+SettingsDep = Annotated[Settings, Depends(_state("settings"))]
+ModelsDep = Annotated[Models, Depends(_state("models"))]
+TaxonomyDep = Annotated[Taxonomy, Depends(_state("taxonomy"))]
+LimitsDep = Annotated[Limits, Depends(_state("limits"))]
+AnswerCacheDep = Annotated[AnswerCache, Depends(_state("cache"))]
+QueueDep = Annotated[Queue, Depends(_state("queue"))]
+MetricsDep = Annotated[Metrics, Depends(_state("metrics"))]
 NameInPath = Annotated[
     str,
     Path(
@@ -41,47 +41,49 @@ NameInPath = Annotated[
 NameInQuery = Annotated[
     str | None,
     Query(
-        description="The model to ask: `name`, of which the newest version answers, or "
-        "`name:version`. The default one unless given.",
+        description="The model to use: `name`, the newest version of it, or `name:version`. The "
+        "default model unless given.",
         max_length=64,
     ),
 ]
 
 
 async def require_ready(request: Request) -> None:
-    """Refuse while the models are not proved: an unproved answer would be worse than none."""
+    """Refuse until the models are verified: a wrong answer is worse than none."""
     warming: Future[None] = request.app.state.warming
     if not warming.done():
-        raise NotReadyError("The service is starting; ask again in a second.")
+        raise NotReadyError("The service is starting; try again in a second.")
     if error := warming.exception():
         raise NotReadyError(f"The service cannot answer: {error}")
 
 
-async def _asked_model(
+async def _requested_model(
     settings: SettingsDep, models: ModelsDep, model: NameInQuery = None
 ) -> Scorer:
     return models[model or settings.model]
 
 
-async def _place(request: Request, queue: QueueDep) -> AsyncIterator[None]:
-    """Hold a place for a body until it is answered."""
-    queue.refuse_if_full()  # before the sender has sent all of it
-    held: Uploads = request.app.state.uploads
-    async with held.place(queue):
+async def _body_in_memory(request: Request, queue: QueueDep) -> AsyncIterator[None]:
+    """Count a body from its first byte until its response."""
+    queue.refuse_if_full()  # before the body is read
+    bodies: BodyLimiter = request.app.state.bodies
+    async with bodies.hold(queue):
         yield
 
 
-PlaceDep = Annotated[None, Depends(_place)]
+BodyInMemoryDep = Annotated[None, Depends(_body_in_memory)]
 
 
-async def _upload(request: Request, settings: SettingsDep, _: PlaceDep) -> bytes:
+async def _upload(request: Request, settings: SettingsDep, _: BodyInMemoryDep) -> bytes:
     return await uploads.read(request, settings.max_upload_bytes, settings.upload_seconds)
 
 
-async def _batch(request: Request, settings: SettingsDep, _: PlaceDep) -> list[uploads.Upload]:
+async def _batch(
+    request: Request, settings: SettingsDep, _: BodyInMemoryDep
+) -> list[uploads.Upload]:
     return await uploads.read_several(request, settings.max_upload_bytes, settings.upload_seconds)
 
 
-AskedModelDep = Annotated[Scorer, Depends(_asked_model)]
+RequestedModelDep = Annotated[Scorer, Depends(_requested_model)]
 UploadDep = Annotated[bytes, Depends(_upload)]
 BatchDep = Annotated[list[uploads.Upload], Depends(_batch)]

@@ -1,22 +1,23 @@
-"""Failures over HTTP: the one place where an exception becomes a status.
+"""Errors over HTTP: the one place that maps exceptions to statuses.
 
-Every failure is answered as a problem (RFC 9457), ``application/problem+json``::
+The response to every error is a problem document (RFC 9457), ``application/problem+json``::
 
     AudioError                          UploadError
       NotAudioError          422          UnsupportedMediaTypeError  415
+      UnsupportedFormatError 422
       NoAudioStreamError     422          BodyTooLargeError          413
       UnsupportedAudioError  422          EmptyBodyError             400
       ClipTooShortError      422          IncompleteBodyError        400
       DecodeTimeoutError     422          UploadTimeoutError         408
     RetryLaterError                       MalformedMultipartError    400
       NotReadyError          503          MissingFileError           400
-      OverloadedError        503        UnknownModelError            404
-      RateLimitedError       429        RequestValidationError       422
-    UnauthorizedError        401        HTTPException                404, 405
-    SenderLeftError          499        Exception                    500
+      OverloadedError        503          Base64Error                415
+      RateLimitedError       429          UnsupportedContentEncodingError  415
+    UnauthorizedError        401        UnknownModelError            404
+    SenderLeftError          499        RequestValidationError       422
+    HTTPException       404, 405        Exception                    500
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -37,11 +38,13 @@ from service.web.admission import (
     SenderLeftError,
 )
 from service.web.auth import RateLimitedError, UnauthorizedError
+from service.web.headers import REQUEST_ID
+from service.web.metrics import Metrics
 from service.web.problem import (
+    MALFORMED_HTTP,
     MEDIA_TYPE,
     NOT_READY,
     OVERLOADED,
-    REQUEST_ID,
     Kind,
     response_of,
 )
@@ -51,12 +54,15 @@ ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(up
 
 KINDS: dict[type[Exception], Kind] = {
     audio.NotAudioError: Kind(audio.NotAudioError.slug, 422, accepted=True),
+    audio.UnsupportedFormatError: Kind(audio.UnsupportedFormatError.slug, 422, accepted=True),
     audio.NoAudioStreamError: Kind(audio.NoAudioStreamError.slug, 422, accepted=True),
     audio.UnsupportedAudioError: Kind(audio.UnsupportedAudioError.slug, 422, limits=True),
     audio.ClipTooShortError: Kind(audio.ClipTooShortError.slug, 422, limits=True),
     audio.DecodeTimeoutError: Kind(audio.DecodeTimeoutError.slug, 422, limits=True),
     uploads.BodyTooLargeError: Kind("body-too-large", 413, limits=True),
     uploads.UnsupportedMediaTypeError: Kind("unsupported-media-type", 415, accepted=True),
+    uploads.UnsupportedContentEncodingError: Kind("unsupported-content-encoding", 415),
+    uploads.Base64Error: Kind("encoded-as-text", 415, accepted=True),
     uploads.EmptyBodyError: Kind("empty-body", 400),
     uploads.IncompleteBodyError: Kind("incomplete-body", 400),
     uploads.UploadTimeoutError: Kind("upload-timeout", 408, limits=True),
@@ -71,41 +77,42 @@ KINDS: dict[type[Exception], Kind] = {
     RequestValidationError: Kind("invalid-request", 422),
     Exception: Kind("internal-error", 500),
 }
-"""Every failure of ours; a subclass is answered as its nearest listed ancestor."""
+"""The service's own errors; a subclass has the kind of its nearest listed ancestor."""
 
 HTTP_KINDS = {
+    400: MALFORMED_HTTP,
     404: Kind("not-found", 404),
     405: Kind("method-not-allowed", 405),
 }
-"""What Starlette's router raises as `HTTPException`, by status."""
+"""Failures outside of the routes, by status: `web.protocol` answers the first, Starlette's router
+raises the others as `HTTPException`."""
 
 
-def install(app: FastAPI, limits: Limits, note: Callable[[Request, Problem], None]) -> None:
-    """Have an application answer every failure as a problem, and say so in its OpenAPI document.
+def install(app: FastAPI, limits: Limits) -> None:
+    """Make an application respond to every error with a problem document, also in its OpenAPI.
 
     Parameters
     ----------
     app : FastAPI
+        With `Metrics` in its state, and `web.middleware.observe`.
     limits : Limits
-        Published in the problems that they help with.
-    note : callable
-        Told each problem before it is sent.
+        Published in the problem documents where they are useful.
     """
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         problem = problem_of(error, request, limits)
-        note(request, problem)
+        record(request, problem)
         return response_of(problem, _headers(error, request))
 
-    # Exception is answered by Starlette's outermost layer, which then raises it again: the server
+    # Starlette's outermost layer handles Exception and then raises it again, so that the server
     # logs it with its traceback.
-    for failure in (*KINDS, HTTPException):
-        app.add_exception_handler(failure, answer)
+    for error in (*KINDS, HTTPException):
+        app.add_exception_handler(error, answer)
     _publish(app)
 
 
 def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
-    """Write down what went wrong with a request."""
+    """Return the problem document for an error in a request."""
     kind = kind_of(error)
     return kind.problem(
         detail_of(error, request),
@@ -115,22 +122,33 @@ def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
     )
 
 
+def record(request: Request, problem: Problem) -> None:
+    """Log a problem with its request, and count it."""
+    request.state.seen["problem"] = problem.type
+    metrics: Metrics = request.app.state.metrics
+    metrics.refusals.labels(problem.type).inc()
+
+
 def _headers(error: Exception, request: Request) -> dict[str, str]:
-    """Return a problem's headers: the router's own, such as Allow, and when to ask again."""
-    if kind_of(error) is KINDS[Exception]:  # answered outside of `web.observe`, which adds it else
+    """Return the headers of a problem: the router's own, such as Allow, or those of its status."""
+    if kind_of(error) is KINDS[Exception]:  # handled outside of `Observe`, which adds it otherwise
         return {REQUEST_ID: request.state.seen["request_id"]}
     if isinstance(error, UnauthorizedError):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, RetryLaterError):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, uploads.UnsupportedContentEncodingError):
+        return {"Accept-Encoding": "identity"}  # as RFC 9110, 15.5.16, has it
+    if isinstance(error, uploads.UnsupportedMediaTypeError):
+        return {"Accept": ", ".join(uploads.MEDIA_TYPES)}
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"  # which is answered before the router, by `web.head`
+        headers["Allow"] = "GET, HEAD"  # which `web.middleware.head` handles before the router
     return headers
 
 
 def kind_of(error: Exception) -> Kind:
-    """Say what kind of problem an exception is."""
+    """Return the kind of problem of an exception."""
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
         return HTTP_KINDS.get(status, Kind(None, status))
@@ -138,7 +156,7 @@ def kind_of(error: Exception) -> Kind:
 
 
 def detail_of(error: Exception, request: Request) -> str:
-    """Say what went wrong, for people; nothing of our own insides."""
+    """Return the message for the sender, without internals of the service."""
     if isinstance(error, HTTPException):
         return _routing_detail(error, request)
     if isinstance(error, RequestValidationError):
@@ -146,25 +164,23 @@ def detail_of(error: Exception, request: Request) -> str:
             f"{' '.join(map(str, each['loc']))}: {each['msg']}." for each in error.errors()
         )
     if kind_of(error) is KINDS[Exception]:
-        return "Something went wrong here, not with what you sent. It has been logged."
+        return "The service failed; your request is not the cause. The error was logged."
     return str(error)
 
 
 def _routing_detail(error: HTTPException, request: Request) -> str:
-    """Say why the router refused; its own words are the status's phrase."""
+    """Return why the router refused a request, more helpfully than by the status's phrase."""
     match error.status_code:
         case 404:
-            return "There is nothing at this address; see /docs for what there is."
+            return "There is nothing at this address; /docs lists the addresses."
         case 405:
-            return f"{request.method} is not possible here; see the header Allow."
+            return f"{request.method} is not possible here; the header Allow lists the methods."
     return f"{error.detail}."
 
 
-def responses(*failures: type[Exception]) -> dict[int | str, dict[str, Any]]:
-    """Document a route's failures, and the one that any route has, for FastAPI's ``responses``."""
-    kinds = sorted(
-        {KINDS[failure] for failure in (*failures, Exception)}, key=lambda kind: kind.type
-    )
+def responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """Document a route's errors, and the one of every route, for FastAPI's ``responses``."""
+    kinds = sorted({KINDS[error] for error in (*errors, Exception)}, key=lambda kind: kind.type)
     return {
         status: {
             "model": Problem,
@@ -177,7 +193,7 @@ def responses(*failures: type[Exception]) -> dict[int | str, dict[str, Any]]:
 
 
 def _publish(app: FastAPI) -> None:
-    """Put the failures' media type into the OpenAPI document, where FastAPI knows but one."""
+    """Put the problems' media type into the OpenAPI document, where FastAPI knows only JSON."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

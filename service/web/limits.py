@@ -1,4 +1,4 @@
-"""The limits as they are published: at ``/v1/limits`` and in the problems that name one."""
+"""The limits that are published, at ``/v1/limits`` and in problem documents."""
 
 from service import audio
 from service.schemas import Limits
@@ -7,7 +7,7 @@ from service.web import uploads
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Gather what the front-end accepts and what the operator has set."""
+    """Collect the limits of the front-end and of the settings."""
     return Limits(
         min_seconds=audio.MIN_SECONDS,
         max_seconds=settings.max_seconds,

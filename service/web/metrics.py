@@ -1,15 +1,13 @@
-"""Metrics for Prometheus, at ``/metrics``.
+"""Metrics for Prometheus.
 
-Several worker processes share them through a folder that `service.__main__` makes and names in
-``PROMETHEUS_MULTIPROC_DIR``, as prometheus_client wants it.
+Worker processes share them through a folder, which `service.__main__` creates and names in
+``PROMETHEUS_MULTIPROC_DIR``, as prometheus_client requires.
 """
 
 import os
-from typing import Any
+from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -21,25 +19,16 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.model import Models
 from service.schemas import Analysis, Timings
-from service.web import errors
 from service.web.admission import Queue
-from service.web.auth import RateLimitedError, UnauthorizedError, let_in
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # upper ends of bins
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # upper bounds of buckets
 
-_TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
-}
-
-router = APIRouter(tags=["health"])
-
-
-disable_created_metrics()  # type: ignore[no-untyped-call]  # half of the lines would be times that nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the lines
 
 
 class Metrics:
-    """What one process counts."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -51,7 +40,7 @@ class Metrics:
         )
         self.request_seconds = Histogram(
             "fifteen_request_seconds",
-            "From a request's head to the end of its answer.",
+            "From a request's head to the end of its response.",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,
@@ -64,7 +53,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "fifteen_stage_seconds",
-            "Where an analysis spends its time.",
+            "Duration of each stage of an analysis.",
             ["stage"],
             buckets=SECONDS,
             registry=self.registry,
@@ -75,9 +64,9 @@ class Metrics:
             ["model", "verdict", "genre"],
             registry=self.registry,
         )
-        self.in_flight = self._gauge("fifteen_requests_in_flight", "Requests being answered.")
+        self.in_flight = self._gauge("fifteen_requests_in_flight", "Requests in progress.")
         self.running = self._gauge("fifteen_recordings_running", "Recordings being analysed.")
-        self.waiting = self._gauge("fifteen_recordings_waiting", "Recordings waiting their turn.")
+        self.waiting = self._gauge("fifteen_recordings_waiting", "Recordings waiting in the queue.")
         self.models = Gauge(
             "fifteen_model_info",
             "1 for each installed model.",
@@ -90,42 +79,50 @@ class Metrics:
         return Gauge(name, help_, registry=self.registry, multiprocess_mode="livesum")
 
     def install(self, models: Models) -> None:
-        """Name the installed models."""
+        """Publish the installed models."""
         for model in models:
             self.models.labels(model.card.name, model.card.version, model.digest).set(1)
 
     def answered(self, analysis: Analysis) -> None:
-        """Count an answer."""
+        """Count an analysis by its verdict."""
         self.answers.labels(analysis.model.name, analysis.verdict, analysis.genre).inc()
 
     def worked(self, timings: Timings) -> None:
-        """Note where the time of an analysis went."""
+        """Record the duration of each stage of an analysis."""
         for stage, milliseconds in timings.model_dump().items():
             name = stage.removesuffix("_ms")
             self.stage_seconds.labels(name).observe(milliseconds / 1_000)
 
     def queued(self, queue: Queue) -> None:
-        """Read the queue."""
+        """Record the state of the queue."""
         self.running.set(queue.running)
         self.waiting.set(queue.waiting)
 
     def text(self) -> bytes:
-        """Return everything counted, by all processes together, in Prometheus's text format."""
+        """Return the metrics of all processes together, in Prometheus's text format."""
         registry = self.registry
-        if FOLDER in os.environ:
+        if folder := os.environ.get(FOLDER):
+            _remove_gauges_of_dead_processes(Path(folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
 
-@router.get(
-    "/metrics",
-    response_class=Response,
-    dependencies=[Depends(let_in)],
-    responses=errors.responses(UnauthorizedError, RateLimitedError) | _TEXT,
-)
-async def show_metrics(request: Request) -> Response:
-    """Show what has been counted, for Prometheus."""
-    metrics: Metrics = request.app.state.metrics
-    metrics.queued(request.app.state.queue)
-    return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+def _remove_gauges_of_dead_processes(folder: Path) -> None:
+    """Remove the live gauges of processes that were killed; their counters stay valid."""
+    for file in folder.glob("gauge_live*_*.db"):
+        if not _is_alive(int(file.stem.rpartition("_")[2])):
+            file.unlink(missing_ok=True)  # another process may do the same
+
+
+def _is_alive(pid: int) -> bool:
+    """Return whether a process exists."""
+    if os.name == "nt":  # where this call would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,24 +1,19 @@
-"""How a refusal looks, and how a request is called: what each answer over HTTP may need.
+"""Problem documents (RFC 9457).
 
-`web.errors` says which failure is which kind. This needs no decoder, for `cluster.proxy`.
+`web.errors` maps exceptions to kinds of problems.
 """
 
-import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi.responses import JSONResponse
-from starlette.datastructures import Headers
 
 from service.schemas import PROBLEM_TYPES, Accepted, Limits, Problem
+from service.web.headers import SECURITY
 
-REQUEST_ID = "X-Request-ID"
 MEDIA_TYPE = "application/problem+json"
-
-_GIVEN_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)  # what may go into a log as it is
 
 
 @dataclass(frozen=True)
@@ -28,11 +23,11 @@ class Kind:
     Attributes
     ----------
     slug : str or None
-        The type, without `PROBLEM_TYPES`. Clients depend on it: it never changes. None where the
-        status says it all.
+        The type, without `PROBLEM_TYPES`. Clients depend on it, so it never changes. None if the
+        status says everything.
     status : int
     limits, accepted : bool
-        Which extension members help to do better.
+        Which extension members are useful.
     """
 
     slug: str | None
@@ -42,7 +37,7 @@ class Kind:
 
     @property
     def type(self) -> str:
-        """The type as published, a URI."""
+        """The published type, a URI."""
         return "about:blank" if self.slug is None else PROBLEM_TYPES + self.slug
 
     @property
@@ -55,17 +50,18 @@ class Kind:
     def problem(
         self,
         detail: str,
-        path: str,
+        path: str | None = None,
         limits: Limits | None = None,
         accepted: Accepted | None = None,
     ) -> Problem:
-        """Write down a problem of this kind with a request for a path."""
+        """Return a problem document of this kind for a request to a path."""
         return Problem(
             type=self.type,
             title=self.title,
             status=self.status,
             detail=detail,
-            instance=quote(path),  # request.url fails on some Host headers
+            # not request.url, which fails on some Host headers
+            instance=None if path is None else quote(path),
             limits=limits,
             accepted=accepted,
         )
@@ -73,15 +69,11 @@ class Kind:
 
 NOT_READY = Kind("not-ready", 503)
 OVERLOADED = Kind("overloaded", 503, limits=True)
+MALFORMED_HTTP = Kind("malformed-http", 400)
 
 
 def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:
-    """Return a problem as it is sent."""
+    """Return the HTTP response with a problem document, complete without the middleware."""
     body = problem.model_dump(exclude_none=True)
+    headers = {**SECURITY, **headers}
     return JSONResponse(body, problem.status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def request_id_of(headers: Headers) -> str:
-    """Return the id that a request came with, or a new one."""
-    given = headers.get(REQUEST_ID, "")
-    return given if _GIVEN_ID.fullmatch(given) else str(uuid.uuid4())

@@ -1,80 +1,111 @@
-"""A connection: how long it waits for whoever is at the other end, and what it takes for a request.
+"""One HTTP/1.1 connection: how long it may wait for its peer, and which requests it accepts.
 
-uvicorn closes a connection on which nothing arrives between two requests. It would wait for ever
-for a head that comes byte by byte, for what is left of a body that was refused, and for a sender
-who does not take the answers; each keeps a file descriptor, and the last a place for a body too.
-It would also read a request that tells the length of its body twice, where a proxy before it may
-read another: whatever lies between the two ends is a request that the proxy never saw.
+uvicorn closes a connection on which nothing arrives between two requests. It would wait without
+end for a head that comes byte by byte, for the rest of a body that was refused, and for a peer
+that does not read its responses; each keeps a file descriptor, and the last keeps a body in memory.
+uvicorn would also accept a request with two body lengths, which a proxy in front may read
+differently (request smuggling), and would answer malformed HTTP without a problem document.
 """
 
 import asyncio
+import re
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from service.web.headers import REQUEST_ID, new_request_id
+from service.web.problem import MALFORMED_HTTP, response_of
 
-class _OneLength(h11.Connection):
-    """Reads requests, and refuses one with both a Content-Length and a Transfer-Encoding."""
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+
+
+class _Requests(h11.Connection):
+    """Reads requests: refuses those with two body lengths, and makes absolute targets relative."""
 
     def next_event(self) -> Any:
-        """Return what was read, a request among others."""
+        """Return the next event, such as a request."""
         event = super().next_event()
-        if isinstance(event, h11.Request) and {b"content-length", b"transfer-encoding"} <= {
-            name for name, _ in event.headers
-        }:
+        if not isinstance(event, h11.Request):
+            return event
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}:
             raise h11.RemoteProtocolError("The body has two lengths.")
+        if absolute := _ABSOLUTE.match(event.target):  # as RFC 9112, 3.2.2, wants it accepted
+            target = event.target[absolute.end() :]
+            event = h11.Request(
+                method=event.method,
+                target=target if target.startswith(b"/") else b"/" + target,
+                headers=event.headers,
+                http_version=event.http_version,
+            )
         return event
 
 
 class Connection(H11Protocol):
-    """A connection of HTTP/1.1 that is cut where its sender is waited for too long.
+    """A connection of HTTP/1.1 that is closed if its peer is too slow.
 
     Parameters
     ----------
     seconds : float
-        Longest that a request's head, or the rest of a body that was answered, may take to
-        arrive, and that an answer may take to be taken. `web.uploads` has the time of a body.
+        Longest time that a request's head, or the rest of a body that was answered, may take to
+        arrive, and that the peer may take to read a response. `web.uploads` limits the time of a
+        body.
     """
 
     def __init__(self, *arguments: Any, seconds: float, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.conn = _OneLength(h11.SERVER)
+        self.conn = _Requests(h11.SERVER)
         self._seconds = seconds
         self._clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
-        self._see_whose_turn_it_is()
+        self._update_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Take some bytes."""
+        """Receive some bytes."""
         super().data_received(data)
-        self._see_whose_turn_it_is()
+        self._update_clock()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        self._see_whose_turn_it_is()
+        self._update_clock()
 
     def pause_writing(self) -> None:
-        """Wait until the sender takes what is written."""
+        """Wait until the peer reads."""
         super().pause_writing()
-        self._see_whose_turn_it_is()
+        self._update_clock()
 
     def resume_writing(self) -> None:
-        """Go on: it was taken."""
+        """Go on: the peer has read."""
         super().resume_writing()
-        self._see_whose_turn_it_is()
+        self._update_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop the clock."""
         self._stop_clock()
         super().connection_lost(exc)
 
-    def _see_whose_turn_it_is(self) -> None:
-        """Have the clock run while the sender is waited for, and only then."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's own words
+        """Answer malformed HTTP with a problem document, unless a response has begun, and close."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            problem = MALFORMED_HTTP.problem(
+                "This is not a valid HTTP request. The connection ends."
+            )
+            response = response_of(problem, {REQUEST_ID: new_request_id()})
+            headers = [*response.raw_headers, (b"connection", b"close")]
+            for event in (
+                h11.Response(status_code=problem.status, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=bytes(response.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _update_clock(self) -> None:
+        """Run the clock while this connection waits for its peer, and only then."""
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and not self.flow.write_paused:
             self._stop_clock()

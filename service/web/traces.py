@@ -1,6 +1,6 @@
-"""OpenTelemetry spans of an analysis's stages, inside the one that FastAPI has for the request.
+"""OpenTelemetry spans of an analysis's stages, inside FastAPI's span of the request.
 
-Where there is no provider they cost nothing. The SDK, which sends them, is the extra ``otel``.
+They cost nothing without a provider. The SDK, which exports them, is the extra ``otel``.
 """
 
 import time
@@ -16,12 +16,12 @@ _TRACER = trace.get_tracer("fifteen")
 
 
 def start_tracing() -> Callable[[], None]:
-    """Have spans sent where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says.
+    """Export spans to ``OTEL_EXPORTER_OTLP_ENDPOINT``.
 
     Returns
     -------
     stop : callable
-        Sends what is left.
+        Exports the remaining spans.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def start_tracing() -> Callable[[], None]:
 
 
 def trace_stages(timings: Timings) -> None:
-    """Record where the time went; the last stage ends now."""
+    """Record a span for each stage; the last one ends now."""
     stages = {name: round(1e6 * value) for name, value in timings.model_dump().items()}  # ns
     at = time.time_ns() - sum(stages.values())
     for name, nanoseconds in stages.items():

@@ -19,9 +19,9 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "DEPLOY.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-OLDEST = re.search(r"Kubernetes (1\.\d+) or newer", README)[1]
+OLDEST = re.search(r"Kubernetes\s+(1\.\d+) or\s+newer", PAGE)[1]
 NEWEST = latest_version().removesuffix(".0")
 
 FILES = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.iterdir())}
@@ -131,11 +131,11 @@ def test_a_pod_that_still_starts_is_not_ready_and_not_restarted(monkeypatch):
     assert answers == [200, 503, 200]
 
 
-def test_prometheus_is_told_where_metrics_are(client):
-    told = POD["metadata"]["annotations"]
-    assert told["prometheus.io/scrape"] == "true"
-    assert told["prometheus.io/port"] == str(Settings().port)
-    assert "fifteen_requests_in_flight" in client.get(told["prometheus.io/path"]).text
+def test_annotations_name_the_metrics_endpoint(client):
+    annotations = POD["metadata"]["annotations"]
+    assert annotations["prometheus.io/scrape"] == "true"
+    assert annotations["prometheus.io/port"] == str(Settings().port)
+    assert "fifteen_requests_in_flight" in client.get(annotations["prometheus.io/path"]).text
 
 
 def test_every_variable_is_a_setting():
@@ -165,7 +165,7 @@ def test_requests_have_their_time_when_a_pod_goes(settings):
 
 
 def test_the_service_does_not_set_the_port(monkeypatch):
-    """For each Service, Kubernetes sets NAME_PORT unless told otherwise."""
+    """For each Service, Kubernetes sets NAME_PORT by default."""
     monkeypatch.setenv(f"{KINDS['Service']['metadata']['name'].upper()}_PORT", "tcp://10.0.0.1:80")
     with pytest.raises(ValueError, match="port"):
         Settings()
@@ -231,8 +231,8 @@ def test_the_autoscaler_scales_the_deployment():
     assert scaler["minReplicas"] > KINDS["PodDisruptionBudget"]["spec"]["maxUnavailable"]
 
 
-def test_the_secret_of_the_readme_is_the_one_that_is_read():
-    made = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", README)
+def test_the_documented_secret_is_the_one_that_the_pod_reads():
+    made = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", PAGE)
     (variable,) = [each for each in CONTAINER["env"] if each["name"] == KEYS]
     name, key = made.groups()
     assert variable["valueFrom"]["secretKeyRef"] == {"name": name, "key": key, "optional": True}

@@ -2,24 +2,14 @@
 
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from service import audio
 from tools import signals
+from tools.browser import CLIP, FAKE_DEVICE, GRANTED, HEADLESS, PERSON, open_client
 
-CLIP = Path(__file__).parent.parent / "clip.m4a"
-HEADLESS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-FAKE_DEVICE = "--use-fake-device-for-media-stream"
-GRANTED = "--use-fake-ui-for-media-stream"
-PERSON = {
-    "locale": "en-GB",
-    "viewport": {"width": 360, "height": 780},
-    "reduced_motion": "reduce",
-    "service_workers": "block",  # most tests need none, and each would load all files twice
-}
 SPY = """
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 globalThis.asked = [];
@@ -30,8 +20,6 @@ navigator.mediaDevices.getUserMedia = async (constraints) => {
 };
 """
 """Keeps what the page asked the microphone for, and its tracks."""
-
-expect.set_options(timeout=20_000)  # the machine may be busy
 
 
 @pytest.fixture(scope="package")
@@ -113,28 +101,3 @@ def _note(message, errors):
     expected = ("Failed to load resource", "Service Worker registration blocked by Playwright")
     if message.type in ("error", "warning") and not message.text.startswith(expected):
         errors.append(message.text)
-
-
-def open_client(page):
-    """Load the page and wait until it works."""
-    page.goto("/")
-    ready(page)
-
-
-def ready(page):
-    """Wait until the page works."""
-    page.wait_for_selector("html[data-ready]", state="attached")
-
-
-def record(page, seconds=3):
-    """Press the button, and stop after some seconds; with 15 it stops by itself."""
-    page.click("#listen")
-    caption = page.locator("#listen-caption")
-    expect(caption).to_have_text("Stop")
-    if seconds < 15:
-        page.click("#listen")
-
-
-def expect_answer(page, name="house"):
-    """Wait for the answer to the clip."""
-    expect(page.locator("#clip h1")).to_have_text(name)

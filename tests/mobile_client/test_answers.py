@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
-from tests.mobile_client.conftest import expect_answer
+from tools.browser import expect_answer
 
 
 @pytest.fixture

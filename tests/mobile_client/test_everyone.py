@@ -5,8 +5,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from service.web.routes.frontend import FOLDER
-from tests.mobile_client.conftest import expect_answer
 from tests.mobile_client.test_files import messages
+from tools.browser import expect_answer
 
 LANGUAGES = sorted(path.stem for path in (FOLDER / "messages").glob("*.js"))
 

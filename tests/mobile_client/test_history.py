@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.mobile_client.conftest import expect_answer, ready, record
+from tools.browser import expect_answer, ready, record
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from service.web.auth import new_key
-from tests.mobile_client.conftest import expect_answer, ready
 from tests.mobile_client.test_everyone import assert_accessible
+from tools.browser import expect_answer, ready
 from tools.server import serving
 
 KEY, DIGEST = new_key()

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from service.web.routes.frontend import FOLDER
-from tests.mobile_client.conftest import expect_answer, ready
+from tools.browser import expect_answer, ready
 from tools.server import Server
 
 

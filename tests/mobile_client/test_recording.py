@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.mobile_client.conftest import FAKE_DEVICE, GRANTED, expect_answer, record
+from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, record
 
 UNPROCESSED = {"echoCancellation", "noiseSuppression", "autoGainControl"}
 
@@ -15,6 +15,7 @@ def problem(page):
 
 
 class TestMicrophone:
+    @pytest.mark.slow  # it records for 15 s
     def test_fifteen_seconds_by_themselves(self, page):
         with page.expect_response("**/v1/analyze*", timeout=40_000) as sent:
             record(page, 15)

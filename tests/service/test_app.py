@@ -1,3 +1,6 @@
+import base64
+import gzip
+import hashlib
 import json
 import re
 import threading
@@ -9,52 +12,18 @@ from fastapi.testclient import TestClient
 
 from service import app as app_module
 from service import audio
-from service.app import create_app, create_proved_app
+from service.app import create_app
 from service.audio import decode
 from service.model import ModelError, UnreadableModelError
 from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import Settings
 from service.web import errors, uploads
-from tests.service.test_audio import CONTAINERS, float_wav, video
+from tests.http import GENRES, assert_analysis, assert_problem, post, post_raw, serving
 from tools import signals
+from tools.recordings import CONTAINERS, float_wav, video
 from tools.server import Server
 
 LIMIT = Settings().max_upload_bytes
-GENRES = {
-    "blues",
-    "classical",
-    "dubstep",
-    "house",
-    "jazz",
-    "metal",
-    "pop-punk",
-    "rap",
-    "reggae",
-}
-
-
-def post(client, data, filename="clip"):
-    return client.post("/v1/analyze", files={"file": (filename, data)})
-
-
-def post_raw(client, data, content_type="audio/webm;codecs=opus"):
-    return client.post("/v1/analyze", content=data, headers={"content-type": content_type})
-
-
-def assert_problem(response, status, slug):
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == errors.MEDIA_TYPE
-    assert response.json()["type"] == PROBLEM_TYPES + slug
-    return response.json()
-
-
-def assert_analysis(response):
-    assert response.status_code == 200, response.text
-    analysis = Analysis.model_validate(response.json())
-    assert sum(genre.probability for genre in analysis.genres) == pytest.approx(1, abs=1e-6)
-    assert {genre.genre for genre in analysis.genres} == GENRES
-    assert None not in (analysis.valence, analysis.energy, analysis.danceability)
-    return analysis
 
 
 class TestAnalyze:
@@ -68,13 +37,13 @@ class TestAnalyze:
         analysis = assert_analysis(post_raw(client, clips[name]))
         assert (analysis.audio.container, analysis.audio.codec) == CONTAINERS[name]
 
-    def test_both_ways_have_one_answer(self, client, clips):
-        answers = [ask(client, clips["mp3"]).json() for ask in (post, post_raw)]
+    def test_a_form_and_a_body_have_the_same_answer(self, client, clips):
+        answers = [send(client, clips["mp3"]).json() for send in (post, post_raw)]
         for answer in answers:
             del answer["timings"]
         assert answers[0] == answers[1]
 
-    def test_a_model_may_be_asked_by_name(self, client, clips):
+    def test_a_model_can_be_chosen_by_name(self, client, clips):
         response = client.post("/v1/analyze?model=fifteen", files={"file": clips["mp3"]})
         assert assert_analysis(response).model.name == "fifteen"
 
@@ -86,7 +55,7 @@ class TestAnalyze:
         response = client.post(f"/v1/analyze?model={'a' * 65}", files={"file": b"x"})
         assert_problem(response, 422, "invalid-request")
 
-    def test_silence_is_an_answer_and_no_refusal(self, client):
+    def test_silence_is_a_verdict_and_not_an_error(self, client):
         analysis = assert_analysis(post(client, signals.wav(np.zeros(4 * 22_050), 22_050)))
         assert analysis.verdict == "silence"
 
@@ -109,7 +78,7 @@ class TestAnalyze:
         assert says in problem["detail"]
         assert problem["instance"] == "/v1/analyze"
 
-    def test_numbers_that_are_none_reach_no_answer(self, client):
+    def test_nan_and_infinity_do_not_reach_the_answer(self, client):
         waveform = signals.sine(4)
         waveform[::3], waveform[1::3] = np.nan, np.inf
         response = post(client, float_wav(waveform))
@@ -124,16 +93,79 @@ class TestAnalyze:
             ("audio/mpeg", b"", 400, "empty-body"),
             ("multipart/form-data", b"x", 400, "malformed-multipart"),
             ("multipart/form-data; boundary=B", b"--B--\r\n", 400, "missing-file"),
+            ("application/json", b'{"title": "x"}', 415, "unsupported-media-type"),
+            ("application/json", b'"data:audio/mp4;base64,AAAA"', 415, "encoded-as-text"),
+            ("audio/mp4", b"data:audio/mp4;base64,AAAA", 415, "encoded-as-text"),
         ],
     )
-    def test_what_is_no_upload(self, client, content_type, body, status, slug):
+    def test_invalid_bodies_are_refused(self, client, content_type, body, status, slug):
         headers = {"content-type": content_type} if content_type else {}
         response = client.post("/v1/analyze", content=body, headers=headers)
         assert_problem(response, status, slug)
 
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "video/3gpp",
+            "video/quicktime",
+            "video/x-matroska",
+            "application/mp4",
+            "application/x-anything",
+            "binary/octet-stream",
+        ],
+    )
+    def test_the_content_decides_whatever_the_label(self, client, clips, content_type):
+        assert_analysis(post_raw(client, clips["m4a"], content_type))
+
+    @pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes])
+    def test_base64_is_refused_with_the_reason(self, client, clips, encode):
+        text = encode(clips["mp3"])
+        url = "data:audio/mpeg;base64," + text.decode()
+        for response in (
+            post(client, text),
+            post_raw(client, text, "audio/mpeg"),
+            post_raw(client, url.encode(), "text/plain"),
+            client.post("/v1/analyze", json={"title": "A", "audio": url}),
+            client.post("/v1/analyze", data={"file": url}),
+        ):
+            problem = assert_problem(response, 415, "encoded-as-text")
+            assert "base64" in problem["detail"]
+        response = client.post(
+            "/v1/analyze/batch", files=[("files", text), ("files", clips["mp3"])]
+        )
+        assert [each["status"] for each in response.json()["results"]] == [415, 200]
+
+    @pytest.mark.parametrize("path", ["/v1/analyze", "/v1/analyze/batch"])
+    def test_a_compressed_body_is_refused_as_http_has_it(self, client, clips, path):
+        headers = {"content-type": "audio/mpeg", "content-encoding": "gzip"}
+        response = client.post(path, content=gzip.compress(clips["mp3"]), headers=headers)
+        problem = assert_problem(response, 415, "unsupported-content-encoding")
+        assert response.headers["accept-encoding"] == "identity"
+        assert "gzip" in problem["detail"]
+
+    @pytest.mark.parametrize(
+        ("headers", "encode"),
+        [
+            ('name="file"', bytes),
+            ("name=\"file\"; filename*=UTF-8''my%20song.mp3", bytes),
+            (
+                'name="file"; filename="a.mp3"\r\nContent-Transfer-Encoding: base64',
+                base64.b64encode,
+            ),
+        ],
+        ids=["no-filename", "extended-filename", "base64"],
+    )
+    def test_a_part_named_file_is_the_recording(self, client, clips, headers, encode):
+        body = (
+            b'--B\r\nContent-Disposition: form-data; name="meta"; filename="blob"\r\n'
+            b"Content-Type: application/json\r\n\r\n{}\r\n"
+            b"--B\r\nContent-Disposition: form-data; " + headers.encode() + b"\r\n\r\n"
+            + encode(clips["mp3"]) + b"\r\n--B--\r\n"
+        )  # fmt: skip
+        assert_analysis(post_raw(client, body, "multipart/form-data; boundary=B"))
+
     def test_one_byte_above_the_limit(self):
-        with TestClient(create_app(Settings(max_upload_bytes=1_000))) as client:
-            client.app.state.warming.result()
+        with serving(Settings(max_upload_bytes=1_000)) as client:
             assert_problem(post_raw(client, bytes(1_000)), 422, "not-audio")
             problem = assert_problem(post_raw(client, bytes(1_001)), 413, "body-too-large")
             assert problem["limits"]["max_upload_bytes"] == 1_000
@@ -146,25 +178,35 @@ class TestAnalyze:
         assert response.status_code == 405
         assert response.headers["allow"] == "POST"
 
-    def test_the_event_loop_stays_free(self, client, clips, monkeypatch):
-        decoding, may_go_on = threading.Event(), threading.Event()
+    @pytest.mark.parametrize("step", ["hash", "decode"])
+    def test_the_event_loop_stays_free(self, client, clips, monkeypatch, step):
+        """Each step that takes as long as the upload is large runs in a thread of its own."""
+        reached, may_continue = threading.Event(), threading.Event()
 
-        def slow_decode(data, bounds):
-            decoding.set()
-            assert may_go_on.wait(10)
-            return decode(data, bounds)
+        def held_up(function):
+            def wait_first(*arguments, **named):
+                reached.set()
+                assert may_continue.wait(10)
+                return function(*arguments, **named)
 
-        monkeypatch.setattr(audio, "decode", slow_decode)
+            return wait_first
+
+        if step == "decode":
+            monkeypatch.setattr(audio, "decode", held_up(decode))
+        else:
+            monkeypatch.setattr(hashlib, "sha256", held_up(hashlib.sha256))
         answers = []
         thread = threading.Thread(target=lambda: answers.append(post(client, clips["mp3"])))
         thread.start()
-        assert decoding.wait(10)
-        assert client.get("/readyz").status_code == 200
-        may_go_on.set()
-        thread.join()
+        try:
+            assert reached.wait(10)
+            assert client.get("/readyz").status_code == 200
+        finally:
+            may_continue.set()
+            thread.join()
         assert_analysis(answers[0])
 
-    def test_no_more_work_than_may_at_a_time(self, clips, monkeypatch):
+    def test_concurrency_is_limited(self, clips, monkeypatch):
         at_work, most, lock = 0, 0, threading.Lock()
         two_by_two = threading.Barrier(2, timeout=60)  # breaks where fewer work at a time
 
@@ -178,8 +220,7 @@ class TestAnalyze:
                 at_work -= 1
             return decode(data, bounds)
 
-        with TestClient(create_app(Settings(concurrency=2))) as client:
-            client.app.state.warming.result()
+        with serving(Settings(concurrency=2)) as client:
             monkeypatch.setattr(audio, "decode", counting_decode)
             threads = [threading.Thread(target=post, args=(client, clips["mp3"])) for _ in range(6)]
             for thread in threads:
@@ -246,7 +287,7 @@ class TestHealth:
 
 class TestProved:
     def test_ready_when_it_has_started(self):
-        with TestClient(create_proved_app(Settings())) as client:
+        with TestClient(create_app(Settings(), wait_until_proved=True)) as client:
             assert client.get("/readyz").status_code == 200
 
     def test_it_does_not_start_if_the_warm_up_fails(self, monkeypatch):
@@ -256,7 +297,7 @@ class TestProved:
         monkeypatch.setattr(app_module, "warm_up", fail)
         with (
             pytest.raises(ModelError, match="answers otherwise"),
-            TestClient(create_proved_app(Settings())),
+            TestClient(create_app(Settings(), wait_until_proved=True)),
         ):
             pass
 
@@ -327,6 +368,29 @@ class TestDocumentation:
                         assert response["content"].keys() == {errors.MEDIA_TYPE}
 
 
+ODD_REQUESTS = [
+    (b"GET /nowhere HTTP/1.1\r\nHost: [\r\n\r\n", b"404"),
+    (b"GET /v1/models/ HTTP/1.1\r\nHost: \xff\r\n\r\n", b"404"),
+    (b"GET /v1/models/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\nCookie: \xff=;;\r\n\r\n", b"200"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 3_000 + b"\r\n", b"200"),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", b"200"),
+    (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    (b"BREW /v1/analyze HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+    (
+        b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: \xff/\xfe\r\n"
+        b"Content-Length: 1\r\n\r\nx",
+        b"415",
+    ),
+    (
+        b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: multipart/form-data; boundary=\xff\r\n"
+        b"Content-Length: 1\r\n\r\nx",
+        b"400",
+    ),
+]
+
+
 class TestServer:
     @pytest.mark.parametrize("name", CONTAINERS)
     def test_every_container(self, server, clips, name):
@@ -360,12 +424,12 @@ class TestServer:
         )
         assert answer.startswith(b"HTTP/1.1 413 ")
 
-    def test_a_client_that_hears_late_still_hears(self, server):
+    def test_a_client_that_reads_late_gets_the_response(self, server):
         headers = {"content-type": "audio/wav"}
         response = httpx.post(f"{server}/v1/analyze", content=bytes(2 * LIMIT), headers=headers)
         assert_problem(response, 413, "body-too-large")
 
-    def test_a_sender_who_leaves_does_no_harm(self, server, process):
+    def test_a_disconnect_during_an_upload_is_harmless(self, server, process):
         with process.connect() as connection:
             connection.sendall(
                 b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n"
@@ -373,30 +437,7 @@ class TestServer:
             )
         assert httpx.get(f"{server}/readyz").status_code == 200
 
-    @pytest.mark.parametrize(
-        ("request_", "status"),
-        [
-            (b"GET /nowhere HTTP/1.1\r\nHost: [\r\n\r\n", b"404"),
-            (b"GET /v1/models/ HTTP/1.1\r\nHost: \xff\r\n\r\n", b"404"),
-            (b"GET /v1/models/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-            (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\nCookie: \xff=;;\r\n\r\n", b"200"),
-            (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 3_000 + b"\r\n", b"200"),
-            (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", b"200"),
-            (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-            (b"BREW /v1/analyze HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
-            (
-                b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: \xff/\xfe\r\n"
-                b"Content-Length: 1\r\n\r\nx",
-                b"415",
-            ),
-            (
-                b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\n"
-                b"Content-Type: multipart/form-data; boundary=\xff\r\n"
-                b"Content-Length: 1\r\n\r\nx",
-                b"400",
-            ),
-        ],
-    )
+    @pytest.mark.parametrize(("request_", "status"), ODD_REQUESTS)
     def test_odd_requests(self, process, request_, status):
         answer = process.ask(request_)
         assert answer.startswith(b"HTTP/1.1 " + status + b" ")
@@ -412,7 +453,7 @@ class TestServer:
                 assert response.status_code in (200, 422), name
 
 
-def test_the_server_stops_when_told():
+def test_the_server_stops_on_sigterm():
     server = Server()
     server.wait_until_ready()
     assert server.stop() == 0

@@ -5,7 +5,7 @@ import pytest
 
 from service.schemas import PROBLEM_TYPES
 from service.web import uploads
-from tests.service.test_app import assert_problem
+from tests.http import assert_problem
 from tools.server import Server
 from tools.torture import bombs
 

@@ -6,7 +6,7 @@ from service.card import Card, Percentiles
 CORPUS = [number / 100 for number in range(101)]
 
 
-def test_a_card_need_not_have_percentiles(model):
+def test_percentiles_are_optional(model):
     content = model.card.model_dump(exclude={"percentiles"})
     assert Card.model_validate(content).percentiles == {}
 
@@ -18,6 +18,6 @@ def test_percentiles_are_101_ascending_scores():
 @pytest.mark.parametrize(
     "scores", [CORPUS[:-1], [*CORPUS, 1], CORPUS[::-1], [*CORPUS[:-1], 1.1], []]
 )
-def test_anything_else_is_refused(scores):
+def test_other_percentiles_are_refused(scores):
     with pytest.raises(ValidationError):
         TypeAdapter(Percentiles).validate_python(scores)

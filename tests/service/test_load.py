@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from tests.service.test_main import wait_until_started, workers_of
 from tools.server import Server
 from tools.torture import load
 
@@ -72,8 +71,8 @@ def test_stopping_loses_no_accepted_request(starting):
 
 def test_a_killed_process_loses_no_more_than_it_held(starting):
     server = starting("--workers", "2")
-    wait_until_started(server, 2)
-    rate, victim = twice(server), workers_of(server)[0]
+    server.wait_until_started(2)
+    rate, victim = twice(server), server.workers()[0]
     killed = []  # it was alive at the first time, and dead at the second
 
     def kill():
@@ -87,7 +86,7 @@ def test_a_killed_process_loses_no_more_than_it_held(starting):
     assert all(each.begun < dead and alive < each.ended for each in result.unanswered())
     after = [each.status for each in result.sent if each.begun > dead]
     assert set(after) == {200, 503}
-    wait_until_started(server, 3)  # another took its place
+    server.wait_until_started(3)  # another took its place
     assert server.stop() == 0
     accepted = load.logged(server)
     answered = {each.id: each.status for each in result.sent if each.status}

@@ -6,13 +6,13 @@ from service.settings import Settings
 from service.taxonomy import MODELS_OWN, TaxonomyError
 
 
-def test_the_default_is_among_what_is_served():
+def test_the_default_model_is_loaded():
     settings = Settings()
     models = load_served(settings)
     assert models[settings.model].card.name == settings.model
 
 
-def test_a_default_that_is_not_there_is_refused():
+def test_a_missing_default_model_is_refused():
     with pytest.raises(ModelError, match=r"other is not in .*, which has: fifteen:"):
         load_served(Settings(model="other"))
 
@@ -22,7 +22,7 @@ def test_without_a_taxonomy_genres_keep_their_names():
     assert load_taxonomy(settings, load_served(settings)) is MODELS_OWN
 
 
-def test_a_taxonomy_may_name_the_genres_of_the_models_alone(tmp_path):
+def test_a_taxonomy_may_rename_only_genres_of_the_models(tmp_path):
     path = tmp_path / "names.toml"
     settings = Settings(taxonomy=path)
     models = load_served(settings)

@@ -14,52 +14,52 @@ from service.analysis import ProbeError
 from service.model import ModelMismatchError
 from service.settings import MODELS, Settings
 from service.web.auth import digest_of
-from tools.server import Server
+from tools.server import STARTED, Server
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("variable", "value", "message"),
     [
         ("FIFTEEN_PORT", "http", "FIFTEEN_PORT: "),
         ("FIFTEEN_MAX_UPLOAD_BYTES", "0", "FIFTEEN_MAX_UPLOAD_BYTES: "),
-        ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is no taxonomy: "),
+        ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is not a taxonomy: "),
         ("FIFTEEN_MODEL", "other", "The default model other is not in "),
     ],
 )
-def test_a_bad_setting_is_one_line(monkeypatch, capsys, variable, value, says):
+def test_a_bad_setting_prints_one_line(monkeypatch, capsys, variable, value, message):
     monkeypatch.setenv(variable, value)
     assert main([]) != 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"fifteen: {says}")
+    assert line.startswith(f"fifteen: {message}")
 
 
-def test_a_settings_file_that_is_missing_is_one_line(capsys):
+def test_a_missing_settings_file_prints_one_line(capsys):
     assert main(["--config", "/nowhere.toml"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("fifteen: /nowhere.toml cannot be read")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--workers", "2"]])
-@pytest.mark.parametrize(("content", "says"), [(None, "no model"), (b"x", "bad.onnx is not")])
-def test_a_bad_model_is_one_line(monkeypatch, capsys, tmp_path, content, says, arguments):
+@pytest.mark.parametrize(("content", "message"), [(None, "no model"), (b"x", "bad.onnx is not")])
+def test_a_bad_model_prints_one_line(monkeypatch, capsys, tmp_path, content, message, arguments):
     if content:
         (tmp_path / "bad.onnx").write_bytes(content)
     monkeypatch.setenv("FIFTEEN_MODELS", str(tmp_path))
     assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert says in line
+    assert message in line
 
 
 @pytest.mark.parametrize("error", [ModelMismatchError, ProbeError])
-def test_several_processes_do_not_start_where_one_would_not_be_ready(monkeypatch, capsys, error):
+def test_workers_do_not_start_if_the_models_are_not_proved(monkeypatch, capsys, error):
     def warm_up(models):
-        raise error("It answers otherwise.")
+        raise error("The output differs.")
 
     monkeypatch.setattr("service.__main__.warm_up", warm_up)
     assert main(["--workers", "2"]) == 1
-    assert capsys.readouterr().err == "fifteen: It answers otherwise.\n"
+    assert capsys.readouterr().err == "fifteen: The output differs.\n"
 
 
 SHIPPED = MODELS / "fifteen.onnx"
@@ -71,13 +71,13 @@ def cut(content):
 
 
 def flipped(content):
-    """One bit of a weight is another: it would answer, and not as it was measured."""
+    """Change one bit of a weight: the model would load, with wrong scores."""
     at = len(content) * 3 // 4
     return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
 @pytest.mark.parametrize(
-    ("change", "written", "says"),
+    ("change", "digest", "message"),
     [
         (cut, False, "fifteen.onnx is not a model"),
         (cut, True, "fifteen.onnx was changed or damaged"),
@@ -87,8 +87,8 @@ def flipped(content):
     ],
     ids=["truncated", "truncated-digest", "tampered", "front-end", "missing"],
 )
-def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, written, says):
-    if written:
+def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, digest, message):
+    if digest:
         shutil.copy(f"{SHIPPED}.sha256", tmp_path)
     if change:
         content = change(SHIPPED.read_bytes())
@@ -99,7 +99,7 @@ def test_a_model_that_cannot_be_served_ends_the_start(tmp_path, change, written,
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("fifteen: ")
-    assert says in line
+    assert message in line
 
 
 def test_the_command_line_overrides_the_environment(monkeypatch, capsys):
@@ -108,14 +108,14 @@ def test_the_command_line_overrides_the_environment(monkeypatch, capsys):
     assert "FIFTEEN_PORT" in capsys.readouterr().err
 
 
-def test_help_has_every_setting():
+def test_the_help_has_every_setting():
     command = [sys.executable, "-m", "service", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in done.stdout
 
 
-def test_a_key_is_drawn(capsys):
+def test_a_key_and_its_digest_are_printed(capsys):
     assert main(["key"]) == 0
     key, digest = (line.split()[1] for line in capsys.readouterr().out.splitlines())
     assert digest_of(key) == digest
@@ -130,17 +130,19 @@ def test_a_key_is_drawn(capsys):
         ("0.0.0.0", f'{{"me": "{"0" * 64}"}}', False),
     ],
 )
-def test_a_service_that_is_open_to_all_says_so(monkeypatch, capsys, tmp_path, host, keys, open_):
+def test_a_service_open_to_all_prints_a_warning(monkeypatch, capsys, tmp_path, host, keys, open_):
     monkeypatch.setenv("FIFTEEN_API_KEYS", keys)
     main(["--host", host, "--models", str(tmp_path)])
     assert ("is open to all" in capsys.readouterr().err) == open_
 
 
 @pytest.fixture(scope="module")
-def several():
-    """A service of two processes."""
-    server = Server("--workers", "2")
-    server.wait_until_ready()
+def several(tmp_path_factory):
+    """A service of two processes with its own folder for temporary files."""
+    folder = tmp_path_factory.mktemp("several")
+    server = Server("--workers", "2", TMPDIR=str(folder))
+    server.folder = folder
+    server.wait_until_started(2)
     yield server
     assert server.stop() == 0
     assert server.log.count("Finished server process") == 2
@@ -153,48 +155,54 @@ def counted_metrics(server):
     return sum(float(line.split()[-1]) for line in found)
 
 
-def workers_of(server):
-    """The processes that answer; beside them Python has one that tracks what they share."""
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(n) for n in children if b"spawn_main" in Path(f"/proc/{n}/cmdline").read_bytes()]
-
-
 def test_several_processes_answer_at_one_port(several):
     assert httpx.get(f"{several.url}/v1/limits").json()["workers"] == 2
     first = counted_metrics(several)
-    for more in range(1, 20):  # whichever process answers knows what all of them have counted
+    for more in range(1, 20):  # each process reports the counts of all
         assert counted_metrics(several) == first + more
 
 
-def wait_until_started(server, count):
-    """Wait until so many processes of a service have started, those that have ended included."""
-    deadline = time.monotonic() + 60
-    while server.log.count("Application startup complete") < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def files_of(server, pid):
+    """Return the kinds of metric files of a process."""
+    files = server.folder.glob(f"fifteen-metrics-*/*_{pid}.db")
+    return {file.name.partition("_")[0] for file in files}
 
 
-def test_a_crash_of_one_process_leaves_the_others_and_is_mended(several, clips):
-    wait_until_started(several, 2)
-    before = workers_of(several)
+def test_a_worker_that_crashes_is_replaced(several, clips):
+    before = several.workers()
     assert len(before) == 2
+    while not files_of(several, before[0]) >= {"counter", "gauge"}:  # until it has served a request
+        assert httpx.get(f"{several.url}/metrics").is_success
     os.kill(before[0], signal.SIGSEGV)  # as by a recording that crashes the decoder
     for _ in range(10):
         assert httpx.post(f"{several.url}/v1/analyze", files={"file": clips["mp3"]}).is_success
-    wait_until_started(several, 3)
-    after = workers_of(several)
+    several.wait_until_started(3)
+    after = several.workers()
     assert len(after) == 2
     assert before[0] not in after
     assert before[1] in after
+    assert httpx.get(f"{several.url}/metrics").is_success
+    assert files_of(several, before[0]) == {"counter", "histogram"}  # these remain valid
+    assert all("gauge" in files_of(several, pid) for pid in after)
 
 
-def test_a_process_that_is_held_up_for_a_while_is_kept(several):
-    """As on a busy machine, where uvicorn's own five seconds had it killed again and again."""
-    wait_until_started(several, 2)
-    before = workers_of(several)
+def test_a_replaced_worker_accepts_no_request_before_its_models_are_proved(several):
+    started = several.log.count(STARTED)
+    os.kill(several.workers()[0], signal.SIGKILL)
+    statuses, more = set(), 0
+    deadline = time.monotonic() + 60
+    while more < 200:  # requests after the new worker has started
+        assert time.monotonic() < deadline
+        statuses.add(httpx.get(f"{several.url}/readyz").status_code)
+        more += several.log.count(STARTED) > started
+    assert statuses == {200}
+
+
+def test_a_worker_that_hangs_for_seconds_is_not_replaced(several):
+    """On a busy machine, uvicorn's default of five seconds kills workers again and again."""
+    before = several.workers()
     os.kill(before[0], signal.SIGSTOP)
     time.sleep(7)
     os.kill(before[0], signal.SIGCONT)
     assert httpx.get(f"{several.url}/healthz").is_success
-    assert workers_of(several) == before
+    assert several.workers() == before

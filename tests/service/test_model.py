@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from service import audio
+from service.audio import decoding, spec
 from service.model import (
     Model,
     ModelMismatchError,
@@ -24,11 +25,11 @@ VERSIONS = [f'"version":"{version}"'.encode() for version in (VERSION, VERSION +
 
 @pytest.fixture
 def changed(tmp_path):
-    """A copy of the shipped model with some bytes, which it must have, replaced by others."""
+    """A function that copies the shipped model and replaces bytes of it."""
 
     def change(old: bytes, new: bytes):
         content = SHIPPED.read_bytes()
-        assert len(old) == len(new)  # lengths inside the file stay right
+        assert len(old) == len(new)  # so that lengths inside the file stay valid
         assert old in content
         path = tmp_path / "changed.onnx"
         path.write_bytes(content.replace(old, new))
@@ -46,7 +47,7 @@ def spectrograms():
 
 
 class TestScore:
-    def test_scores_are_probabilities_and_shares(self, model, spectrograms):
+    def test_scores_are_between_0_and_1(self, model, spectrograms):
         scores = model.score(spectrograms)
         assert scores.genres.shape == (5, len(model.card.genres))
         assert np.allclose(scores.genres.sum(axis=1), 1, atol=1e-5)
@@ -56,7 +57,7 @@ class TestScore:
             assert values.dtype == np.float32
             assert ((values >= 0) & (values <= 1)).all()
 
-    def test_a_window_is_alone_in_its_batch(self, model, spectrograms):
+    def test_the_scores_of_a_window_do_not_depend_on_its_batch(self, model, spectrograms):
         together = vars(model.score(spectrograms))
         alone = [vars(model.score(spectrogram[None])) for spectrogram in spectrograms]
         for name, values in together.items():
@@ -68,7 +69,7 @@ class TestScore:
 
 
 class TestVerify:
-    def test_the_shipped_model_answers_as_exported(self, model):
+    def test_the_shipped_model_repeats_its_reference_answer(self, model):
         model.verify()
 
     def test_the_reference_answer_is_complete(self, model):
@@ -78,12 +79,12 @@ class TestVerify:
 
     @pytest.mark.parametrize("place", [0, -3, -2, -1], ids=["genre", "emotion", "music", "known"])
     @pytest.mark.parametrize("value", [2, float("nan")])
-    def test_another_answer_is_refused(self, value, place):
+    def test_a_model_with_another_answer_is_refused(self, value, place):
         model = Model(SHIPPED)
         answer = [*model.card.reference_answer]
         answer[place] = value
         model.card = model.card.model_copy(update={"reference_answer": answer})
-        with pytest.raises(ModelMismatchError, match="fifteen answers"):
+        with pytest.raises(ModelMismatchError, match="output of fifteen differs"):
             model.verify()
 
 
@@ -100,7 +101,7 @@ class TestLoading:
             Model(tmp_path / "short.onnx")
 
     @pytest.mark.parametrize("content", [b"\0", b"not a model", b"\x08\x0a" * 50])
-    def test_what_is_no_onnx_is_refused(self, tmp_path, content):
+    def test_a_file_that_is_not_onnx_is_refused(self, tmp_path, content):
         (tmp_path / "other.onnx").write_bytes(content)
         with pytest.raises(UnreadableModelError):
             Model(tmp_path / "other.onnx")
@@ -116,7 +117,7 @@ class TestLoading:
     def test_a_card_that_does_not_fit_its_file_is_refused(self, changed):
         two = b'"emotions":["valence","energy"]'
         three = b'"emotions":["valence","energy","danceability"]'
-        with pytest.raises(UnreadableModelError, match="unlike its card"):
+        with pytest.raises(UnreadableModelError, match="do not match its card"):
             Model(changed(three, two.ljust(len(three))))
 
     @pytest.mark.parametrize("name", [b"music", b"known"])
@@ -132,24 +133,22 @@ class TestLoading:
         ("name", "value"), [("SPAN_DB", 79.9), ("HOP", 1_200), ("F_MIN", 25.0), ("N_MELS", 127)]
     )
     def test_another_front_end_is_refused(self, monkeypatch, name, value):
-        audio._mel_filters.cache_clear()
-        monkeypatch.setattr(audio, name, value)
+        monkeypatch.setattr(spec, name, value)
         with pytest.raises(ModelMismatchError, match="dB away"):
             Model(SHIPPED)
-        audio._mel_filters.cache_clear()
 
     def test_a_changed_transform_is_refused_by_its_signature(self, monkeypatch):
-        mono = audio._mono
-        monkeypatch.setattr(audio, "_mono", lambda frame: np.abs(mono(frame)) ** 0.9)
+        mono = decoding.mono
+        monkeypatch.setattr(decoding, "mono", lambda *block: np.abs(mono(*block)) ** 0.9)
         with pytest.raises(ModelMismatchError, match="dB away"):
             Model(SHIPPED)
 
-    def test_a_signature_that_is_no_number_is_refused(self, monkeypatch):
+    def test_a_signature_of_nan_is_refused(self, monkeypatch):
         monkeypatch.setattr(audio, "skew", lambda _: float("nan"))
         with pytest.raises(ModelMismatchError):
             Model(SHIPPED)
 
-    def test_a_file_that_is_not_the_one_written_down_is_refused(self, changed):
+    def test_a_file_with_another_digest_is_refused(self, changed):
         path = changed(*VERSIONS)
         write_digest(path)
         assert Model(path).card.version == str(VERSION + 1)
@@ -157,18 +156,18 @@ class TestLoading:
         with pytest.raises(UnreadableModelError, match=r"changed or damaged.*\.onnx\.sha256"):
             Model(path)
 
-    @pytest.mark.parametrize("written", ["", "\n", "0" * 64, "é"])
-    def test_a_digest_that_is_none_is_refused(self, tmp_path, written):
+    @pytest.mark.parametrize("digest", ["", "\n", "0" * 64, "é"])
+    def test_an_invalid_digest_is_refused(self, tmp_path, digest):
         shutil.copy(SHIPPED, tmp_path)
-        (tmp_path / "fifteen.onnx.sha256").write_text(written)
+        (tmp_path / "fifteen.onnx.sha256").write_text(digest)
         with pytest.raises(UnreadableModelError, match="changed or damaged"):
             Model(tmp_path / "fifteen.onnx")
 
-    def test_the_shipped_model_is_the_one_written_down(self):
+    def test_the_shipped_model_has_the_digest_beside_it(self):
         (line,) = (MODELS / "fifteen.onnx.sha256").read_text().splitlines()
         assert line == f"{Model(SHIPPED).digest.removeprefix('sha256:')}  fifteen.onnx"
 
-    def test_the_digest_is_of_the_file(self, model, changed):
+    def test_the_digest_depends_on_the_file(self, model, changed):
         other = Model(changed(*VERSIONS))
         assert model.digest.startswith("sha256:")
         assert len(model.digest) == len("sha256:") + 64
@@ -176,12 +175,12 @@ class TestLoading:
 
 
 def named(name, version):
-    """What stands for a model where only its name matters."""
+    """A stand-in for a model of which only the name matters."""
     return SimpleNamespace(card=SimpleNamespace(name=name, version=version))
 
 
 class TestFolder:
-    def test_models_are_found_by_name_and_version(self):
+    def test_models_are_selected_by_name_and_version(self):
         models = Models([named("b", "9"), named("b", "10"), named("a", "1"), named("b", "9.2")])
         order = [(each.card.name, each.card.version) for each in models]
         assert order == [("a", "1"), ("b", "9"), ("b", "9.2"), ("b", "10")]
@@ -189,10 +188,10 @@ class TestFolder:
         assert models["b:9"].card.version == "9"
         assert models["a"].card.name == "a"
 
-    @pytest.mark.parametrize("asked", ["c", "b:1", "b:9:2", "", ":9", "B"])
-    def test_another_is_not_there(self, asked):
-        with pytest.raises(UnknownModelError, match=f"no model {asked}; "):
-            Models([named("b", "9")])[asked]
+    @pytest.mark.parametrize("reference", ["c", "b:1", "b:9:2", "", ":9", "B"])
+    def test_an_unknown_model_is_refused(self, reference):
+        with pytest.raises(UnknownModelError, match=f"no model {reference}; "):
+            Models([named("b", "9")])[reference]
 
     def test_two_versions_may_be_installed(self, changed, tmp_path):
         changed(*VERSIONS)
@@ -204,13 +203,13 @@ class TestFolder:
         with pytest.raises(UnreadableModelError, match="no model"):
             load_models(tmp_path)
 
-    def test_two_models_of_one_name_are_refused(self, tmp_path):
+    def test_two_models_with_the_same_name_and_version_are_refused(self, tmp_path):
         for name in ("a.onnx", "b.onnx"):
             shutil.copy(SHIPPED, tmp_path / name)
         with pytest.raises(UnreadableModelError, match=r"Two files in .* are fifteen:"):
             load_models(tmp_path)
 
-    def test_one_bad_model_refuses_the_folder(self, tmp_path):
+    def test_a_folder_with_a_bad_model_is_refused(self, tmp_path):
         shutil.copy(SHIPPED, tmp_path)
         (tmp_path / "bad.onnx").write_bytes(b"bad")
         with pytest.raises(UnreadableModelError, match=r"bad\.onnx"):

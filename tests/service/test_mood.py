@@ -15,5 +15,5 @@ from service.mood import mood_of
         (0.9, None, None),
     ],
 )
-def test_each_quarter_has_its_mood(valence, energy, mood):
+def test_each_quadrant_has_a_mood(valence, energy, mood):
     assert mood_of(valence, energy) == mood

@@ -1,4 +1,4 @@
-"""The OpenAPI document: committed, current, and kept to under a fuzzer's requests."""
+"""The committed OpenAPI document is current, and responses to fuzzed requests conform to it."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def test_the_committed_document_is_current():
 
 @pytest.fixture
 def locked():
-    """A service that wants the key `sesame`."""
+    """A service with the API key `sesame`."""
     server = Server(FIFTEEN_API_KEYS=f'{{"tests": "{digest_of("sesame")}"}}')
     server.wait_until_ready()
     yield server
@@ -26,7 +26,7 @@ def locked():
 
 
 def test_schemathesis_finds_nothing(locked, tmp_path):
-    """All checks but one: that what fits the schema is taken, for no schema tells what is audio."""
+    """One check is left out: a body that fits the schema may be refused, if it is not audio."""
     command = [
         Path(sys.executable).with_name("schemathesis"),
         "run",

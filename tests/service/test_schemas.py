@@ -13,14 +13,14 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
-def test_every_member_is_described_or_shown(answer):
+def test_every_member_has_a_description_or_an_example(answer):
     properties = answer.model_json_schema().get("properties", {})
     for name, member in properties.items():
-        telling = {"description", "examples", "$ref", "const", "items"} & member.keys()
-        assert telling, f"{answer.__name__}.{name}"
+        explained = {"description", "examples", "$ref", "const", "items"} & member.keys()
+        assert explained, f"{answer.__name__}.{name}"
 
 
-def test_the_example_is_an_answer():
+def test_the_example_is_a_valid_answer():
     example = Analysis.model_validate(schemas.ANALYSIS)
     probabilities = [genre.probability for genre in example.genres]
     assert sum(probabilities) == pytest.approx(1, abs=1e-6)
@@ -30,14 +30,14 @@ def test_the_example_is_an_answer():
     assert example.model_dump() == schemas.ANALYSIS
 
 
-def test_an_emotion_that_was_not_learnt_is_null():
+def test_an_emotion_that_the_model_does_not_predict_is_null():
     answer = Analysis.model_validate({**schemas.ANALYSIS, "valence": None})
     assert '"valence":null' in answer.model_dump_json()
 
 
 @pytest.mark.parametrize("name", ["energy", "music", "known"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
-def test_shares_are_shares(name, value):
+def test_shares_are_between_0_and_1(name, value):
     with pytest.raises(ValidationError):
         Analysis.model_validate({**schemas.ANALYSIS, name: value})
 

@@ -26,7 +26,7 @@ def test_defaults():
 @pytest.mark.parametrize(
     ("processors", "workers", "concurrency"), [(1, 1, 1), (8, 1, 8), (8, 3, 2), (2, 4, 1)]
 )
-def test_processes_share_the_processors(monkeypatch, processors, workers, concurrency):
+def test_workers_share_the_processors(monkeypatch, processors, workers, concurrency):
     monkeypatch.setattr("os.cpu_count", lambda: processors)
     assert Settings(workers=workers).concurrency == concurrency
     assert Settings(workers=workers, concurrency=5).concurrency == 5
@@ -49,7 +49,7 @@ def test_processes_share_the_processors(monkeypatch, processors, workers, concur
         ("tracing", "true", True),
     ],
 )
-def test_the_environment_sets_each(monkeypatch, name, text, value):
+def test_an_environment_variable_sets_each(monkeypatch, name, text, value):
     monkeypatch.setenv(f"FIFTEEN_{name.upper()}", text)
     assert getattr(Settings(), name) == value
 
@@ -69,7 +69,7 @@ def test_the_environment_sets_each(monkeypatch, name, text, value):
         ("log_format", "xml"),
     ],
 )
-def test_nonsense_is_refused(monkeypatch, name, text):
+def test_an_invalid_value_is_refused(monkeypatch, name, text):
     monkeypatch.setenv(f"FIFTEEN_{name.upper()}", text)
     with pytest.raises(ValidationError):
         Settings()
@@ -78,28 +78,28 @@ def test_nonsense_is_refused(monkeypatch, name, text):
 class TestFile:
     @pytest.fixture
     def file(self, tmp_path, monkeypatch):
-        """Writes a settings file, which the environment names."""
+        """The path of a settings file, set in the environment."""
         path = tmp_path / "fifteen.toml"
         monkeypatch.setenv("FIFTEEN_CONFIG", str(path))
         return path
 
-    def test_it_sets(self, file):
+    def test_a_file_has_settings(self, file):
         file.write_text('port = 9000\nmodels = "/srv/models"\n')
         assert (Settings().port, Settings().models) == (9_000, Path("/srv/models"))
 
-    def test_the_environment_comes_before_it(self, file, monkeypatch):
+    def test_the_environment_overrides_the_file(self, file, monkeypatch):
         file.write_text("port = 9000\n")
         monkeypatch.setenv("FIFTEEN_PORT", "9001")
         assert Settings().port == 9_001
 
     @pytest.mark.parametrize("content", ["port = 99999", "prot = 80"])
-    def test_nonsense_in_it_is_refused(self, file, content):
+    def test_an_invalid_file_is_refused(self, file, content):
         file.write_text(content)
         with pytest.raises(ValidationError):
             Settings()
 
     @pytest.mark.parametrize("content", [None, b"port", b"\xff"])
-    def test_one_that_cannot_be_read_is_refused(self, file, content):
+    def test_an_unreadable_file_is_refused(self, file, content):
         if content is not None:
             file.write_bytes(content)
         with pytest.raises(ConfigError, match=r"fifteen\.toml cannot be read"):
@@ -110,6 +110,6 @@ def test_every_setting_is_described():
     assert all(field.description for field in Settings.model_fields.values())
 
 
-def test_nothing_is_read_at_import():
+def test_an_import_reads_no_settings():
     code = "import os; os.environ['FIFTEEN_PORT'] = 'nonsense'; import service.app"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -7,12 +7,12 @@ GENRES = ["blues", "dubstep", "house", "jazz"]
 SCORES = np.array([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]], np.float32)
 
 
-def test_nothing_changes_without_one():
+def test_without_a_taxonomy_genres_and_scores_stay_the_same():
     assert MODELS_OWN.rename(GENRES) == GENRES
     assert np.array_equal(MODELS_OWN.merge(GENRES, SCORES), SCORES)
 
 
-def test_probabilities_under_one_name_add_up():
+def test_probabilities_of_genres_with_the_same_name_add_up():
     taxonomy = Taxonomy({"house": "Electronic", "dubstep": "Electronic", "blues": "jazz"})
     assert taxonomy.rename(GENRES) == ["jazz", "Electronic"]
     expected = [[0.5, 0.5], [0.5, 0.5]]
@@ -30,18 +30,18 @@ def test_a_file_is_read(file):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
-        (None, "is no taxonomy: .*No such file"),
-        (b"house", "is no taxonomy"),
-        (b"\xff", "is no taxonomy"),
-        (b"house = 1", "is no taxonomy"),
-        (b'huose = "House"', "names huose, which is a genre of no model"),
+        (None, "is not a taxonomy: .*No such file"),
+        (b"house", "is not a taxonomy"),
+        (b"\xff", "is not a taxonomy"),
+        (b"house = 1", "is not a taxonomy"),
+        (b'huose = "House"', "renames huose, which is not a genre of any model"),
     ],
 )
-def test_one_that_cannot_be_used_is_refused_in_one_line(file, content, says):
+def test_an_invalid_file_is_refused_in_one_line(file, content, message):
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(TaxonomyError, match=says) as refusal:
+    with pytest.raises(TaxonomyError, match=message) as refusal:
         read_taxonomy(file, set(GENRES))
     assert "\n" not in str(refusal.value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.benchmarks import cost, load, scaling
+from tools.benchmarks import cost, load, memory, scaling
 from tools.benchmarks.cost import Stages
 
 
@@ -49,3 +49,11 @@ def test_a_page_multiplies_what_was_measured():
 @pytest.mark.parametrize("rate", scaling.RATES)
 def test_every_rate_has_a_row(rate):
     assert f"| {rate:,} | " in scaling._rates(0.07, 250_000)
+
+
+@pytest.mark.slow
+def test_memory_at_rest_is_measured(process):
+    short, long = memory.recordings(long_seconds=(40,))
+    rest = memory.at_rest(process, 30, short, long)
+    assert rest.requests == 30
+    assert 50 < rest.mb < 450

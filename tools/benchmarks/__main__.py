@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md."""
+"""``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md."""
 
 import argparse
 import os
@@ -10,7 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from service import audio
-from tools.benchmarks import alternatives, cost, measures, parts, performance, preparing, scaling
+from tools.benchmarks import (
+    alternatives,
+    cost,
+    measures,
+    memory,
+    parts,
+    performance,
+    preparing,
+    scaling,
+)
 from tools.benchmarks.cost import Stages
 from tools.server import ROOT, serving
 
@@ -24,15 +33,16 @@ class Effort:
     requests: int = 40
     seconds: int = 10
     growing: int = 20_000
+    mixed: int = 4_000
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a trial: figures mean nothing")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     asked = parser.parse_args()
     asked.docs.mkdir(parents=True, exist_ok=True)
-    effort = Effort(1, 2, 3, 1, 40) if asked.quick else Effort()
+    effort = Effort(1, 2, 3, 1, 40, 40) if asked.quick else Effort()
     machine = f"{os.cpu_count()} processors ({platform.machine()}), Python"
     machine += f" {platform.python_version()}"
     clips = cost.clips()
@@ -51,7 +61,7 @@ def main():
 
 
 def measured(machine, clips, files, effort):
-    """Measure all that both pages tell."""
+    """Measure all figures of both pages."""
     prepared = preparing.preparing(5)
     with serving() as server:
         ready_mb = server.most_memory_mb()
@@ -65,6 +75,8 @@ def measured(machine, clips, files, effort):
         by_clients = measures.by_clients(server, files, effort.seconds)
     with serving() as server:
         growth = measures.growth(server, effort.growing)
+    with serving() as server:
+        at_rest = memory.at_rest(server, effort.mixed, *memory.recordings())
     stages = {name: Stages(*found["stages", name]) for name in clips}
     requests = {name: found["request", name] for name in clips}
     fast = performance.Measured(
@@ -77,6 +89,7 @@ def measured(machine, clips, files, effort):
         start_seconds=measures.start(5),
         ready_mb=ready_mb,
         growth=growth,
+        at_rest=at_rest,
         preparing=prepared,
         by_length=by_length,
         by_clients=by_clients,

@@ -47,7 +47,7 @@ def stages(data, repeats):
     """Take the median of each stage over some analyses by one thread."""
     model = load_models(MODELS)["fifteen"]
     taken = []
-    for _ in range(repeats + 1):  # the first one loads what is loaded at first use
+    for _ in range(repeats + 1):  # the first one also loads code and is left out
         marks = [time.process_time()]
         recording = audio.decode(data)
         marks.append(time.process_time())

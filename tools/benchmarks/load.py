@@ -1,13 +1,12 @@
-"""A service under load: what it sustains, how soon it answers, and what it does with too much.
+"""A service under load: its throughput, its latency, and its behaviour beyond its capacity.
 
-Clients are tasks of one event loop in a process of their own, so they share no lock with what they
-measure; the processors they do share, so what they do is little: they send bytes made before.
+Clients are tasks of one event loop in a process of their own, so they share no lock with the
+server. They do share its processors, so they do little: they send bytes that were built before.
 """
 
 import asyncio
 import itertools
 import json
-import re
 import subprocess
 import sys
 import time
@@ -18,8 +17,9 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import numpy as np
 
+from tools.client import exchange, parse
+
 PATIENCE_SECONDS = 120
-LENGTH = re.compile(rb"content-length: (\d+)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Load:
     refused : list of float
         Of those refused with 503.
     failed : list of str
-        Whatever else.
+        Every other end: a status, or an error of the connection.
     """
 
     seconds: float = 0
@@ -59,7 +59,7 @@ def closed(url, files, clients, seconds):
 
 
 def offered(url, files, rate, seconds, arrivals="even"):
-    """Ask at a rate, whether or not what was asked before is answered.
+    """Send requests at a rate, whether or not earlier ones are answered.
 
     Arrivals are ``even``, as load generators have them, or ``random``, as those of people who know
     nothing of each other (a Poisson process).
@@ -80,33 +80,20 @@ class _Clients:
         self.load = Load()
 
     async def ask(self, due):
+        host, port = self.address.hostname, self.address.port
         try:
-            status, head = await asyncio.wait_for(self._exchange(), PATIENCE_SECONDS)
-        except (OSError, EOFError, TimeoutError) as error:
+            received = await exchange(host, port, next(self.requests), PATIENCE_SECONDS)
+        except (OSError, TimeoutError) as error:
             self.load.failed.append(repr(error))
             return
         took = time.monotonic() - due
-        if status == 200:
+        answer = parse(received)
+        if answer.whole and answer.status == 200:
             self.load.latencies.append(took)
-        elif status == 503 and b"retry-after" in head:
+        elif answer.whole and answer.status == 503 and b"retry-after" in answer.head:
             self.load.refused.append(took)
         else:
-            self.load.failed.append(head.decode())
-
-    async def _exchange(self):
-        """Send the next request and read its answer, by a connection of its own.
-
-        One that is kept stays with one of several processes, which may be the busy one.
-        """
-        reader, writer = await asyncio.open_connection(self.address.hostname, self.address.port)
-        try:
-            writer.write(next(self.requests))
-            await writer.drain()
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            await reader.readexactly(int(LENGTH.search(head)[1]))
-        finally:
-            writer.close()
-        return int(head.split()[1]), head
+            self.load.failed.append(answer.head.decode() or "no answer")
 
     async def one_after_the_other(self, ends):
         while time.monotonic() < ends:

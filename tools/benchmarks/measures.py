@@ -1,4 +1,4 @@
-"""What docs/PERFORMANCE.md tells, measured: a figure each."""
+"""Measurements for docs/PERFORMANCE.md, a function each."""
 
 import os
 import statistics
@@ -30,7 +30,7 @@ LAYOUTS = {
     ),
 }  # fmt: skip
 """Other ways to start the service: the module and its arguments, by name."""
-SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are heard soon
+SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are analysed soon
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def sustained(server, files, seconds):
 def rate(url, files, seconds):
     """Return answers a second by two clients for each processor, one request after the other."""
     clients = 2 * os.cpu_count()
-    closed(url, files, clients, seconds / 4)  # what is loaded at first use
+    closed(url, files, clients, seconds / 4)  # the first requests load code and models
     load = closed(url, files, clients, seconds)
     assert not load.failed, load.failed[:3]
     return load.rate
@@ -138,7 +138,7 @@ def rates(files, seconds, rounds):
     -------
     rates : dict
         By who answers and by how many processes: ``"service"``, ``"service without WebM"``,
-        ``"afternoon"``, ``"essentia"`` (without WebM, too), and each of `LAYOUTS`.
+        ``"baseline"``, ``"essentia"`` (without WebM, too), and each of `LAYOUTS`.
     """
     found = {
         (name, 1): partial(service_rate, files, seconds, *arguments, module=module)
@@ -147,7 +147,7 @@ def rates(files, seconds, rounds):
     for workers in sorted({1, os.cpu_count()}):
         arguments = ("--workers", str(workers))
         found["service", workers] = partial(service_rate, files, seconds, *arguments)
-        found["afternoon", workers] = partial(rival_rate, "afternoon", workers, files, seconds)
+        found["baseline", workers] = partial(rival_rate, "baseline", workers, files, seconds)
         found["service without WebM", workers] = partial(
             service_rate, files[:2], seconds, *arguments
         )

@@ -56,7 +56,7 @@ def libsndfile(data):
 
 
 def milliseconds(work, repeats, clock=time.process_time):
-    """Return the median time of some calls, after one that loads what is loaded at first use."""
+    """Return the median time of some calls, after a first one that loads code."""
     work()
     marks = [clock()]
     for _ in range(repeats):

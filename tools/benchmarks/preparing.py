@@ -44,7 +44,7 @@ def preparing(tracks, seconds=SECONDS):
                 groove = signals.groove(seconds, RATE, bpm=100 + 5 * number, seed=number)
                 path.write_bytes(signals.encode(groove, RATE, "mp3", channels=2))
         found = read_corpus(corpus, seed=0)
-        _prepared(found[:1])  # what is loaded at first use
+        _prepared(found[:1])  # the first call loads code
         sound = seconds * len(found)
         return Preparing(sound / _timed(_heard, found), sound / _timed(_prepared, found))
 

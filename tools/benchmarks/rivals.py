@@ -3,7 +3,7 @@
 Each hears the first 15 s of a recording with as many mel bands and frames as the service, and has
 the same network answer; without limits, verdicts or problems.
 
-* ``afternoon``: FastAPI, `librosa.load`, `librosa.feature.melspectrogram`, PyTorch eager. The
+* ``baseline``: FastAPI, `librosa.load`, `librosa.feature.melspectrogram`, PyTorch eager. The
   network has the shipped one's layers, and random weights: they cost the same.
 * ``essentia``: its own loader and mel extractor, the shipped network by ONNX Runtime. Its parts are
   no two threads' at a time, and its wheel reads no Opus.
@@ -41,7 +41,7 @@ def serve(hear):
     return app
 
 
-def afternoon():
+def baseline():
     import librosa  # noqa: PLC0415 - each rival loads what it needs
     import torch  # noqa: PLC0415
 
@@ -119,7 +119,7 @@ def essentia():
     return serve(hear)
 
 
-RIVALS = {"afternoon": afternoon, "essentia": essentia}
+RIVALS = {"baseline": baseline, "essentia": essentia}
 
 
 def main():

@@ -151,7 +151,7 @@ real codec, at {prepared:,.0f} times real time:
   `maxReplicas`.
 - At thousands of clips a second the network and the load balancer are the next wall (last column),
   and Prometheus asks every pod: scrape a sample of them.
-- A library is heard by one machine, by a process for each of its processors. For more machines,
+- One machine analyses a library with a process for each of its processors. For more machines,
   divide its folders between them: each has its own file of records.
 - On Ray (deploy/ray) queues, `Retry-After`, rates and caches count for each replica of the
   application, and metrics for each node: scrape every node. A proxy holds each body until it is

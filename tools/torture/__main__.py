@@ -1,24 +1,27 @@
-"""``python -m tests.torture``: damaged recordings, bombs, and more senders than can be served."""
+"""``python -m tools.torture``: damaged recordings, bombs, tags, and more senders than served."""
 
 import argparse
 import os
 import sys
 
 from tools.server import Server
-from tools.torture import bombs, decoding, load, serving
+from tools.torture import bombs, decoding, load, serving, tagging
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.torture", description=__doc__)
     parser.add_argument("--decoded", type=int, default=100_000, help="cases for the decoder")
     parser.add_argument("--posted", type=int, default=5_000, help="cases for the service")
     parser.add_argument("--seed", default="0", help="another one, other cases")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, clients")
     parser.add_argument("--bombs", type=float, default=1, help="their scale; 0 for none")
+    parser.add_argument("--tags", type=float, default=1, help="scale of tagging; 0 for none")
     parser.add_argument("--clients", type=int, default=256, help="clients of the load")
     parser.add_argument("--seconds", type=float, default=600, help="of the load; 0 for none")
     asked = parser.parse_args()
     outcomes = {"decoder": decoding.torture(asked.decoded, asked.seed, asked.jobs)}
+    if asked.tags:
+        outcomes["tags"] = tagging.torture(asked.tags, asked.seed, asked.jobs)
     outcomes["service"] = served(
         lambda server: serving.torture(server, asked.posted, asked.seed, asked.jobs)
     )

@@ -12,11 +12,10 @@ import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
 from service.schemas import PROBLEM_TYPES
-from tools import signals
+from tools import client, signals
 from tools.torture.outcome import Outcome
 
 REFUSAL = f"{PROBLEM_TYPES}overloaded"
@@ -36,7 +35,7 @@ class Sent:
     status : int or None
         None where not a byte of an answer came.
     wrong : str or None
-        What is wrong with the answer.
+        The answer's fault; None if it has none.
     """
 
     id: str
@@ -69,7 +68,7 @@ class Load:
         return [each for each in self.sent if each.status is None]
 
     def wrong(self):
-        """What is wrong with answers."""
+        """Faults of the answers, each with its request's id."""
         return [f"{each.id}: {each.wrong}" for each in self.sent if each.wrong]
 
     def growth(self):
@@ -87,47 +86,36 @@ def clip():
 
 async def ask(port, body):
     """Post a recording on a connection of its own."""
-    name, begun, got = f"load-{uuid.uuid4()}", time.monotonic(), b""
+    name, begun = f"load-{uuid.uuid4()}", time.monotonic()
     head = (
         "POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\nConnection: close\r\n"
         f"X-Request-ID: {name}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    writer = None
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(head.encode() + body)
-            while chunk := await reader.read(65_536):
-                got += chunk
-    except ConnectionError:
-        pass  # what came before it counts
+        received = await client.exchange("127.0.0.1", port, head.encode() + body, PATIENCE_SECONDS)
     except TimeoutError:
         return Sent(name, begun, time.monotonic(), None, f"no answer in {PATIENCE_SECONDS} s")
-    finally:
-        if writer:
-            writer.close()
-    status, wrong = judge(name, got)
+    status, wrong = judge(name, received)
     return Sent(name, begun, time.monotonic(), status, wrong)
 
 
-def judge(name, got):
-    """Return an answer's status, and what is wrong with it."""
-    if not got:
+def judge(name, received):
+    """Return an answer's status, and a description of its fault if it has one."""
+    answer = client.parse(received)
+    status = answer.status
+    if status is None:
         return None, None
-    head, _, body = got.partition(b"\r\n\r\n")
-    found = re.match(rb"HTTP/1\.1 (\d+) ", head)
-    status = int(found[1]) if found else 0
-    length = re.search(rb"content-length: (\d+)", head)
-    if not length or len(body) != int(length[1]):
-        return status, f"it breaks off: {got!r}"
-    if f"x-request-id: {name}".encode() not in head:
+    if not answer.whole:
+        return status, f"it breaks off: {received!r}"
+    if f"x-request-id: {name}".encode() not in answer.head:
         return status, "it is another's"
-    answer = json.loads(body)
+    content = json.loads(answer.body)
     if status == 200:
-        return status, None if "verdict" in answer else "it has no verdict"
-    if status == 503 and answer["type"] == REFUSAL:
-        return status, None if re.search(rb"retry-after: [1-9]", head) else "it says not when"
-    return status, body.decode()
+        return status, None if "verdict" in content else "it has no verdict"
+    if status == 503 and content["type"] == REFUSAL:
+        when = re.search(rb"retry-after: [1-9]", answer.head)
+        return status, None if when else "it says not when"
+    return status, answer.body.decode()
 
 
 async def load(server, clients, seconds, rate, meanwhile=None):
@@ -145,7 +133,7 @@ async def load(server, clients, seconds, rate, meanwhile=None):
     """
     result, body, begun = Load(), clip(), time.monotonic()
 
-    async def client(place):
+    async def sender(place):
         turn = begun + place / rate
         while turn < begun + seconds:
             await asyncio.sleep(turn - time.monotonic())
@@ -154,25 +142,18 @@ async def load(server, clients, seconds, rate, meanwhile=None):
 
     async def watch():
         while server.process.poll() is None:
-            result.memory_mb.append((time.monotonic() - begun, resident_mb(server.process.pid)))
+            result.memory_mb.append((time.monotonic() - begun, server.resident_mb()))
             await asyncio.sleep(0.2)
 
     watcher = asyncio.create_task(watch())
     async with asyncio.TaskGroup() as group:
         for place in range(clients):
-            group.create_task(client(place))
+            group.create_task(sender(place))
         if meanwhile:
             await asyncio.sleep(seconds / 2)
             await asyncio.to_thread(meanwhile)
     watcher.cancel()
     return result
-
-
-def resident_mb(pid):
-    """What a process holds."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found[1]) / 1024 if found else 0.0  # it is ending
 
 
 async def capacity(server, clients=4, seconds=2.0):

@@ -1,1 +1,1 @@
-"""What surrounds every request: methods, headers, logs."""
+"""Middleware for every request: HEAD, security headers, logs and metrics."""

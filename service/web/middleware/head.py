@@ -1,15 +1,15 @@
-"""HEAD: whatever can be asked for by GET, without its body."""
+"""HEAD requests, for every GET route."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """Answers HEAD as GET, and leaves the body out.
+    """Handles HEAD as GET, and drops the body of the response.
 
     Parameters
     ----------
     app : ASGIApp
-        Knows GET only.
+        Handles GET only.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,23 +1,13 @@
-"""Headers that tell a browser what an answer is not for.
-
-What a route has set itself stays: a page may say what it needs.
-"""
+"""Security headers for every response. A header that a route sets itself stays."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-"""As OWASP's REST cheat sheet has them; TLS, and with it HSTS, is the reverse proxy's."""
+from service.web.headers import SECURITY
 
 
 class SecurityHeaders:
-    """Adds `SECURITY` to every answer.
+    """Adds `SECURITY` to every response.
 
     Parameters
     ----------
@@ -30,11 +20,11 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
 
-        async def send_safely(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, send_safely)
+        await self._app(scope, receive, send_with_headers)

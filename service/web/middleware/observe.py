@@ -1,24 +1,22 @@
-"""What is seen of every request: an id, a line in the log, and its share of the metrics."""
+"""Request ids, the access log and the metrics of every request."""
 
 import logging
 from time import perf_counter
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.schemas import Problem
+from service.web.headers import REQUEST_ID, request_id_of
 from service.web.metrics import Metrics
-from service.web.problem import REQUEST_ID, request_id_of
 
 logger = logging.getLogger("service.access")
 
 
 class Observe:
-    """Gives each request an id, logs it when it has been answered, and counts it.
+    """Gives each request an id, logs it after its response, and counts it.
 
-    The routes put what else is to be logged into ``request.state.seen``, a dict.
+    Routes and error handlers add members of the log line to ``request.state.seen``, a dict.
 
     Parameters
     ----------
@@ -49,12 +47,12 @@ class Observe:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                self._note(scope, seen, perf_counter() - started)
+                self._record(scope, seen, perf_counter() - started)
 
-    def _note(self, scope: Scope, seen: dict[str, Any], seconds: float) -> None:
-        """Log and count a request that has been answered."""
+    def _record(self, scope: Scope, seen: dict[str, Any], seconds: float) -> None:
+        """Log and count a request after its response."""
         route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if route != "none" else "any"  # a sender may make up methods
+        method = scope["method"] if route != "none" else "any"  # clients can send any method name
         self._metrics.requests.labels(method, route, seen["status"]).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         client = scope.get("client")
@@ -68,10 +66,3 @@ class Observe:
         logger.info(
             "%s %s %d", scope["method"], ascii(scope["path"]), seen["status"], extra=members
         )
-
-
-def note_problem(request: Request, problem: Problem) -> None:
-    """Have a problem logged with its request, and count it."""
-    request.state.seen["problem"] = problem.type
-    metrics: Metrics = request.app.state.metrics
-    metrics.refusals.labels(problem.type).inc()

@@ -1,1 +1,1 @@
-"""The addresses of the service, one module for each group."""
+"""The routes, a module for each group."""

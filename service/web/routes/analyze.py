@@ -1,46 +1,46 @@
-"""The analysis over HTTP: POST recordings, get what a model hears in them."""
+"""The analysis of recordings over HTTP."""
 
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from service import audio
 from service.analysis import analyze as analyze_upload
 from service.schemas import Analysis, Batch, BatchResult, Limits
 from service.web import errors, uploads
-from service.web.admission import RetryLaterError, unless_sender_leaves
-from service.web.auth import VisitorDep, let_in
-from service.web.cache import sender_has, tag_of
+from service.web.admission import RetryLaterError, cancel_on_disconnect
+from service.web.auth import CallerDep, authenticate
+from service.web.cache import client_has, tag_of
 from service.web.dependencies import (
-    AskedModelDep,
+    AnswerCacheDep,
     BatchDep,
     LimitsDep,
     MetricsDep,
     QueueDep,
-    ResultsDep,
+    RequestedModelDep,
     SettingsDep,
     TaxonomyDep,
     UploadDep,
     require_ready,
 )
-from service.web.middleware.observe import note_problem
 from service.web.traces import trace_stages
 
-router = APIRouter(tags=["analysis"], dependencies=[Depends(let_in), Depends(require_ready)])
+router = APIRouter(tags=["analysis"], dependencies=[Depends(authenticate), Depends(require_ready)])
 
 _BINARY = {"type": "string", "format": "binary"}
 
 
 def _form(part: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe a form of one part for the OpenAPI document."""
+    """Return the OpenAPI description of a form with one part."""
     properties = {part: schema}
     return {"schema": {"type": "object", "required": [part], "properties": properties}}
 
 
 def _body(content: dict[str, Any]) -> dict[str, Any]:
-    """Describe a body by its media types."""
+    """Return the OpenAPI description of a body, by its media types."""
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -63,34 +63,38 @@ _SEVERAL = _body(
     }
 )
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The sender has this answer: If-None-Match names its ETag."}
+    304: {"description": "The client has this answer: If-None-Match has its ETag."}
 }
 
 
 @dataclass(frozen=True)
-class Analyst:
-    """Answers recordings as one request asks, each in its turn.
+class AnalyzeHandler:
+    """Analyzes the recordings of one request with its options.
 
-    The parts are FastAPI's to fill in.
+    It is a dependency: FastAPI fills in the fields.
     """
 
     settings: SettingsDep
-    model: AskedModelDep
+    model: RequestedModelDep
     taxonomy: TaxonomyDep
     queue: QueueDep
-    results: ResultsDep
+    cache: AnswerCacheDep
     metrics: MetricsDep
-    timeline: Annotated[bool, Query(description="Tell each window of 15 s, too.")] = False
+    timeline: Annotated[bool, Query(description="Return each window of 15 s, too.")] = False
 
-    def tag(self, upload: bytes) -> str:
-        """Return the entity tag of an answer."""
-        return tag_of(upload, self.model, self.settings, self.taxonomy, timeline=self.timeline)
+    async def tag(self, upload: bytes) -> str:
+        """Return the entity tag of an answer, in a thread: hashing takes 50 ms for 32 MiB."""
+        return await to_thread.run_sync(
+            partial(
+                tag_of, upload, self.model, self.settings, self.taxonomy, timeline=self.timeline
+            )
+        )
 
     async def answer(self, upload: bytes, tag: str) -> Analysis:
-        """Return an answer that was kept, or work it out."""
-        if kept := self.results.get(tag):
-            self.metrics.answered(kept)
-            return kept
+        """Return the cached answer, or analyze the upload when it is its turn."""
+        if cached := self.cache.get(tag):
+            self.metrics.answered(cached)
+            return cached
         bounds = audio.Bounds(
             self.settings.max_seconds, self.settings.decode_seconds, self.queue.check
         )
@@ -100,14 +104,14 @@ class Analyst:
         analysis, waited = await self.queue.run(work)
         timings = analysis.timings.model_copy(update={"queue_ms": round(1_000 * waited, 2)})
         analysis = analysis.model_copy(update={"timings": timings})
-        self.results.keep(tag, analysis)
+        self.cache.put(tag, analysis)
         self.metrics.worked(timings)
         self.metrics.answered(analysis)
         trace_stages(timings)
         return analysis
 
 
-AnalystDep = Annotated[Analyst, Depends()]
+HandlerDep = Annotated[AnalyzeHandler, Depends()]
 
 
 @router.post(
@@ -117,51 +121,54 @@ AnalystDep = Annotated[Analyst, Depends()]
     responses=errors.responses(*errors.KINDS) | _NOT_MODIFIED,
 )
 async def analyze(
-    request: Request, response: Response, analyst: AnalystDep, upload: UploadDep
+    request: Request, response: Response, handler: HandlerDep, upload: UploadDep
 ) -> Analysis | Response:
-    """Say what a model hears in a recording: genre, valence, energy and danceability.
+    """Predict the genre, valence, energy and danceability of a recording.
 
-    The verdict says what the answer is worth: speech, noise and silence have one, too.
+    The verdict says how far to trust the answer, and recognizes speech, noise and silence.
 
-    Send the file as a form's part `file`, or as the body itself. Fifteen seconds are best: a
-    longer recording is answered by the mean over its windows of 15 s, a shorter one is repeated.
-    The container is recognised by its content, whatever the request calls it.
+    Send the file as a form's part `file`, or as the body itself. Fifteen seconds are best: the
+    answer for a longer recording is the mean over its windows of 15 s, a shorter one is repeated.
+
+    The content decides what a recording is, not its label: a body may have any Content-Type but
+    `text/*`, JSON, `application/x-www-form-urlencoded` and other multipart types. Other parts of a
+    form are ignored. Base64 text and a Content-Encoding such as gzip are refused.
     """
-    tag = analyst.tag(upload)
-    if sender_has(request, tag):
+    tag = await handler.tag(upload)
+    if client_has(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
     response.headers["ETag"] = tag
-    analysis = await unless_sender_leaves(request, partial(analyst.answer, upload, tag))
+    analysis = await cancel_on_disconnect(request, partial(handler.answer, upload, tag))
     request.state.seen["verdict"] = analysis.verdict
     return analysis
 
 
 @router.post("/v1/analyze/batch", openapi_extra=_SEVERAL, responses=errors.responses(*errors.KINDS))
 async def analyze_batch(
-    request: Request, visitor: VisitorDep, analyst: AnalystDep, batch: BatchDep, limits: LimitsDep
+    request: Request, caller: CallerDep, handler: HandlerDep, batch: BatchDep, limits: LimitsDep
 ) -> Batch:
-    """Say what a model hears in several recordings, each answered by itself.
+    """Analyze several recordings, each with its own result.
 
-    Send the files as a form's parts `files`. One that cannot be analysed has its problem in its
-    place, and the others their analyses. They take their turns one after the other.
+    Send the files as a form's parts `files`. The result of a file is its analysis, or a problem if
+    it cannot be analyzed. The files are analyzed one after the other.
     """
-    await visitor.count(len(batch) - 1)  # one was counted when the request came
+    await caller.count(len(batch) - 1)  # `authenticate` counted one
 
     async def answer() -> Batch:
-        return Batch(results=[await _answer_one(each, analyst, request, limits) for each in batch])
+        return Batch(results=[await _answer_one(each, handler, request, limits) for each in batch])
 
-    return await unless_sender_leaves(request, answer)
+    return await cancel_on_disconnect(request, answer)
 
 
 async def _answer_one(
-    upload: uploads.Upload, analyst: Analyst, request: Request, limits: Limits
+    upload: uploads.Upload, handler: AnalyzeHandler, request: Request, limits: Limits
 ) -> BatchResult:
-    """Answer one file of several, whatever becomes of it."""
+    """Return the result of one file of several, also if it fails."""
     try:
-        data = uploads.some(upload.data)
-        analysis = await analyst.answer(data, analyst.tag(data))
+        data = uploads.usable(upload.data)
+        analysis = await handler.answer(data, await handler.tag(data))
     except (audio.AudioError, uploads.UploadError, RetryLaterError) as error:
         problem = errors.problem_of(error, request, limits)
-        note_problem(request, problem)
+        errors.record(request, problem)
         return BatchResult(filename=upload.filename, status=problem.status, problem=problem)
     return BatchResult(filename=upload.filename, status=200, analysis=analysis)

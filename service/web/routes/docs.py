@@ -1,4 +1,4 @@
-"""The page at ``/docs``: Swagger UI, served from here, so that it needs no other host."""
+"""The page at ``/docs``: Swagger UI, with all of its files on this host."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ async def docs(request: Request) -> HTMLResponse:
 
 
 def _policy(page: str) -> str:
-    """Allow a page what is in it and on this host, and nothing else."""
+    """Allow a page its own scripts and the files of this host, and nothing else."""
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()) for each in scripts]
     hashes = " ".join(f"'sha256-{each.decode()}'" for each in digests)

@@ -1,6 +1,7 @@
 """The mobile client: static files at the root, under a strict Content-Security-Policy.
 
-Each file has a route of its own, so that any other address stays what it was.
+Each file has a route of its own, so that other addresses keep their 404, 405 and metrics. FastAPI's
+`app.frontend` would answer for all of them, and cannot set headers.
 """
 
 import re
@@ -35,12 +36,12 @@ def install(app: FastAPI) -> None:
 
 
 def _headers(page: str) -> dict[str, str]:
-    """Return the files' headers; the policy is the page's own, and what only a header can say."""
+    """Return the files' headers: the page's own policy, and what only a header can set."""
     policy = POLICY.search(page)
     if policy is None:
         raise ValueError(f"{PAGE} has no Content-Security-Policy.")
     return {
-        "Cache-Control": "no-cache",  # asked for anew, and mostly answered 304
+        "Cache-Control": "no-cache",  # revalidated each time, mostly by a 304
         "Content-Security-Policy": f"{policy[1]}; frame-ancestors 'none'",
         "Permissions-Policy": "microphone=(self)",
     }

@@ -1,4 +1,4 @@
-"""Probes: whether the process lives, and whether it may be asked."""
+"""Probes for liveness and readiness."""
 
 from fastapi import APIRouter, Depends
 
@@ -22,5 +22,5 @@ async def healthz() -> Health:
     responses=errors.responses(NotReadyError),
 )
 async def readyz() -> Ready:
-    """Say whether decoders and models have been proved, so that requests are welcome."""
+    """Say whether the decoders and models are verified, so that requests are accepted."""
     return Ready()

@@ -1,4 +1,4 @@
-"""What is installed and what is accepted, over HTTP: models, their cards, the limits."""
+"""The installed models, their cards, and the limits of requests."""
 
 from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
@@ -6,12 +6,12 @@ from fastapi.exceptions import RequestValidationError
 from service.model import UnknownModelError
 from service.schemas import Limits, ModelCard, ModelList, ModelSummary
 from service.web import errors
-from service.web.auth import RateLimitedError, UnauthorizedError, let_in
+from service.web.auth import RateLimitedError, UnauthorizedError, authenticate
 from service.web.dependencies import LimitsDep, ModelsDep, NameInPath, SettingsDep, TaxonomyDep
 
 _ANY = (UnauthorizedError, RateLimitedError)
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(let_in)])
+router = APIRouter(prefix="/v1", dependencies=[Depends(authenticate)])
 
 
 @router.get("/models", tags=["models"], responses=errors.responses(*_ANY))

@@ -1,4 +1,4 @@
-"""``serve run`` on a cluster of this machine alone, small and silent; ends with SIGTERM."""
+"""``serve run`` on a small cluster of this machine; ends with SIGTERM."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Ray Serve as processes of this machine, as deploy/ray/serve.yaml has it but for its size."""
+"""Ray Serve on this machine, with deploy/ray/serve.yaml in a smaller size."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ STOP_SECONDS = 30
 
 
 def small(port: int, metrics: Path) -> dict:
-    """The configuration with two replicas of each deployment, which little fills."""
+    """Return the configuration with two replicas of each deployment and short queues."""
     (application,) = CONFIG["applications"]
     deployments = [
         {name: value for name, value in each.items() if name != "autoscaling_config"}
@@ -49,27 +49,27 @@ def small(port: int, metrics: Path) -> dict:
 
 
 class Cluster(Served):
-    """A cluster of one machine, which serves."""
+    """A running cluster on this machine."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         config = folder / "serve.yaml"
         config.write_text(yaml.safe_dump(small(self.port, folder / "metrics")))
         self.log = folder / "log"
-        self.session = TemporaryDirectory(prefix="ray-")  # its sockets have no room for more
+        self.session = TemporaryDirectory(prefix="ray-")  # socket paths must be short
         environment = {
             "RAY_TMPDIR": self.session.name,
-            "HOME": str(folder),  # for the token of the cluster
+            "HOME": str(folder),  # Ray writes the cluster's token there
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback, here too
             "RAY_USAGE_STATS_ENABLED": "0",
-            # other work on the machine may hold it up
+            # the machine may be busy
             "RAY_gcs_server_request_timeout_seconds": "300",
             "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "service.cluster.proxy:middlewares",
         }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cluster", str(config)],
+                [sys.executable, "-m", "tests.service.cluster", str(config)],
                 cwd=ROOT,
                 env=os.environ | environment,
                 stdout=log,
@@ -89,7 +89,7 @@ class Cluster(Served):
         raise AssertionError(self.log.read_text())
 
     def processes(self) -> dict[int, str]:
-        """Every process of the cluster, and what it calls itself."""
+        """Return every process of the cluster, with its title."""
         parents, names = {}, {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -104,13 +104,13 @@ class Cluster(Served):
         return {pid: names[pid] for pid in ours if pid in names}
 
     def replicas(self, deployment: str) -> list[int]:
-        """The processes of a deployment."""
+        """Return the processes of a deployment."""
         title = f"ray::ServeReplica:fifteen:{deployment}"
         return sorted(pid for pid, name in self.processes().items() if name.startswith(title))
 
     @contextmanager
     def frozen(self, deployment: str):
-        """Stop the replicas of a deployment for a while, as a machine with too much to do."""
+        """Pause the replicas of a deployment, as an overloaded machine does."""
         stopped = self.replicas(deployment)
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
@@ -121,7 +121,7 @@ class Cluster(Served):
                 os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> set[int]:
-        """End the cluster; return the processes that are left."""
+        """Stop the cluster; return the processes that still run."""
         ours = self.processes().keys()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(STOP_SECONDS)

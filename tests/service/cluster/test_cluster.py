@@ -1,6 +1,6 @@
-"""On Ray Serve: the tests that a single process passes, and what only several can be asked.
+"""On Ray Serve: the tests of a single process, and those that need several replicas.
 
-All that needs the cluster is in this file, so that there is one of it however many processes test.
+Everything that needs the cluster is in this file, so that only one test process starts it.
 """
 
 import os
@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 
 from service.schemas import Analysis
+from service.settings import Settings
+from tests.http import assert_analysis, assert_problem, post, read_metrics, serving
 from tests.service import test_app
 from tests.service.cluster.cluster import REPLICAS, SETTINGS, SIZE, Cluster
-from tests.service.test_app import assert_analysis, assert_problem, post
 from tests.service.web.middleware import test_head, test_headers, test_observe
 from tests.service.web.routes import test_analyze, test_kserve
-from tests.service.web.test_metrics import read
 from tools import signals
 
 pytestmark = pytest.mark.slow
 
-LOAD = SIZE["scorer"]["max_queued_requests"]  # senders: so few that none is refused
+LOAD = SIZE["scorer"]["max_queued_requests"]  # clients; with more, some would be refused
 HELD_SECONDS = 2
-# Of some minutes, so that most of the time something is with the models.
+# Minutes long, so that the models are busy most of the time.
 LONG = signals.wav(np.tile(signals.groove(15, 8_000), 10), 8_000)
 
 
@@ -45,7 +45,7 @@ def process(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(process):
-    """Its address."""
+    """The URL of the cluster."""
     return process.url
 
 
@@ -56,11 +56,11 @@ def client(server):
 
 
 class TestAnalyze(test_app.TestAnalyze):
-    """What a sender of one recording meets; not what looks inside the process."""
+    """Without the tests that need access to the process."""
 
     test_one_byte_above_the_limit = None
     test_the_event_loop_stays_free = None
-    test_no_more_work_than_may_at_a_time = None
+    test_concurrency_is_limited = None
 
 
 class TestModels(test_app.TestModels):
@@ -74,11 +74,13 @@ class TestDocumentation(test_app.TestDocumentation):
 
 
 class TestServer(test_app.TestServer):
-    @pytest.mark.parametrize("expect", [b""])  # the engine says 100 Continue before it asks
+    @pytest.mark.parametrize(
+        "expect", [b""]
+    )  # the engine sends 100 Continue before the application sees the request
     def test_a_declared_length_is_refused_at_once(self, process, expect):
         super().test_a_declared_length_is_refused_at_once(process, expect)
 
-    @pytest.mark.parametrize(*test_app.TestServer.test_odd_requests.pytestmark[0].args)
+    @pytest.mark.parametrize(("request_", "status"), test_app.ODD_REQUESTS)
     def test_odd_requests(self, process, request_, status):
         if request_.startswith((b"OPTIONS *", b"BREW")):  # the engine refuses these itself
             with process.connect() as connection:
@@ -96,13 +98,13 @@ class TestBatch(test_analyze.TestBatch):
     pass
 
 
-class TestTheSameAgain(test_analyze.TestTheSameAgain):
-    test_an_answer_is_kept_where_the_operator_wants_it = None
-    test_none_is_kept_by_default = None
+class TestRepeatedRequests(test_analyze.TestRepeatedRequests):
+    test_answers_are_cached_if_the_setting_says_so = None
+    test_nothing_is_cached_by_default = None
 
     @pytest.fixture
     def decodings(self):
-        """One, for all that can be seen from here."""
+        """A stand-in for one decoding, because the decodings in a replica cannot be counted."""
         return [None]
 
 
@@ -112,11 +114,11 @@ class TestRequestId(test_observe.TestRequestId):
             assert len(response.headers.get_list("x-request-id")) == 1
 
 
-test_what_is_not_there = test_head.test_what_is_not_there
-test_the_connection_goes_on = test_head.test_the_connection_goes_on
+test_head_of_an_unknown_address = test_head.test_head_of_an_unknown_address
+test_the_connection_stays_usable = test_head.test_the_connection_stays_usable
 test_probes = test_kserve.test_probes
 test_a_model_describes_itself = test_kserve.test_a_model_describes_itself
-test_every_answer_has_them = test_headers.test_every_answer_has_them
+test_every_response_has_security_headers = test_headers.test_every_response_has_security_headers
 
 
 def without_timings(response):
@@ -126,7 +128,7 @@ def without_timings(response):
 
 
 def numbers(value):
-    """Every number of an answer, in order."""
+    """Return every number of an answer, in order."""
     if isinstance(value, dict | list | tuple):
         each = value.values() if isinstance(value, dict) else value
         return [number for one in each for number in numbers(one)]
@@ -145,15 +147,15 @@ def test_answers_are_those_of_a_single_process(client, clips, single):
 
 @pytest.fixture(scope="module")
 def single():
-    with test_analyze.serving(test_app.Settings()) as client:
+    with serving(Settings()) as client:
         yield client
 
 
-def test_replicas_add_up_what_they_count(client, clips):
-    before = read(client)
+def test_replicas_add_up_their_metrics(client, clips):
+    before = read_metrics(client)
     for _ in range(10):
         post(client, clips["mp3"])
-    after = read(client)
+    after = read_metrics(client)
     name = ("fifteen_requests_total", "/v1/analyze", "200", "POST")
     assert after[name] - before[name] == 10
     assert after["fifteen_stage_seconds_count", "inference"] >= 10
@@ -167,8 +169,8 @@ def assert_refused(response, detail):
     return problem
 
 
-class TestWhatIsFull:
-    def test_the_application_refuses_and_says_so(self, process, client, clips):
+class TestOverload:
+    def test_a_full_application_refuses(self, process, client, clips):
         most = int(SETTINGS["FIFTEEN_MAX_UPLOADS"])
         head = b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n"
         with ExitStack() as stack:
@@ -182,36 +184,36 @@ class TestWhatIsFull:
             assert problem["limits"]["max_uploads"] == most
             assert client.get("/healthz").status_code == 200
 
-    def test_the_models_are_asked_no_more_than_they_may_be(self, process, server, clips):
-        def ask():
+    def test_full_model_replicas_refuse(self, process, server, clips):
+        def send():
             return httpx.post(f"{server}/v1/analyze", files={"file": clips["mp3"]}, timeout=60)
 
         with ThreadPoolExecutor(30) as pool:
             with process.frozen("scorer"):
-                asked = []
+                sent = []
                 for _ in range(30):
-                    asked.append(pool.submit(ask))
-                    time.sleep(0.05)  # all at once would be too many for the proxy
+                    sent.append(pool.submit(send))
+                    time.sleep(0.05)  # simultaneous requests would be too many for the proxy
                 deadline = time.monotonic() + 20
-                while sum(each.done() for each in asked) < 8 and time.monotonic() < deadline:
+                while sum(each.done() for each in sent) < 8 and time.monotonic() < deadline:
                     time.sleep(0.1)
-                refused = [each.result() for each in asked if each.done()]
-            answers = [each.result() for each in asked]
+                refused = [each.result() for each in sent if each.done()]
+            answers = [each.result() for each in sent]
         assert len(refused) >= 8
-        for response in refused:
-            assert assert_refused(response, "The model has as much waiting")["limits"]
+        details = {assert_problem(each, 503, "overloaded")["detail"] for each in refused}
+        assert any("The model's queue is full" in detail for detail in details)
         served = [each for each in answers if each.status_code != 503]
         assert served
         for response in served:
             assert_analysis(response)
 
-    def test_what_the_engine_refuses_is_a_problem_like_any(self, process, server):
+    def test_a_refusal_by_the_engine_is_a_problem(self, process, server):
         with ThreadPoolExecutor(80) as pool:
             with process.frozen("ingress"):
-                asked = [pool.submit(httpx.get, f"{server}/healthz", timeout=60) for _ in range(80)]
+                sent = [pool.submit(httpx.get, f"{server}/healthz", timeout=60) for _ in range(80)]
                 time.sleep(5)
-                refused = [each.result() for each in asked if each.done()]
-            answers = [each.result() for each in asked]
+                refused = [each.result() for each in sent if each.done()]
+            answers = [each.result() for each in sent]
         assert refused
         for response in refused:
             assert_refused(response, "All replicas are busy")
@@ -219,7 +221,7 @@ class TestWhatIsFull:
 
 
 class TestKilledUnderLoad:
-    """The last of all: the engine is still mending when it ends."""
+    """The last class: afterwards the engine is still starting replicas."""
 
     @pytest.mark.parametrize("deployment", ["scorer", "ingress"])
     def test_no_accepted_request_is_lost(self, process, server, clips, deployment):
@@ -241,7 +243,7 @@ class TestKilledUnderLoad:
             loads = [pool.submit(load) for _ in range(LOAD)]
             wait_for(10)
             killed, other = process.replicas(deployment)
-            os.kill(killed, signal.SIGSTOP)  # so that it takes with it what it was asked
+            os.kill(killed, signal.SIGSTOP)  # so that its requests die with it
             time.sleep(HELD_SECONDS)
             os.kill(killed, signal.SIGKILL)
             wait_for(20)
@@ -255,7 +257,7 @@ class TestKilledUnderLoad:
         assert other in process.replicas(deployment)
         assert all(Analysis.model_validate(each.json()) for each in answers)
 
-    def test_another_takes_the_place_of_the_one_that_was_killed(self, process, client):
+    def test_a_killed_replica_is_replaced(self, process, client):
         deadline = time.monotonic() + 60
         while len(process.replicas("scorer")) < REPLICAS and time.monotonic() < deadline:
             time.sleep(0.1)

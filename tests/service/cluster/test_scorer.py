@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from service.cluster.scorer import MOST_WINDOWS, Asked, ScorerReplica, count_windows
+from service.cluster.scorer import MAX_WINDOWS, ScoreRequest, ScorerReplica, count_windows
 from service.model import ModelMismatchError, UnknownModelError, load_models
 from service.settings import MODELS, Settings
 from tools import signals
@@ -31,7 +31,7 @@ def assert_same(scores, expected):
 
 def test_each_request_has_its_own_scores(replica, model, spectrograms):
     parts = [spectrograms[0:1], spectrograms[1:4], spectrograms[4:6]]
-    batch = [Asked(model.digest, part) for part in parts]
+    batch = [ScoreRequest(model.digest, part) for part in parts]
     for scores, part in zip(replica.score_batch(batch), parts, strict=True):
         assert_same(scores, model.score(part))
 
@@ -44,25 +44,27 @@ def test_models_are_not_mixed(tmp_path, spectrograms):
     models = list(load_models(tmp_path))
     assert len({each.digest for each in models}) == 2
     replica = ScorerReplica(Settings(models=tmp_path))
-    asked = [Asked(models[place % 2].digest, spectrograms[[place]]) for place in range(4)]
-    for place, scores in enumerate(replica.score_batch(asked)):
+    requests = [ScoreRequest(models[place % 2].digest, spectrograms[[place]]) for place in range(4)]
+    for place, scores in enumerate(replica.score_batch(requests)):
         assert_same(scores, models[0].score(spectrograms[[place]]))
 
 
-def test_a_model_that_is_not_here(replica, spectrograms):
+def test_an_unknown_model_is_refused(replica, spectrograms):
     with pytest.raises(UnknownModelError):
-        asyncio.run(replica.score(Asked("sha256:0", spectrograms)))
+        asyncio.run(replica.score(ScoreRequest("sha256:0", spectrograms)))
 
 
-def test_a_model_that_answers_otherwise_does_not_start(monkeypatch):
+def test_a_model_with_wrong_scores_does_not_start(monkeypatch):
     def verify(self):
-        raise ModelMismatchError("fifteen answers otherwise.")
+        raise ModelMismatchError("The output differs.")
 
     monkeypatch.setattr("service.model.Model.verify", verify)
     with pytest.raises(ModelMismatchError):
         ScorerReplica(Settings())
 
 
-def test_a_batch_is_as_large_as_its_windows(spectrograms):
-    assert count_windows([Asked("a", spectrograms), Asked("b", spectrograms[:1])]) == 7
-    assert MOST_WINDOWS > 7
+def test_the_size_of_a_batch_is_its_number_of_windows(spectrograms):
+    assert (
+        count_windows([ScoreRequest("a", spectrograms), ScoreRequest("b", spectrograms[:1])]) == 7
+    )
+    assert MAX_WINDOWS > 7

@@ -1,15 +1,27 @@
+import fcntl
+import os
+import stat
+import struct
+from contextlib import suppress
+
 import av
 import mutagen
+import mutagen.flac
 import numpy as np
 import pytest
+from mutagen import apev2, id3
 
 from service import audio
+from service.library.analyze import analyze_file
 from service.library.tags import TagsError, tags_of, write_tags
 from service.schemas import ANALYSIS, Analysis
+from service.settings import LibrarySettings
 from tools import signals
+from tools.torture import containers, tagging
 
 TAGS = {"genre": "house", "mood": "joyful", "energy": "0.553"}
 HOLDING = {"mp3": "mp3", "m4a": "m4a", "flac": "flac", "opus": "opus", "vorbis": "ogg"}
+YEAR_AGO = 1_700_000_000  # seconds
 
 
 def analysis(**changes):
@@ -24,11 +36,41 @@ def path(request, tmp_path, clips):
     return path
 
 
+@pytest.fixture
+def flac(tmp_path):
+    path = tmp_path / "clip.flac"
+    path.write_bytes(containers.tagged()["flac pictures"]())
+    return path
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Write a file of `containers.tagged` or `containers.odd`."""
+
+    def make(name):
+        path = tmp_path / "clip"
+        path.write_bytes({**containers.tagged(), **containers.odd()}[name]())
+        return path
+
+    return make
+
+
 def read(path):
     """Tags as FFmpeg reads them, which knows nothing of what wrote them."""
     with av.open(str(path)) as container:
         found = {**container.metadata, **container.streams.audio[0].metadata}
     return {name.lower(): value for name, value in found.items()}
+
+
+def refused(path, **options):
+    """Have tags refused, and the file and its folder be as they were; return the sentence."""
+    before, stats, folder = path.read_bytes(), path.stat(), sorted(path.parent.iterdir())
+    with pytest.raises(TagsError) as caught:
+        write_tags(path, TAGS, replace=True, **options)
+    assert path.read_bytes() == before
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (stats.st_mtime_ns, stats.st_ino)
+    assert sorted(path.parent.iterdir()) == folder
+    return str(caught.value)
 
 
 def test_tags_are_found_by_another_reader(path):
@@ -55,18 +97,372 @@ def test_what_is_there_is_left_alone_unless_told_otherwise(path):
     assert read(path)["genre"] == "house"
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_file_that_has_the_tags_is_not_written(path, replace):
+    write_tags(path, TAGS, replace=True)
+    before, stats = path.read_bytes(), path.stat()
+    for _ in range(3):
+        write_tags(path, TAGS, replace=replace)
+    assert path.read_bytes() == before
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (stats.st_mtime_ns, stats.st_ino)
+
+
 @pytest.mark.parametrize("encoding", ["webm", "adts"])
-def test_a_file_without_room_for_tags_is_refused_and_left_alone(tmp_path, clips, encoding):
+def test_a_file_without_room_for_tags_is_refused(tmp_path, clips, encoding):
     path = tmp_path / "clip"
     path.write_bytes(clips[encoding])
-    with pytest.raises(TagsError):
-        write_tags(path, TAGS, replace=True)
-    assert path.read_bytes() == clips[encoding]
+    assert "this kind of file" in refused(path)
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path):
     with pytest.raises(TagsError, match="cannot be written"):
         write_tags(tmp_path / "gone.mp3", TAGS, replace=True)
+
+
+def test_an_empty_file_a_folder_and_a_pipe_are_refused(tmp_path):
+    empty, folder, pipe = tmp_path / "empty.mp3", tmp_path / "folder.mp3", tmp_path / "pipe.mp3"
+    empty.touch()
+    folder.mkdir()
+    os.mkfifo(pipe)
+    for path in (empty, folder, pipe):
+        with pytest.raises(TagsError, match="cannot be written"):
+            write_tags(path, TAGS, replace=True)
+
+
+# Every container, and what others have put into it
+
+
+MANY = {**containers.tagged(), **containers.odd(), **containers.fragmented(1)}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_file_is_as_it_was_or_has_the_tags_and_the_same_sound(name):
+    outcome = tagging.tag_variant(name, MANY[name]())
+    assert outcome.failed == []
+    if name in containers.tagged() and name.split()[0] not in {"tta", "wv"} - audio.FORMATS.keys():
+        assert outcome.kinds == {"tagged": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_all_that_ffmpeg_makes_is_as_it_was_or_has_the_tags_and_the_same_sound():
+    outcome = tagging.variants(list(containers.everything()), os.cpu_count())
+    assert outcome.failed == []
+    assert outcome.kinds["tagged"] > 150
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe", "empty_moov", "separate_moof", "isml"])
+def test_fragments_that_are_found_by_their_place_in_the_file_are_refused(tmp_path, flags):
+    options = {"movflags": flags, "frag_duration": "500000"}
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(containers.muxed("mp4", "aac", options=options))
+    assert refused(path) == "Writing the tags would change the sound of this file."
+
+
+def test_an_index_that_would_point_elsewhere_is_refused(tmp_path):
+    options = {"movflags": "empty_moov+default_base_moof", "frag_duration": "500000"}
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(containers.muxed("mp4", "aac", options=options))
+    assert refused(path) == "Writing the tags would change other parts of this file."
+    path.write_bytes(path.read_bytes()[: path.read_bytes().rindex(b"mfra") - 4])  # without it
+    assert write_tags(path, TAGS, replace=True) == list(TAGS)
+
+
+@pytest.mark.parametrize(
+    "name", ["wav of size 0", "wav of the greatest size", "wav odd sound", "wav too short"]
+)
+def test_a_wav_of_wrong_sizes_is_refused(made, name):
+    assert refused(made(name))
+
+
+def test_chunks_of_other_programs_stay(made):
+    path = made("wav iXML, cue, IGNR")
+    before = path.read_bytes()
+    assert write_tags(path, TAGS, replace=False) == ["mood", "energy"]  # INFO has a genre
+    assert write_tags(path, TAGS, replace=True) == list(TAGS)
+    for name, content in containers.WAV_CHUNKS:
+        assert name + struct.pack("<I", len(content)) + content in before
+        assert name + struct.pack("<I", len(content)) + content in path.read_bytes()
+
+
+# Versions, names and cases
+
+
+@pytest.mark.parametrize(("name", "version"), [("2.2", 3), ("2.3", 3), ("2.4", 4)])
+@pytest.mark.parametrize("replace", [False, True])
+def test_the_version_of_id3_stays(made, name, version, replace):
+    path = made(f"mp3 ID3v{name}")
+    before = id3.ID3(path, translate=False)
+    write_tags(path, TAGS, replace=replace)
+    after = id3.ID3(path, translate=False)
+    assert after.version == (2, version, 0)
+    assert after["TYER"].text == before["TYER"].text == ["2001"]
+    assert after["TIT2"].text == before["TIT2"].text
+    assert after["TCON"].text == ["house"]
+    assert after["TMOO"].text == ["joyful"]
+    assert [frame.data for frame in after.getall("APIC")] == [containers.PNG]
+    assert after["TXXX:ENERGY"].text == (["0.553"] if replace else ["0.9"])
+    assert "TXXX:energy" not in after
+
+
+def test_all_frames_and_pictures_stay(made):
+    path = made("mp3 ID3v2.3, ID3v1")
+    before, sound = id3.ID3(path, translate=False, load_v1=False), path.read_bytes()
+    write_tags(path, TAGS, replace=True)
+    after = id3.ID3(path, translate=False, load_v1=False)
+    assert set(after) - set(before) == {"TCON", "TMOO"}
+    for key in set(before) - {"TXXX:ENERGY", "TXXX:Energy"}:
+        assert repr(after[key]) == repr(before[key])
+    assert path.read_bytes()[after.size :] == sound[before.size :]  # ID3v1, too
+
+
+def test_a_name_in_two_cases_has_one_value(made):
+    path = made("mp3 ID3v2.4")
+    write_tags(path, TAGS, replace=True)
+    frames = id3.ID3(path).getall("TXXX")
+    assert {frame.desc: frame.text for frame in frames} == {
+        "ENERGY": ["0.553"],
+        "Energy": ["0.553"],
+    }
+
+
+def test_new_id3_has_what_id3v1_had(made):
+    path = made("mp3 ID3v1")
+    before = path.read_bytes()
+    assert write_tags(path, TAGS, replace=False) == ["mood", "energy"]  # its genre is 12, other
+    after = id3.ID3(path, load_v1=False)
+    assert (after["TIT2"].text, after["TPE1"].text) == (["A title"], ["Zoe"])
+    assert path.read_bytes().endswith(before)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mp3 APEv2",
+        "mp3 APEv2, ID3v1",
+        "mp3 APEv2, Lyrics3, ID3v1",
+        "mp3 ID3v2.4, APEv2, ID3v1",
+    ],
+)
+def test_apev2_of_an_mp3_is_seen_and_written(made, name):
+    path = made(name)
+    end = path.read_bytes()[-128:]
+    assert "genre" not in write_tags(path, TAGS, replace=False)
+    assert apev2.APEv2(path)["Genre"] == "Polka"
+    write_tags(path, TAGS, replace=True)
+    after = apev2.APEv2(path)
+    assert after["genre"] == "house"
+    assert after["energy"] == "0.553"
+    assert [key for key in after.keys() if key.lower() == "genre"] == ["GENRE"]  # noqa: SIM118
+    assert list(after["artist"]) == ["One", "Two"]
+    assert after["Cover Art (Front)"].value.endswith(containers.PNG)
+    assert "ID3v1" not in name or path.read_bytes().endswith(end)
+    assert "ID3v2" in name or not path.read_bytes().startswith(b"ID3")
+
+
+def test_vorbis_comments_keep_their_case_and_order(made):
+    path = made("ogg cases")
+    assert write_tags(path, TAGS, replace=False) == ["mood"]
+    write_tags(path, TAGS, replace=True)
+    found = [(key, value) for key, value in mutagen.File(path).tags if key.lower() in TAGS]
+    assert found == [("ENERGY", "0.553"), ("GENRE", "house"), ("mood", "joyful")]
+
+
+def test_atoms_of_itunes_keep_their_case_and_namespace(made):
+    path = made("m4a cover")
+    before = mutagen.File(path).tags
+    assert write_tags(path, TAGS, replace=False) == ["mood"]
+    write_tags(path, TAGS, replace=True)
+    after = mutagen.File(path).tags
+    assert after["\xa9gen"] == ["house"]
+    for key in ("----:com.apple.iTunes:energy", "----:com.apple.iTunes:Energy"):
+        assert after[key] == [b"0.553"]
+    for key in ("----:org.someone:ENERGY", "covr", "tmpo", "cpil", "trkn", "\xa9nam"):
+        assert after[key] == before[key]
+
+
+# The copy
+
+
+@pytest.mark.parametrize("keep_times", [False, True])
+def test_what_is_known_of_a_file_stays(flac, keep_times):
+    flac.chmod(0o640)
+    with suppress(OSError):  # on a disk that has none
+        os.setxattr(flac, "user.rating", b"5")
+    attributes = {name: os.getxattr(flac, name) for name in os.listxattr(flac)}
+    os.utime(flac, (YEAR_AGO, YEAR_AGO))
+    if os.getuid() == 0:
+        os.chown(flac, 1_234, 5_678)
+    before = flac.stat()
+    write_tags(flac, TAGS, replace=True, keep_times=keep_times)
+    after = flac.stat()
+    assert stat.S_IMODE(after.st_mode) == 0o640
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert {name: os.getxattr(flac, name) for name in os.listxattr(flac)} == attributes
+    assert (after.st_mtime == YEAR_AGO) is keep_times
+    assert list(flac.parent.iterdir()) == [flac]
+
+
+def test_access_control_of_the_folder_is_not_added(flac):
+    everyone = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, 7, owner)
+        for tag, owner in (
+            (1, 2**32 - 1),
+            (2, 1_234),
+            (4, 2**32 - 1),
+            (16, 2**32 - 1),
+            (32, 2**32 - 1),
+        )
+    )
+    try:
+        os.setxattr(flac.parent, "system.posix_acl_default", everyone)
+    except OSError:
+        pytest.skip("this disk has no access control lists")
+    flac.chmod(0o640)
+    write_tags(flac, TAGS, replace=True)
+    assert os.listxattr(flac) == []
+    assert stat.S_IMODE(flac.stat().st_mode) == 0o640
+
+
+def test_a_link_is_followed(flac):
+    link = flac.with_name("link.flac")
+    link.symlink_to(flac)
+    assert write_tags(link, TAGS, replace=True) == list(TAGS)
+    assert link.is_symlink()
+    assert read(flac)["genre"] == "house"
+
+
+def test_a_file_with_several_names_is_refused(flac):
+    os.link(flac, flac.with_name("another.flac"))
+    assert "2 names (hard links)" in refused(flac)
+
+
+def test_a_file_that_another_run_writes_is_refused(flac):
+    with flac.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "another run" in refused(flac)
+
+
+def test_who_may_not_write_is_refused():
+    outcome = tagging.read_only()
+    assert outcome.failed == []
+    denied = "The tags cannot be written: Permission denied."
+    assert set(outcome.kinds) == {f"read-only {what}: {denied}" for what in ("file", "folder")}
+
+
+def test_a_full_disk_changes_nothing():
+    outcome = tagging.full_disks(8, "test")
+    assert outcome.failed == []
+    assert any(kind.startswith("full") for kind in outcome.kinds)
+
+
+def test_a_killed_process_loses_nothing_and_what_it_leaves_is_removed():
+    outcome = tagging.kills(12, "test")
+    assert outcome.failed == []
+    assert outcome.kinds["killed, a copy left over"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_many_killed_processes_and_full_disks_lose_nothing():
+    assert tagging.kills(500, "test").failed == []
+    assert tagging.full_disks(100, "test").failed == []
+    assert tagging.mutations(1_000, "test", os.cpu_count()).failed == []
+
+
+# A tag library that cannot be trusted
+
+
+@pytest.mark.parametrize(
+    "error",
+    [struct.error("of a struct"), IndexError("list"), ValueError(), KeyError("key"), MemoryError(),
+     AssertionError(), RecursionError(), EOFError(), OverflowError(), AttributeError("none"),
+     ZeroDivisionError(), UnicodeDecodeError("utf-8", b"", 0, 1, "why"), OSError(5, "broken")],
+    ids=repr,
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["load", "save"])
+def test_whatever_the_library_raises_is_refused(monkeypatch, flac, method, error):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(mutagen.flac.FLAC, method, fails)
+    said = refused(flac)
+    assert said.startswith("The tags cannot be written: ")
+    assert said.endswith(".")
+
+
+def sabotage(change):
+    """Have mutagen save a FLAC, and change the file then."""
+    save = mutagen.flac.FLAC.save
+
+    def saves(file, path, **options):
+        save(file, path, **options)
+        path.write_bytes(change(path.read_bytes()))
+
+    return saves
+
+
+def flipped(data):
+    return data[:-5_000] + bytes([data[-5_000] ^ 1]) + data[-4_999:]
+
+
+SABOTAGE = {
+    "a byte of sound": (flipped, "the sound"),
+    "a cut": (lambda data: data[:-3_000], "the sound"),
+    "what follows": (lambda data: data + b"TAG", "this file"),
+    "a block": (lambda data: data.replace(b"ATCHsome", b"ATCHSOME"), "other parts"),
+    "a picture": (lambda data: data.replace(b"image/png", b"image/gif"), "this file"),
+    "another tag": (lambda data: data.replace(b"A title", b"a title"), "other tags"),
+    "a tag": (lambda data: data.replace(b"joyful", b"joyous"), "read back as written: mood"),
+    "nothing": (lambda _: b"", "cannot be written"),
+    "another kind": (lambda _: containers.muxed("mp3", "mp3"), "cannot be written"),
+}
+
+
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_a_copy_that_is_not_the_same_but_for_the_tags_is_refused(monkeypatch, flac, what):
+    change, said = SABOTAGE[what]
+    monkeypatch.setattr(mutagen.flac.FLAC, "save", sabotage(change))
+    assert said in refused(flac)
+
+
+def test_a_file_that_changes_meanwhile_is_refused(monkeypatch, flac):
+    def touches(data):
+        os.utime(flac, (YEAR_AGO, YEAR_AGO))
+        return data
+
+    monkeypatch.setattr(mutagen.flac.FLAC, "save", sabotage(touches))
+    before = flac.read_bytes()
+    with pytest.raises(TagsError, match="another program"):
+        write_tags(flac, TAGS, replace=True)
+    assert flac.read_bytes() == before
+    assert list(flac.parent.iterdir()) == [flac]
+
+
+# A run
+
+
+def test_a_recording_that_tags_would_damage_stays(tmp_path):
+    options = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(containers.muxed("mp4", "aac", options=options))
+    before, stats = path.read_bytes(), path.stat()
+    said = analyze_file(path, LibrarySettings(paths=(path,), jobs=1, write_tags="missing"))
+    assert said.problem["type"].endswith("tags-not-written")
+    assert said.analysis is not None
+    assert said.tags == []
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, stats.st_mtime_ns)
+
+
+@pytest.mark.parametrize("keep_times", [False, True])
+def test_the_time_of_change_stays_if_asked_for(flac, keep_times):
+    before = flac.stat().st_mtime_ns
+    asked = LibrarySettings(paths=(flac,), jobs=1, write_tags="replace", keep_times=keep_times)
+    assert analyze_file(flac, asked).tags
+    assert (flac.stat().st_mtime_ns == before) is keep_times
+
+
+# What is worth writing
 
 
 def test_all_is_written_of_what_is_sure():

@@ -1,4 +1,4 @@
-"""The queue by itself, and as a sender meets it: through a socket, with work that waits."""
+"""The queue, directly and through a socket, with work that waits for an event."""
 
 import asyncio
 import threading
@@ -12,13 +12,13 @@ from service import audio
 from service.app import create_app
 from service.settings import Settings
 from service.web import admission
-from service.web.admission import NotReadyError, OverloadedError, Queue, Uploads
-from tests.service.test_app import assert_analysis, assert_problem, post, post_raw
+from service.web.admission import BodyLimiter, NotReadyError, OverloadedError, Queue
+from tests.http import assert_analysis, assert_problem, post, post_raw
 from tools.server import Threaded
 
 
 class Work:
-    """Work for the queue that goes on until it may end, or until its check ends it."""
+    """Work for the queue that runs until `may_end` is set, or until its check ends it."""
 
     def __init__(self, check=lambda: None):
         self.begun, self.may_end, self.ended = (threading.Event() for _ in range(3))
@@ -41,7 +41,7 @@ async def until(condition):
 
 
 class TestQueue:
-    def test_all_are_served_though_one_at_a_time(self):
+    def test_waiting_recordings_run_one_at_a_time_in_order(self):
         order = []
 
         async def scenario():
@@ -61,7 +61,7 @@ class TestQueue:
         assert order == [0, 1, 2]
 
     @pytest.mark.parametrize("length", [0, 1])
-    def test_one_more_than_fits_is_refused(self, length):
+    def test_a_full_queue_refuses(self, length):
         async def scenario():
             queue = Queue(2, length)
             work = Work()
@@ -79,13 +79,13 @@ class TestQueue:
 
         anyio.run(scenario)
 
-    def test_no_more_get_in_where_all_ask_in_one_instant(self):
+    def test_simultaneous_requests_do_not_exceed_the_limit(self):
         outcomes = []
 
         async def scenario():
             queue, work = Queue(1, 2), Work()
 
-            async def ask():
+            async def send():
                 try:
                     outcomes.append((await queue.run(work))[0])
                 except OverloadedError:
@@ -93,7 +93,7 @@ class TestQueue:
 
             async with anyio.create_task_group() as group:
                 for _ in range(10):
-                    group.start_soon(ask)
+                    group.start_soon(send)
                 try:
                     await until(lambda: outcomes.count("refused") == 7)
                     assert (queue.running, queue.waiting) == (1, 2)
@@ -103,7 +103,7 @@ class TestQueue:
         anyio.run(scenario)
         assert outcomes.count("done") == 3
 
-    def test_when_to_come_again_is_when_all_will_have_had_their_turn(self, monkeypatch):
+    def test_retry_after_is_the_time_to_empty_the_queue(self, monkeypatch):
         monkeypatch.setattr(admission, "FIRST_SECONDS", 3.0)
 
         async def scenario():
@@ -121,7 +121,7 @@ class TestQueue:
 
         anyio.run(scenario)
 
-    def test_what_recordings_need_is_learnt(self, monkeypatch):
+    def test_the_duration_of_an_analysis_is_estimated(self, monkeypatch):
         monkeypatch.setattr(admission, "FIRST_SECONDS", 1_000.0)
 
         async def scenario():
@@ -147,7 +147,7 @@ class TestQueue:
         assert anyio.run(scenario)[0] == "next"
 
     @pytest.mark.parametrize("waits", [False, True])
-    def test_whoever_leaves_frees_the_place(self, waits):
+    def test_a_client_that_disconnects_frees_its_place(self, waits):
         async def scenario():
             queue = Queue(1, 1)
             before, work = Work(), Work(queue.check)
@@ -167,7 +167,7 @@ class TestQueue:
 
         anyio.run(scenario)
 
-    def test_closing_ends_what_works(self):
+    def test_closing_the_queue_ends_running_work(self):
         async def scenario():
             queue = Queue(1, 0)
             work = Work(queue.check)
@@ -180,23 +180,23 @@ class TestQueue:
         anyio.run(scenario)
 
 
-def test_uploads_are_counted():
+def test_bodies_are_limited():
     async def scenario():
-        queue, uploads = Queue(1, 1), Uploads(1)
-        async with uploads.place(queue):
+        queue, bodies = Queue(1, 1), BodyLimiter(1)
+        async with bodies.hold(queue):
             with pytest.raises(OverloadedError, match="1 uploads"):
-                async with uploads.place(queue):
+                async with bodies.hold(queue):
                     pytest.fail("there was no place")
-        async with uploads.place(queue):
-            assert uploads.held == 1
-        assert uploads.held == 0
+        async with bodies.hold(queue):
+            assert bodies.held == 1
+        assert bodies.held == 0
 
     anyio.run(scenario)
 
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """A server for one recording at a time, whose decoding goes on until it may end."""
+    """A server for one recording at a time, whose decoding runs until `may_end` is set."""
     app = create_app(Settings(concurrency=1, queue_length=0, max_uploads=2))
     server = Threaded(app)
     app.state.warming.result()
@@ -245,27 +245,27 @@ class TestOverHttp:
             sender.join()
         assert_analysis(answers[0])
 
-    def test_whoever_hangs_up_frees_the_place(self, narrow, clips):
+    def test_a_client_that_disconnects_frees_its_place(self, narrow, clips):
         data = clips["mp3"]
         with narrow.connect() as connection:
             connection.sendall(head(len(data)) + data)
             wait(lambda: narrow.works)
         wait(narrow.works[0].ended.is_set)
         assert not narrow.works[0].may_end.is_set()
-        queue, uploads = narrow.app.state.queue, narrow.app.state.uploads
-        wait(lambda: (queue.running, uploads.held) == (0, 0))
+        queue, bodies = narrow.app.state.queue, narrow.app.state.bodies
+        wait(lambda: (queue.running, bodies.held) == (0, 0))
 
     def test_a_third_body_is_refused_while_two_arrive(self, narrow):
-        uploads = narrow.app.state.uploads
+        bodies = narrow.app.state.bodies
         with narrow.connect() as one, narrow.connect() as two:
             for connection in (one, two):
                 connection.sendall(head(1_000) + b"RIFF")
-            wait(lambda: uploads.held == 2)
+            wait(lambda: bodies.held == 2)
             with httpx.Client(base_url=narrow.url) as client:
                 assert_problem(post_raw(client, b"x"), 503, "overloaded")
-        wait(lambda: uploads.held == 0)
+        wait(lambda: bodies.held == 0)
 
-    def test_stopping_does_not_wait_for_ever(self, narrow, clips):
+    def test_stopping_ends_a_running_analysis(self, narrow, clips):
         data = clips["mp3"]
         with narrow.connect() as connection:
             connection.sendall(head(len(data)) + data)

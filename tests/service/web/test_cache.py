@@ -4,7 +4,7 @@ from starlette.requests import Request
 from service.schemas import ANALYSIS, Analysis
 from service.settings import Settings
 from service.taxonomy import MODELS_OWN, Taxonomy
-from service.web.cache import Results, sender_has, tag_of
+from service.web.cache import AnswerCache, client_has, tag_of
 
 TAG = 'W/"abc"'
 ANSWER = Analysis.model_validate(ANALYSIS)
@@ -16,16 +16,16 @@ def asking(*values):
 
 
 @pytest.mark.parametrize("values", [[TAG], ['"abc"'], ['"x", W/"abc"'], ['"x"', '"abc" , "y"']])
-def test_the_sender_has_it(values):
-    assert sender_has(asking(*values), TAG)
+def test_a_matching_tag_is_found(values):
+    assert client_has(asking(*values), TAG)
 
 
 @pytest.mark.parametrize("values", [[], [""], ["*"], ["abc"], ['W/"ab"'], [",,"]])
-def test_the_sender_has_something_else(values):
-    assert not sender_has(asking(*values), TAG)
+def test_another_tag_does_not_match(values):
+    assert not client_has(asking(*values), TAG)
 
 
-def test_a_tag_is_of_everything_that_the_answer_depends_on(model):
+def test_a_tag_depends_on_everything_that_changes_the_answer(model):
     def tag(upload=b"a", timeline=False, taxonomy=MODELS_OWN, **settings):
         return tag_of(upload, model, Settings(**settings), taxonomy, timeline=timeline)
 
@@ -40,21 +40,21 @@ def test_a_tag_is_of_everything_that_the_answer_depends_on(model):
     assert len({tag(), *others}) == 5
 
 
-def test_a_tag_is_of_the_model(model, monkeypatch):
+def test_a_tag_depends_on_the_model(model, monkeypatch):
     before = tag_of(b"a", model, Settings(), MODELS_OWN, timeline=False)
     monkeypatch.setattr(model, "digest", "sha256:0")
     assert tag_of(b"a", model, Settings(), MODELS_OWN, timeline=False) != before
 
 
-def test_no_more_answers_are_kept_than_may_be():
-    results = Results(2)
+def test_the_least_recently_used_answer_is_dropped():
+    cache = AnswerCache(2)
     for tag in "abc":
-        results.keep(tag, ANSWER)
-        results.get("a")
-    assert [results.get(tag) is ANSWER for tag in "abc"] == [True, False, True]
+        cache.put(tag, ANSWER)
+        cache.get("a")
+    assert [cache.get(tag) is ANSWER for tag in "abc"] == [True, False, True]
 
 
-def test_none_is_kept_unless_wanted():
-    results = Results(0)
-    results.keep("a", ANSWER)
-    assert results.get("a") is None
+def test_the_cache_is_off_with_no_entries():
+    cache = AnswerCache(0)
+    cache.put("a", ANSWER)
+    assert cache.get("a") is None

@@ -18,16 +18,22 @@ from service.web import errors, uploads
 from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
 from service.web.auth import RateLimitedError, UnauthorizedError
 from service.web.errors import KINDS
+from service.web.headers import SECURITY
 from service.web.limits import limits_of
+from service.web.metrics import Metrics
+from service.web.middleware.observe import Observe
 
 LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
     audio.NotAudioError: (422, "not-audio"),
+    audio.UnsupportedFormatError: (422, "unsupported-format"),
     audio.NoAudioStreamError: (422, "no-audio-stream"),
     audio.UnsupportedAudioError: (422, "unsupported-audio"),
     audio.ClipTooShortError: (422, "clip-too-short"),
     uploads.BodyTooLargeError: (413, "body-too-large"),
     uploads.UnsupportedMediaTypeError: (415, "unsupported-media-type"),
+    uploads.UnsupportedContentEncodingError: (415, "unsupported-content-encoding"),
+    uploads.Base64Error: (415, "encoded-as-text"),
     uploads.EmptyBodyError: (400, "empty-body"),
     uploads.IncompleteBodyError: (400, "incomplete-body"),
     uploads.MissingFileError: (400, "missing-file"),
@@ -45,11 +51,6 @@ EXPECTED = {
 }
 
 
-def note(request, problem):
-    """Stands for what logs and counts."""
-    request.state.seen = {"request_id": "abc", "problem": problem.type}
-
-
 SECRET = "the password is 1234"
 OURS = [kind for kind in EXPECTED if kind not in (RequestValidationError, Exception)]
 
@@ -57,22 +58,24 @@ OURS = [kind for kind in EXPECTED if kind not in (RequestValidationError, Except
 def failing_app(error):
     """An application whose every request to / fails with an exception."""
     app = FastAPI()
+    app.state.metrics = Metrics()
+    app.add_middleware(Observe, metrics=app.state.metrics)
 
     @app.get("/")
     async def fail(number: int = 0):
         raise error
 
-    errors.install(app, LIMITS, note)
+    errors.install(app, LIMITS)
     return app
 
 
 def answer_to(error, path="/", method="GET"):
     client = TestClient(failing_app(error), raise_server_exceptions=False)
-    return client.request(method, path)
+    return client.request(method, path, headers={"x-request-id": "abc"})
 
 
 def leaves(error):
-    """The classes below an exception that have none below them."""
+    """The subclasses of an exception that have no subclasses."""
     below = error.__subclasses__()
     return {leaf for each in below for leaf in leaves(each)} if below else {error}
 
@@ -137,12 +140,19 @@ def test_a_subclass_is_answered_as_its_ancestor():
 @pytest.mark.parametrize(
     ("failure", "seconds"), [(NotReadyError("Starting."), "1"), (OverloadedError("Full.", 7), "7")]
 )
-def test_what_may_pass_says_when_to_ask_again(failure, seconds):
+def test_temporary_errors_have_retry_after(failure, seconds):
     assert answer_to(failure).headers["retry-after"] == seconds
 
 
-def test_who_is_unknown_is_told_how_to_say_who_they_are():
+def test_an_unauthorized_response_names_the_scheme():
     assert answer_to(UnauthorizedError("Who?")).headers["www-authenticate"] == "Bearer"
+
+
+def test_a_body_of_another_type_or_coding_is_answered_as_http_has_it():
+    response = answer_to(uploads.UnsupportedContentEncodingError("No."))
+    assert response.headers["accept-encoding"] == "identity"
+    response = answer_to(uploads.UnsupportedMediaTypeError("No."))
+    assert response.headers["accept"] == ", ".join(uploads.MEDIA_TYPES)
 
 
 def test_an_unknown_address():
@@ -174,15 +184,16 @@ def test_any_other_http_exception():
     assert response.json()["detail"] == "Short and stout."
 
 
-def test_the_unexpected_tells_nothing():
+def test_an_unexpected_error_reveals_nothing():
     response = answer_to(RuntimeError(SECRET))
     assert response.status_code == 500
     assert response.json()["type"] == PROBLEM_TYPES + "internal-error"
     assert SECRET not in response.text
+    assert response.headers.items() >= {k.lower(): v for k, v in SECURITY.items()}.items()
     assert response.headers["x-request-id"] == "abc"
 
 
-def test_the_unexpected_is_logged_by_the_server(caplog):
+def test_an_unexpected_error_is_logged(caplog):
     server = uvicorn.Server(
         uvicorn.Config(failing_app(RuntimeError(SECRET)), port=0, log_config=None, lifespan="off")
     )
@@ -206,7 +217,7 @@ def test_the_openapi_document_has_the_problems():
     async def route() -> int:
         return 1
 
-    errors.install(app, LIMITS, note)
+    errors.install(app, LIMITS)
     document = TestClient(app).get("/openapi.json").json()
     answers = document["paths"]["/"]["get"]["responses"]
     assert answers.keys() == {"200", "422", "500", "503"}

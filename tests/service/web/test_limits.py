@@ -15,7 +15,7 @@ SET = {
 }
 
 
-def test_they_are_what_is_set_and_what_the_front_end_accepts():
+def test_limits_come_from_the_settings_and_the_front_end():
     assert limits_of(Settings(**SET)).model_dump() == SET | {
         "min_seconds": audio.MIN_SECONDS,
         "min_sample_rate": audio.MIN_RATE,
@@ -25,7 +25,7 @@ def test_they_are_what_is_set_and_what_the_front_end_accepts():
     }
 
 
-def test_they_are_published(client):
+def test_limits_are_published(client):
     published = client.get("/v1/limits").json()
     assert published == limits_of(client.app.state.settings).model_dump()
     assert published["max_upload_bytes"] == Settings().max_upload_bytes

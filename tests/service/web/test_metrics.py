@@ -3,35 +3,23 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from service.settings import Settings
-from tests.service.test_app import post
-from tests.service.web.routes.test_analyze import serving
+from tests.http import post, read_metrics, serving
 
 DASHBOARDS = Path(__file__).parents[3] / "monitoring/grafana/dashboards"
 
 
-def read(client):
-    """Every sample that is published, by name and labels."""
-    families = text_string_to_metric_families(client.get("/metrics").text)
-    return {
-        (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in families
-        for sample in family.samples
-    }
-
-
 @pytest.fixture
 def counted(clips):
-    """What a new service has counted after an answer, two refusals and a batch."""
+    """The metrics of a new service after an answer, two errors and a batch."""
     with serving(Settings()) as client:
         client.get("/healthz")
         verdict = post(client, clips["mp3"]).json()
         post(client, b"not audio")
         client.request("BREW", "/nowhere/at/all")
         client.post("/v1/analyze/batch", files=[("files", b"not audio"), ("files", clips["webm"])])
-        yield read(client), verdict
+        yield read_metrics(client), verdict
 
 
 def test_requests_are_counted_by_their_route(counted):
@@ -49,7 +37,7 @@ def test_refusals_are_counted_by_type_in_a_batch_too(counted):
     assert samples["fifteen_refusals_total", "urn:problem-type:fifteen:not-found"] == 1
 
 
-def test_stages_are_apart(counted):
+def test_each_stage_has_its_own_histogram(counted):
     samples, _ = counted
     for stage in ("queue", "decode", "spectrogram", "inference"):
         assert samples["fifteen_stage_seconds_count", stage] == 2
@@ -66,23 +54,23 @@ def test_verdicts_and_genres_are_counted(counted):
 
 def test_gauges(counted, model):
     samples, _ = counted
-    assert samples["fifteen_requests_in_flight",] == 1  # the one that asks
+    assert samples["fifteen_requests_in_flight",] == 1  # this request
     assert samples["fifteen_recordings_running",] == samples["fifteen_recordings_waiting",] == 0
     assert (
         samples["fifteen_model_info", *sorted(["fifteen", model.card.version, model.digest])] == 1
     )
 
 
-def test_the_dashboard_asks_for_what_there_is(client):
+def test_the_dashboard_uses_published_metrics(client):
     published = set(re.findall(r"^# TYPE (\w+)", client.get("/metrics").text, re.MULTILINE))
     published |= {f"{name}_bucket" for name in published}
     (file,) = DASHBOARDS.iterdir()
     panels = json.loads(file.read_text())["panels"]
-    asked = {
+    used = {
         name
         for panel in panels
         for target in panel["targets"]
         for name in re.findall(r"fifteen_\w+", target["expr"])
     }
-    assert len(asked) == 9
-    assert asked <= published
+    assert len(used) == 9
+    assert used <= published

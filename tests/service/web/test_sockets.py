@@ -1,4 +1,4 @@
-"""Requests that no client of ours would send, as bytes on a real socket."""
+"""Hostile requests, as bytes on a real socket."""
 
 import re
 import shutil
@@ -10,15 +10,15 @@ import pytest
 
 from service.web.auth import new_key
 from service.web.errors import MEDIA_TYPE
-from tests.service.test_app import assert_analysis, post
+from tests.http import assert_analysis, post
 from tools.server import Server
 
-INSIDE = b"import "  # what a file of ours would have, and no answer has
+INSIDE = b"import "  # in every source file, and in no response
 MIB = 2**20
 
 
 def exchange(server, request):
-    """Send bytes as they are; return what comes within a moment, or until the end."""
+    """Send bytes; return the response that arrives before the timeout or the end."""
     with server.connect() as connection:
         connection.settimeout(2)
         got = b""
@@ -82,7 +82,7 @@ def test_nothing_but_the_clients_files_is_served(process, target):
         b"Host: x\r\nX-Original-URL: /evil.example\r\nX-Rewrite-URL: /evil.example",
     ],
 )
-def test_no_answer_depends_on_who_the_service_is_taken_for(process, target, named):
+def test_no_response_depends_on_the_host_header(process, target, named):
     request = b"GET " + target + b" HTTP/1.1\r\nConnection: close\r\n%s\r\n\r\n"
     answer = exchange(process, request % named)
     assert b"evil.example" not in answer
@@ -105,10 +105,12 @@ def test_no_answer_depends_on_who_the_service_is_taken_for(process, target, name
     ],
     ids=["no-host", "hosts", "nul", "bytes", "nul-header", "spaces", "huge", "flood", "long"],
 )
-def test_what_is_no_request_is_refused_and_the_connection_ended(process, request_):
+def test_malformed_requests_are_refused_and_disconnected(process, request_):
     before = process.memory_mb()
     answer = exchange(process, request_)
-    assert re.match(rb"HTTP/1\.1 40[04] |$", answer)  # what is cut may find no reader
+    assert re.match(
+        rb"HTTP/1\.1 40[04] |$", answer
+    )  # a response may be lost when the connection is cut
     assert process.most_memory_mb() - before < 30
     assert httpx.get(f"{process.url}/healthz").status_code == 200
 
@@ -123,7 +125,7 @@ def test_what_is_no_request_is_refused_and_the_connection_ended(process, request
     ],
     ids=["trace", "connect", "options", "upgrade"],
 )
-def test_a_method_gives_nothing_away(process, line, more, status):
+def test_no_method_reveals_request_headers(process, line, more, status):
     head = b" HTTP/1.1\r\nHost: x\r\nCookie: secret\r\nConnection: close\r\n"
     answer = exchange(process, line + head + more + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 " + status)
@@ -141,7 +143,7 @@ def test_ten_thousand_parameters(process):
 @pytest.mark.parametrize(
     "filename", [b"a\0b.mp3", b"../../x", b"\xff\xfe", b"long" * 1_000, b"%00"]
 )
-def test_a_filename_is_only_repeated(process, clips, filename):
+def test_a_filename_is_returned_and_not_logged(process, clips, filename):
     part = b'Content-Disposition: form-data; name="files"; filename="' + filename + b'"'
     body = b"--B\r\n" + part + b"\r\n\r\n" + clips["mp3"] + b"\r\n--B--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
@@ -171,12 +173,12 @@ def test_a_key_is_never_logged(clips):
         exchange(server, b"GET / HTTP/1.1\r\nAuthorization: Bearer " + key.encode() + b"\r\n\r\n")
     assert server.stop() == 0
     assert '"status": 401' in server.log
-    assert '"key": "me"' in server.log  # the owner's name is what is logged
+    assert '"key": "me"' in server.log  # the log has the owner's name
     for secret in (key, wrong, digest):
         assert secret not in server.log
 
 
-FULL_DISK = ("prlimit", "--fsize=0")  # not one byte can be written to a file
+FULL_DISK = ("prlimit", "--fsize=0")  # no byte can be written to a file
 READ_ONLY = ("unshare", "--map-root-user", "--mount", "sh", "-c",
              'mount -o remount,ro,bind / && exec "$@"', "sh")  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.settings import ConfigError
 from service.web.traces import start_tracing
-from tests.service.test_app import post
+from tests.http import post
 from tools.server import Server
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -15,7 +15,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 @pytest.fixture
 def collector():
-    """What an OpenTelemetry collector gets: address and received bodies."""
+    """An OpenTelemetry collector: its address and the bodies that it received."""
     bodies = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -37,7 +37,7 @@ def collector():
     server.server_close()
 
 
-def test_stages_are_spans_of_the_senders_trace(collector, clips):
+def test_stages_are_spans_of_the_clients_trace(collector, clips):
     url, bodies = collector
     server = Server(
         "--tracing", "true", OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_COMPRESSION="none"
@@ -53,7 +53,7 @@ def test_stages_are_spans_of_the_senders_trace(collector, clips):
     assert sent.count(bytes.fromhex(TRACE)) >= 5
 
 
-def test_without_the_sdk_it_is_refused(monkeypatch):
+def test_tracing_without_the_sdk_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(ConfigError, match="extra otel"):
         start_tracing()

@@ -1,18 +1,17 @@
 import pytest
 
 from service.settings import Settings
-from service.web.middleware.headers import SECURITY
-from tests.service.test_app import post
-from tests.service.web.routes.test_analyze import serving
+from service.web.headers import SECURITY
+from tests.http import post, serving
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/nowhere", "/metrics"])
-def test_every_answer_has_them(client, path):
+def test_every_response_has_security_headers(client, path):
     headers = client.get(path).headers
     assert {name: headers[name] for name in SECURITY} == SECURITY
 
 
-def test_refusals_have_them(client):
+def test_errors_have_security_headers(client):
     assert post(client, b"x").headers["content-security-policy"].startswith("default-src 'none'")
 
 
@@ -26,15 +25,15 @@ ORIGIN = {"origin": "https://a.org"}
 
 
 class TestCors:
-    def test_no_other_origin_may_ask_unless_set(self, client):
+    def test_other_origins_are_not_allowed_by_default(self, client):
         response = client.get("/v1/limits", headers=ORIGIN)
         assert "access-control-allow-origin" not in response.headers
 
-    def test_those_that_are_set_may(self):
+    def test_origins_in_the_settings_are_allowed(self):
         with serving(Settings(cors_origins=["https://a.org"])) as client:
-            asks = {"access-control-request-method": "POST"}
-            asks["access-control-request-headers"] = "authorization"
-            before = client.options("/v1/analyze", headers=ORIGIN | asks)
+            preflight = {"access-control-request-method": "POST"}
+            preflight["access-control-request-headers"] = "authorization"
+            before = client.options("/v1/analyze", headers=ORIGIN | preflight)
             assert before.status_code == 200
             assert before.headers["access-control-allow-origin"] == "https://a.org"
             response = client.get("/v1/limits", headers=ORIGIN)

@@ -5,7 +5,7 @@ import re
 import httpx2 as httpx
 import pytest
 
-from tests.service.test_app import post
+from tests.http import post
 from tools.server import Server
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -13,17 +13,17 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 class TestRequestId:
     @pytest.mark.parametrize("given", ["abc", "a" * 128, "00-4bf9:2/x.y=+_-"])
-    def test_it_is_taken(self, client, given):
+    def test_a_valid_id_is_used(self, client, given):
         response = client.get("/healthz", headers={"x-request-id": given})
         assert response.headers["x-request-id"] == given
 
     @pytest.mark.parametrize("given", [None, "", "a" * 129, "a b", "a\tb", "\u00e9", "a;b"])
-    def test_or_drawn(self, client, given):
+    def test_otherwise_an_id_is_generated(self, client, given):
         headers = {} if given is None else {"x-request-id": given.encode()}
         response = client.get("/healthz", headers=headers)
         assert UUID.fullmatch(response.headers["x-request-id"])
 
-    def test_a_refusal_has_one(self, client):
+    def test_an_error_has_an_id(self, client):
         assert UUID.fullmatch(client.get("/nowhere").headers["x-request-id"])
 
 
@@ -49,14 +49,14 @@ class TestLog:
         (line,) = lines()
         assert (line["status"], line["problem"]) == (422, "urn:problem-type:fifteen:not-audio")
 
-    def test_nothing_of_the_upload_or_the_query(self, client, lines):
+    def test_the_log_has_nothing_of_the_upload_or_the_query(self, client, lines):
         files = {"file": ("secret-name.mp3", b"secret content")}
         client.post("/v1/analyze?model=secret", files=files)
         (line,) = lines()
         assert "secret" not in repr(line)
 
 
-def test_a_line_of_the_log_is_json_where_wanted():
+def test_log_lines_can_be_json():
     server = Server("--log-format", "json")
     httpx.get(f"{server.url}/healthz", headers={"x-request-id": "abc"})
     server.stop()

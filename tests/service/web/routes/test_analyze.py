@@ -1,18 +1,15 @@
-"""What can be asked of an analysis: its timeline, its model, several at once, the same again."""
+"""Options of the analysis: timeline, batch, model version, taxonomy, ETag and cache."""
 
 import shutil
-from contextlib import contextmanager
 
 import pytest
-from fastapi.testclient import TestClient
 
 from service import audio
-from service.app import create_app
 from service.audio import decode
 from service.model import Model
 from service.settings import MODELS, Settings
 from service.web import uploads
-from tests.service.test_app import assert_analysis, assert_problem, post
+from tests.http import assert_analysis, assert_problem, post, serving
 from tools import signals
 
 SHIPPED = Model(MODELS / "fifteen.onnx").card.version
@@ -20,17 +17,9 @@ NEWER = str(int(SHIPPED) + 1)
 HALF_MINUTE = signals.wav(signals.groove(30, audio.SAMPLE_RATE), audio.SAMPLE_RATE)
 
 
-@contextmanager
-def serving(settings):
-    """A client of an application of its own, which is ready."""
-    with TestClient(create_app(settings)) as client:
-        client.app.state.warming.result()
-        yield client
-
-
 @pytest.fixture
 def decodings(monkeypatch):
-    """How often something was decoded."""
+    """The recordings that were decoded."""
     seen = []
 
     def counting(data, bounds=audio.UNBOUNDED):
@@ -42,7 +31,7 @@ def decodings(monkeypatch):
 
 
 class TestTimeline:
-    def test_each_window_is_told_if_asked(self, client):
+    def test_each_window_is_returned_on_request(self, client):
         files = {"file": HALF_MINUTE}
         answer = client.post("/v1/analyze?timeline=true", files=files).json()
         assert [each["start_seconds"] for each in answer["timeline"]] == [0, 15]
@@ -50,21 +39,21 @@ class TestTimeline:
             0
         ].keys()
 
-    def test_it_is_null_otherwise(self, client, clips):
+    def test_the_timeline_is_null_by_default(self, client, clips):
         assert post(client, clips["mp3"]).json()["timeline"] is None
 
-    def test_nonsense_is_refused(self, client, clips):
+    def test_an_invalid_value_is_refused(self, client, clips):
         response = client.post("/v1/analyze?timeline=perhaps", files={"file": clips["mp3"]})
         assert_problem(response, 422, "invalid-request")
 
 
 class TestBatch:
-    def ask(self, client, *files, query=""):
+    def send(self, client, *files, query=""):
         parts = [("files", each) for each in files]
         return client.post(f"/v1/analyze/batch{query}", files=parts)
 
-    def test_each_is_answered_by_itself(self, client, clips):
-        response = self.ask(
+    def test_each_file_has_its_own_result(self, client, clips):
+        response = self.send(
             client,
             ("a.mp3", clips["mp3"]),
             ("b.txt", b"not audio"),
@@ -82,16 +71,16 @@ class TestBatch:
             del answer["timings"]
         assert results[3]["analysis"] == alone
 
-    def test_the_query_is_for_all(self, client, clips):
-        response = self.ask(
+    def test_query_parameters_apply_to_all_files(self, client, clips):
+        response = self.send(
             client, ("a", clips["mp3"]), query=f"?timeline=1&model=fifteen:{SHIPPED}"
         )
         assert len(response.json()["results"][0]["analysis"]["timeline"]) == 1
 
     def test_sixteen_and_no_more(self, client):
         files = [("a", b"x")] * uploads.MAX_BATCH_FILES
-        assert len(self.ask(client, *files).json()["results"]) == 16
-        problem = assert_problem(self.ask(client, *files, ("b", b"x")), 400, "malformed-multipart")
+        assert len(self.send(client, *files).json()["results"]) == 16
+        problem = assert_problem(self.send(client, *files, ("b", b"x")), 400, "malformed-multipart")
         assert "Maximum number of files is 16" in problem["detail"]
 
     def test_a_form_without_files(self, client, clips):
@@ -119,14 +108,14 @@ def two(tmp_path_factory):
 
 class TestVersions:
     @pytest.mark.parametrize(
-        ("asked", "version"),
+        ("query", "version"),
         [("", SHIPPED), ("?model=fifteen", NEWER), (f"?model=fifteen:{SHIPPED}", SHIPPED)],
     )
-    def test_each_can_be_asked(self, two, clips, asked, version):
-        response = two.post(f"/v1/analyze{asked}", files={"file": clips["mp3"]})
+    def test_each_version_can_be_used(self, two, clips, query, version):
+        response = two.post(f"/v1/analyze{query}", files={"file": clips["mp3"]})
         assert assert_analysis(response).model.version == version
 
-    def test_another_version_is_not_there(self, two, clips):
+    def test_an_unknown_version_is_refused(self, two, clips):
         response = two.post("/v1/analyze?model=fifteen:0", files={"file": clips["mp3"]})
         assert "fifteen:0" in assert_problem(response, 404, "unknown-model")["detail"]
 
@@ -150,8 +139,8 @@ def test_an_operators_genres(tmp_path, clips):
     assert "Electronic" in genres
 
 
-class TestTheSameAgain:
-    def test_a_sender_who_has_the_answer_is_told_so(self, client, clips, decodings):
+class TestRepeatedRequests:
+    def test_a_matching_etag_is_not_modified(self, client, clips, decodings):
         tag = post(client, clips["mp3"]).headers["etag"]
         again = client.post(
             "/v1/analyze", files={"file": clips["mp3"]}, headers={"if-none-match": tag}
@@ -167,7 +156,7 @@ class TestTheSameAgain:
         assert assert_analysis(other)
         assert other.headers["etag"] != tag
 
-    def test_an_answer_is_kept_where_the_operator_wants_it(self, clips, decodings):
+    def test_answers_are_cached_if_the_setting_says_so(self, clips, decodings):
         with serving(Settings(cache_entries=2)) as client:
             decodings.clear()
             first, second = (post(client, clips["mp3"]) for _ in range(2))
@@ -176,7 +165,7 @@ class TestTheSameAgain:
             post(client, clips["webm"])
             assert len(decodings) == 2
 
-    def test_none_is_kept_by_default(self, client, clips, decodings):
+    def test_nothing_is_cached_by_default(self, client, clips, decodings):
         for _ in range(2):
             post(client, clips["mp3"])
         assert len(decodings) == 2

@@ -1,4 +1,4 @@
-"""The mobile client's files over HTTP; tests/mobile_client tries them in a browser."""
+"""The mobile client's files over HTTP; tests/mobile_client tests them in a browser."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_the_page(client):
     assert "unsafe" not in policy
 
 
-def test_what_a_browser_has_is_not_sent_again(client):
+def test_an_unchanged_file_is_not_modified(client):
     etag = client.get("/").headers["etag"]
     response = client.get("/", headers={"if-none-match": etag})
     assert (response.status_code, response.content) == (304, b"")
@@ -45,7 +45,7 @@ def test_what_a_browser_has_is_not_sent_again(client):
 @pytest.mark.parametrize(
     "path", ["/js", "/js/", "/../service/app.py", "/%2e%2e/README.md", "/share"]
 )
-def test_any_other_address_stays_a_problem(client, path):
+def test_unknown_addresses_are_problems(client, path):
     response = client.get(path)
     assert (response.status_code, response.headers["content-type"]) == (404, MEDIA_TYPE)
 

@@ -6,7 +6,7 @@ from service import app as app_module
 from service import audio
 from service.app import create_app
 from service.settings import Settings
-from tests.service.test_app import assert_problem
+from tests.http import assert_problem
 
 
 def test_probes(client):
@@ -15,7 +15,7 @@ def test_probes(client):
     assert client.get("/v2/models/fifteen/ready").json() == {"name": "fifteen", "ready": True}
 
 
-def test_a_service_that_still_starts_is_alive_and_not_ready(monkeypatch):
+def test_a_starting_service_is_alive_but_not_ready(monkeypatch):
     may_go_on = threading.Event()
     monkeypatch.setattr(app_module, "warm_up", lambda _: may_go_on.wait(10))
     with TestClient(create_app(Settings())) as client:

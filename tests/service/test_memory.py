@@ -1,0 +1,109 @@
+"""What a process gives back to the system once it has freed it."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from service import memory
+from tools.server import ROOT
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+
+HOLES = """
+import os
+import numpy as np
+from service import memory
+from tools.server import resident_mb
+
+LIMIT
+np.ones(30 * 2**20, np.uint8)  # freed at once: by this, glibc learns to keep such buffers
+before = resident_mb(os.getpid())
+pairs = [(np.ones(10 * 2**20, np.uint8), np.ones(10_000, np.uint8)) for _ in range(20)]
+small = [pair[1] for pair in pairs]  # each lies behind a large one
+del pairs
+print(resident_mb(os.getpid()) - before)
+"""
+"""Frees buffers of 200 MB between small ones that stay, and prints how many MB are still held."""
+
+SCORES = """
+import os
+import numpy as np
+from service import audio, memory
+from service.model import load_models
+from service.settings import MODELS
+from tools.server import resident_mb
+
+LIMIT
+model = load_models(MODELS)["fifteen"]
+windows = np.full((120, audio.N_MELS, audio.N_FRAMES), -audio.SPAN_DB, np.float32)
+model.score(windows[:1])
+before = resident_mb(os.getpid())
+model.score(windows)
+print(resident_mb(os.getpid()) - before)
+"""
+"""Prints how many MB it costs that half an hour was scored, when 15 s were scored before."""
+
+ARENAS = """
+import ctypes, json, threading
+from service import memory
+
+LIMIT
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+barrier = threading.Barrier(8)
+found = []
+
+def work():
+    barrier.wait()
+    found.append(libc.malloc(100_000) >> 26)  # an arena of a thread begins at a multiple of 64 MiB
+    barrier.wait()
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(set(found)))
+"""
+"""Prints in how many arenas eight threads have their memory."""
+
+
+def printed(script, limit, **environment):
+    """What a process prints that does or does not limit its memory."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(
+        [sys.executable, "-c", script.replace("LIMIT", "memory.limit()" if limit else "")],
+        cwd=ROOT, env=clean | environment, check=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+@glibc
+def test_freed_recordings_return_to_the_system():
+    assert printed(HOLES, limit=False) > 150  # else this test shows nothing
+    assert printed(HOLES, limit=True) < 20
+
+
+def test_a_long_recording_costs_a_model_no_memory():
+    assert printed(SCORES, limit=True) < 40  # in one run: 300
+
+
+@glibc
+def test_threads_share_arenas():
+    assert printed(ARENAS, limit=False) > 2
+    assert printed(ARENAS, limit=True) <= 2
+
+
+@glibc
+def test_an_operators_own_limits_stay():
+    assert printed(HOLES, limit=True, MALLOC_MMAP_THRESHOLD_=str(32 * memory.MIB)) > 150
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
+    monkeypatch.setattr(memory, "GLIBC_LIMITS", {"A": None})  # would fail if it were used
+    assert not memory.limit()
