@@ -113,7 +113,8 @@ def test_an_interrupted_preparation_resumes(corpus, folder, small_shards, quick)
     prepare(corpus, folder, jobs=1)
     complete, digest = shard_files(folder), Dataset(folder).digest
     (folder / "shard-00001.json").unlink()
-    (folder / "shard-00001.npy").write_bytes(b"half written")
+    (folder / "shard-00001.npy.123.partial").write_bytes(b"half written")
+    (folder / "shard-00001.npy").unlink()
     others = {path: path.stat().st_mtime_ns for path in folder.glob("shard-0000[0234].npy")}
     prepare(corpus, folder, jobs=1)
     assert shard_files(folder) == complete
