@@ -5,7 +5,6 @@ studies and tools.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,10 +83,7 @@ def _add_paths(command: argparse.ArgumentParser, **paths: str) -> None:
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--jobs",
-        type=_positive,
-        default=os.cpu_count(),
-        help="number of processes; by default one per processor",
+        "--jobs", type=_positive, help="number of processes; by default one per processor"
     )
 
 
@@ -95,9 +91,7 @@ def _add_steps(commands: Commands) -> None:
     """Add the steps from a corpus to a model."""
     command = _add(commands, "prepare", _prepare, "Compute the spectrograms of a corpus.")
     _add_paths(command, corpus=CORPUS, dataset="folder that gets the spectrograms")
-    command.add_argument(
-        "--jobs", type=_positive, help="number of processes; by default one per processor"
-    )
+    _add_jobs(command)
     command.add_argument(
         "--engine",
         choices=ENGINES,

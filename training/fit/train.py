@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 def train(
-    dataset: Dataset, config: Config, runs: Path, *, seeds: int, fixed_only: bool, jobs: int
+    dataset: Dataset, config: Config, runs: Path, *, seeds: int, fixed_only: bool, jobs: int | None
 ) -> None:
     """Train every model whose run is not complete.
 
@@ -50,8 +50,8 @@ def train(
     fixed_only : bool
         Train on the fixed split only. Otherwise train also for the cross-validation and, from one
         seed, with each source left out.
-    jobs : int
-        Number of processes; a GPU is used by one.
+    jobs : int or None
+        Number of processes; None for one per processor. A GPU is used by one.
 
     Raises
     ------
@@ -80,7 +80,10 @@ def train(
 
 
 def run_trainings(
-    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], jobs: int, description: str
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    jobs: int | None,
+    description: str,
 ) -> list[Result]:
     """Run tasks that train networks, in processes of one thread each, with a progress bar.
 

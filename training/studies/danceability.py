@@ -69,7 +69,7 @@ class Clips:
 REFERENCES = {"Spotify": "spotify_danceability", "Joyful activation": "dance_proxy"}
 
 
-def study(corpus: Path, page: Path, jobs: int = 1) -> None:
+def study(corpus: Path, page: Path, jobs: int | None = 1) -> None:
     """Fit the formula to a corpus, save it for `training.data.danceability`, and write a page.
 
     Parameters
@@ -78,8 +78,8 @@ def study(corpus: Path, page: Path, jobs: int = 1) -> None:
         With both manifests, and the columns of `REFERENCES`.
     page : Path
         Markdown; an existing page is replaced.
-    jobs : int
-        Number of processes.
+    jobs : int or None
+        Number of processes; None for one per processor.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def study(corpus: Path, page: Path, jobs: int = 1) -> None:
     write_atomically(page, _report(clips, formula))
 
 
-def _clips(corpus: Path, jobs: int) -> Clips:
+def _clips(corpus: Path, jobs: int | None) -> Clips:
     """Read the manifests, and compute the descriptors of every clip."""
     tracks, labels = (
         {row["clip_id"]: row for row in read_rows(corpus / name)}

@@ -39,7 +39,7 @@ The last column is the gain of the last doubling of the artists, with its standa
 """
 
 
-def study(dataset: Dataset, config: Config, runs: Path, page: Path, jobs: int) -> None:
+def study(dataset: Dataset, config: Config, runs: Path, page: Path, jobs: int | None) -> None:
     """Train on every share from every seed, and write a page.
 
     Parameters
@@ -50,8 +50,8 @@ def study(dataset: Dataset, config: Config, runs: Path, page: Path, jobs: int) -
         Contains the descriptor cache, as for `training.fit.train`.
     page : Path
         Markdown; an existing page is replaced.
-    jobs : int
-        Number of processes.
+    jobs : int or None
+        Number of processes; None for one per processor.
     """
     cache = DescriptorCache(dataset, config.mlp.copies, runs)
     plans = list(product(SHARES, range(SEEDS)))

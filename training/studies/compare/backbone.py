@@ -56,7 +56,7 @@ def training_places(name: str, clips: Sequence[Clip]) -> list[int]:
     return [place for place, clip in enumerate(clips) if clip.id in trained]
 
 
-def embed(store: Store, wanted: dict[str, set[int]], budget: Budget, jobs: int) -> None:
+def embed(store: Store, wanted: dict[str, set[int]], budget: Budget, jobs: int | None) -> None:
     """Train the backbones whose embeddings are missing, and write the embeddings.
 
     Parameters
@@ -66,8 +66,8 @@ def embed(store: Store, wanted: dict[str, set[int]], budget: Budget, jobs: int) 
     wanted : dict of str to set of int
         Positions of clips, by name of the backbone.
     budget : Budget
-    jobs : int
-        Number of processes.
+    jobs : int or None
+        Number of processes; None for one per processor.
     """
     missing = {name: store.missing(name, places) for name, places in wanted.items()}
     tasks = [(store, name, places, budget) for name, places in missing.items() if places]

@@ -18,7 +18,7 @@ from training.studies.compare.store import Store, extract
 CLASSICAL = (Classical, KMeansClusters)
 
 
-def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int) -> Path:
+def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int | None) -> Path:
     """Run every row on a corpus, and write the page.
 
     Parameters
@@ -30,8 +30,8 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int) -> 
     docs : Path
         Folder for the page and its pictures.
     budget : Budget
-    jobs : int
-        Number of processes.
+    jobs : int or None
+        Number of processes; None for one per processor.
 
     Returns
     -------

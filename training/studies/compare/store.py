@@ -106,7 +106,7 @@ def digest(*values: object) -> str:
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
-def extract(store: Store, wanted: Mapping[str, Iterable[int]], jobs: int) -> None:
+def extract(store: Store, wanted: Mapping[str, Iterable[int]], jobs: int | None) -> None:
     """Compute the missing features of each recording.
 
     Parameters
@@ -114,8 +114,8 @@ def extract(store: Store, wanted: Mapping[str, Iterable[int]], jobs: int) -> Non
     store : Store
     wanted : dict of str to iterable of int
         Positions of recordings, by name of the feature.
-    jobs : int
-        Number of processes.
+    jobs : int or None
+        Number of processes; None for one per processor.
     """
     by_place: dict[int, dict[str, Path]] = {}
     for feature, places in wanted.items():
