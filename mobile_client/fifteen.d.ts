@@ -11,7 +11,7 @@ export interface Accepted {
 }
 
 /**
- * The analysis of a recording, averaged over its windows of 15 s.
+ * The analysis of a recording, averaged over its windows of 15 s that hold sound.
  *
  * Read the verdict first. Genres and emotions are always present, but mean little for silence
  * and
@@ -68,9 +68,12 @@ export interface AudioFacts {
   channels: number;
   /** Length of the decoded sound. */
   duration_seconds: number;
-  /** What the answer is about: the sound in whole windows of 15 s. */
+  /**
+   * Sound that the answer covers, in windows of 15 s. Silent windows and a remainder of less than
+   * 3 s are left out.
+   */
   analysed_seconds: number;
-  /** Whether the recording is longer than that. */
+  /** Whether the recording is longer than the decoded sound. */
   truncated: boolean;
   /** Level of the loudest sample, dBFS. */
   peak_dbfs: number;
@@ -243,6 +246,11 @@ export interface HeardWindow {
   danceability?: number | null;
   /** Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5. */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
+  /**
+   * Whether the window is silent. If so, its scores mean nothing, and the mean of the recording
+   * leaves them out.
+   */
+  silence?: boolean;
 }
 
 /** The limits of the service. */
@@ -485,8 +493,8 @@ export interface VerdictRow {
 
 /** A defect of the recording, which was analysed nevertheless. */
 export interface Warned {
-  /** For programs. */
-  type: "clipped" | "very_quiet" | "narrow_band";
+  /** For programs. More may be added. */
+  type: "clipped" | "very_quiet" | "narrow_band" | "damaged" | "out_of_phase";
   /** For people, with advice. */
   detail: string;
 }

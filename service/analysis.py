@@ -73,7 +73,7 @@ def analyze(
     Returns
     -------
     analysis : Analysis
-        The mean over the recording's windows, whatever the verdict on it.
+        The mean over the recording's windows that hold sound, whatever the verdict on it.
 
     Raises
     ------
@@ -84,40 +84,47 @@ def analyze(
     recording = audio.decode(data, bounds)
     decoded = perf_counter()
     bounds.check()
-    spectrograms = audio.log_mel(audio.windows(recording.waveform))
+    cut = audio.cut(recording.waveform)
+    spectrograms = audio.log_mel(cut.windows)
     transformed = perf_counter()
     bounds.check()
     scores = model.score(spectrograms)
     scored = perf_counter()
     scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
     names = Names(taxonomy.rename(model.card.genres), model.card.emotions)
+    sounding = cut.sounding(model.card.thresholds.silence_dbfs)
     timings = Timings(
         decode_ms=_milliseconds(started, decoded),
         spectrogram_ms=_milliseconds(decoded, transformed),
         inference_ms=_milliseconds(transformed, scored),
     )
     return Analysis(
-        **_judged(recording, scores, names, model.card),
-        warnings=warnings_of(recording, spectrograms),
-        timeline=_timeline(recording, scores, names) if timeline else None,
+        **_judged(cut, scores, names, model.card),
+        warnings=warnings_of(recording, spectrograms[sounding]),
+        timeline=_timeline(cut, scores, names, sounding) if timeline else None,
+        audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
     )
 
 
-def _judged(recording: audio.Recording, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
-    """Return the members of an answer that are about the whole recording."""
-    peak, rms = audio.levels(recording.waveform)
+def _judged(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+    """Return the members of an answer that are about the whole recording.
+
+    Silent windows take no part, unless all are silent.
+    """
+    sounding = cut.sounding(card.thresholds.silence_dbfs)
+    if sounding.any():
+        scores = scores.chosen(sounding)
     genres = _ranked(names.genres, scores.genres)
     music, known = _mean(scores.music), _mean(scores.known)
     probabilities = [genre.probability for genre in genres]
-    verdict = decide(peak, music, known, probabilities, card.thresholds)
+    verdict = decide(float(cut.peaks_dbfs.max()), music, known, probabilities, card.thresholds)
     return {
         "verdict": verdict,
         "reason": reason(verdict, [genre.genre for genre in genres]),
         **_heard(scores, names),
         "emotion": _ranges(scores, card),
-        "audio": _facts(recording, peak, rms),
     }
 
 
@@ -186,32 +193,33 @@ def percentile(score: float, corpus: list[float] | None) -> float | None:
     return round(float(place), PERCENTILE_DIGITS)
 
 
-def _timeline(recording: audio.Recording, scores: Scores, names: Names) -> list[HeardWindow]:
-    """Say what is heard in each window."""
-    starts = audio.window_starts(len(recording.waveform))
-    ends = [min(start + audio.N_SAMPLES, len(recording.waveform)) for start in starts]
+def _timeline(
+    cut: audio.Cut, scores: Scores, names: Names, sounding: NDArray[np.bool_]
+) -> list[HeardWindow]:
+    """Return the scores of each window."""
     return [
         HeardWindow(
             start_seconds=round(start / audio.SAMPLE_RATE, SECONDS_DIGITS),
             end_seconds=round(end / audio.SAMPLE_RATE, SECONDS_DIGITS),
+            silence=not sounding[place],
             **_heard(scores.windows(place, place + 1), names),
         )
-        for place, (start, end) in enumerate(zip(starts, ends, strict=True))
+        for place, (start, end) in enumerate(zip(cut.starts, cut.ends, strict=True))
     ]
 
 
-def _facts(recording: audio.Recording, peak: float, rms: float) -> AudioFacts:
-    """Describe what was decoded; its levels are in dBFS."""
+def _facts(recording: audio.Recording, analysed_seconds: float) -> AudioFacts:
+    """Describe what was decoded."""
     return AudioFacts(
         container=recording.container,
         codec=recording.codec,
         sample_rate=recording.sample_rate,
         channels=recording.channels,
         duration_seconds=round(recording.duration_seconds, SECONDS_DIGITS),
-        analysed_seconds=round(audio.analysed_seconds(len(recording.waveform)), SECONDS_DIGITS),
+        analysed_seconds=round(analysed_seconds, SECONDS_DIGITS),
         truncated=recording.truncated,
-        peak_dbfs=round(peak, LEVEL_DIGITS),
-        rms_dbfs=round(rms, LEVEL_DIGITS),
+        peak_dbfs=round(recording.peak_dbfs, LEVEL_DIGITS),
+        rms_dbfs=round(recording.rms_dbfs, LEVEL_DIGITS),
     )
 
 

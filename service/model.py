@@ -87,7 +87,10 @@ class Scores:
 
     def windows(self, start: int, end: int) -> "Scores":
         """Return the scores of a range of windows."""
-        some = slice(start, end)
+        return self.chosen(slice(start, end))
+
+    def chosen(self, some: slice | NDArray[np.bool_]) -> "Scores":
+        """Return the scores of the windows that a slice or a mask selects."""
         return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
 
     @staticmethod

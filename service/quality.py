@@ -6,9 +6,11 @@ What the numbers were chosen on is in docs/DECISIONS.md.
 import numpy as np
 
 from service import audio
-from service.schemas import Warned
+from service.schemas import Warned, WarningType
 
 CLIPPED = 0.05  # share of samples at full scale
+FLAT_TOPPED = 0.01  # share of samples about full scale, of a lossy recording
+DAMAGED = 0.02  # share of packets that cannot be decoded
 VERY_QUIET_DBFS = -40.0  # peak
 TELEPHONE_HZ = 4_300.0  # a telephone's band ends at 4 kHz
 NARROW_DB = -75.0  # loudest that a narrow-band recording gets beyond it, in most frames
@@ -22,35 +24,72 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
     ----------
     recording : audio.Recording
     spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
-        Its own, as `audio.log_mel` returns them.
+        Of its windows that hold sound, as `audio.log_mel` returns them.
     """
-    peak, _ = audio.levels(recording.waveform)
-    wrong = []
+    found: dict[WarningType, str | None] = {
+        "damaged": _damaged(recording),
+        "clipped": _clipped(recording),
+        "very_quiet": _very_quiet(recording),
+        "narrow_band": _narrow_band(recording, spectrograms),
+        "out_of_phase": _out_of_phase(recording),
+    }
+    return [Warned(type=name, detail=detail) for name, detail in found.items() if detail]
+
+
+def _damaged(recording: audio.Recording) -> str | None:
+    """Say how much of the file is damaged, if it may matter."""
+    if recording.damaged_samples == 0 and recording.damaged_packets <= DAMAGED:
+        return None
+    return (
+        "The file is damaged: "
+        f"{recording.damaged_packets:.0%} of its packets cannot be decoded, and "
+        f"{recording.damaged_samples:,} samples are impossibly loud. Send an undamaged copy."
+    )
+
+
+def _clipped(recording: audio.Recording) -> str | None:
+    """Say how much was overdriven, if it is much."""
     if recording.at_full_scale > CLIPPED:
-        wrong.append(
-            Warned(
-                type="clipped",
-                detail=f"{recording.at_full_scale:.0%} of the samples are at full scale: "
-                "record at a lower level, or farther away.",
-            )
-        )
-    if audio.SILENT_DBFS < peak < VERY_QUIET_DBFS:
-        wrong.append(
-            Warned(
-                type="very_quiet",
-                detail=f"The loudest sample is at {peak:.0f} dBFS: record at a higher level, "
-                "or nearer.",
-            )
-        )
-    if peak > audio.SILENT_DBFS and beyond_telephone(spectrograms) < NARROW_DB:
-        wrong.append(
-            Warned(
-                type="narrow_band",
-                detail="Nothing is heard above 4 kHz, as over a telephone: turn off the noise "
-                "suppression or the voice mode of the recorder.",
-            )
-        )
-    return wrong
+        share = recording.at_full_scale
+    elif recording.flat_topped > FLAT_TOPPED:
+        share = recording.flat_topped
+    else:
+        return None
+    return (
+        f"{share:.0%} of the samples are at full scale: record at a lower level, or farther away."
+    )
+
+
+def _very_quiet(recording: audio.Recording) -> str | None:
+    """Say how quiet it is, if it is very quiet and not silent."""
+    if not audio.SILENT_DBFS < recording.peak_dbfs < VERY_QUIET_DBFS:
+        return None
+    return (
+        f"The loudest sample is at {recording.peak_dbfs:.0f} dBFS: record at a higher level, "
+        "or nearer."
+    )
+
+
+def _narrow_band(recording: audio.Recording, spectrograms: audio.Spectrograms) -> str | None:
+    """Say that it is a telephone's band, if it is."""
+    if recording.peak_dbfs <= audio.SILENT_DBFS or not len(spectrograms):
+        return None
+    if beyond_telephone(spectrograms) >= NARROW_DB:
+        return None
+    return (
+        "There is nothing above 4 kHz, as over a telephone: turn off the noise suppression or the "
+        "voice mode of the recorder."
+    )
+
+
+def _out_of_phase(recording: audio.Recording) -> str | None:
+    """Say that channels cancel, if they do."""
+    if not recording.out_of_phase:
+        return None
+    return (
+        "The channels cancel one another, as with one wire swapped: the answer is about their "
+        "difference or one of them. Record again with one of them turned round, or in mono."
+    )
 
 
 def beyond_telephone(spectrograms: audio.Spectrograms) -> float:

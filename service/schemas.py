@@ -49,21 +49,24 @@ class AudioFacts(Answer):
     channels: int = Field(description="As encoded; the analysis averages them.", examples=[1])
     duration_seconds: float = Field(description="Length of the decoded sound.", examples=[15.02])
     analysed_seconds: float = Field(
-        description="What the answer is about: the sound in whole windows of 15 s.", examples=[15.0]
+        description="Sound that the answer covers, in windows of 15 s. Silent windows and a "
+        "remainder of less than 3 s are left out.",
+        examples=[15.0],
     )
-    truncated: bool = Field(description="Whether the recording is longer than that.")
+    truncated: bool = Field(description="Whether the recording is longer than the decoded sound.")
     peak_dbfs: float = Field(description="Level of the loudest sample, dBFS.", examples=[-6.0])
     rms_dbfs: float = Field(
         description="Level of the whole recording, dBFS; -120 for silence.", examples=[-18.4]
     )
 
 
+WarningType = Literal["clipped", "very_quiet", "narrow_band", "damaged", "out_of_phase"]
+
+
 class Warned(Answer):
     """A defect of the recording, which was analysed nevertheless."""
 
-    type: Literal["clipped", "very_quiet", "narrow_band"] = Field(
-        description="For programs.", examples=["clipped"]
-    )
+    type: WarningType = Field(description="For programs. More may be added.", examples=["clipped"])
     detail: str = Field(
         description="For people, with advice.",
         examples=["12% of the samples are at full scale: record at a lower level."],
@@ -121,6 +124,13 @@ class Span(Answer):
 class HeardWindow(Prediction, Span):
     """The prediction for one window."""
 
+    silence: bool = Field(
+        default=False,
+        description="Whether the window is silent. If so, its scores mean nothing, and the mean of "
+        "the recording leaves them out.",
+        examples=[False],
+    )
+
 
 class ModelName(Answer):
     """The model of an answer."""
@@ -159,7 +169,7 @@ class Judgement(Answer):
 
 
 class Analysis(Prediction, Judgement):
-    """The analysis of a recording, averaged over its windows of 15 s.
+    """The analysis of a recording, averaged over its windows of 15 s that hold sound.
 
     Read the verdict first. Genres and emotions are always present, but mean little for silence and
     for sounds that are not music. An emotion is null if the model does not predict it.

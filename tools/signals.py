@@ -6,6 +6,7 @@ import wave
 import av
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from service import audio
@@ -64,6 +65,29 @@ ENCODINGS = {
     "adts": ("adts", "aac", {}),
 }
 """Name of an encoding: FFmpeg's muxer, its encoder, the muxer's options."""
+OTHER_ENCODINGS = {
+    "caf": ("caf", "pcm_s16be", {}),
+    "caf-alac": ("caf", "alac", {}),
+    "caf-opus": ("caf", "libopus", {}),
+    "amr": ("amr", "libopencore_amrnb", {}),
+    "3gp": ("3gp", "libopencore_amrnb", {}),
+    "rf64": ("wav", "pcm_s16le", {"rf64": "always"}),
+    "w64": ("w64", "pcm_s16le", {}),
+    "au": ("au", "pcm_s16be", {}),
+    "mp2": ("mp2", "mp2", {}),
+    "ac3": ("ac3", "ac3", {}),
+    "eac3": ("eac3", "eac3", {}),
+    "wma": ("asf", "wmav2", {}),
+    "avi": ("avi", "mp2", {}),
+    "flv": ("flv", "aac", {}),
+    "mpegts": ("mpegts", "aac", {}),
+    "mpeg": ("mpeg", "mp2", {}),
+    "wavpack": ("wv", "wavpack", {}),
+    "tta": ("tta", "tta", {}),
+}
+"""The same of containers that browsers do not write; mono and stereo."""
+RATES = {"amr": 8_000, "3gp": 8_000, "ac3": 48_000, "eac3": 48_000, "mpeg": 48_000}
+"""The one sample rate of some encodings, Hz."""
 LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1"}
 
 
@@ -76,17 +100,28 @@ class _Unseekable(io.BytesIO):
 
 def encode(waveform: FLOAT, rate: int, encoding: str, channels: int = 1) -> bytes:
     """Encode a waveform, repeated on every channel, at 96 kbit/s where the codec is lossy."""
+    return encode_channels(np.repeat(waveform[None], channels, axis=0), rate, encoding)
+
+
+def encode_channels(waveforms: NDArray[np.floating], rate: int, encoding: str) -> bytes:
+    """Encode the waveforms of one, two or eight channels; [shape=(n_channels, n_samples)]."""
+    channels = len(waveforms)
     if encoding == "vorbis":  # FFmpeg's own Vorbis encoder is experimental; libsndfile's is not
         file = io.BytesIO()
-        soundfile.write(file, np.repeat(waveform[:, None], channels, 1), rate, format="OGG")
+        soundfile.write(file, waveforms.T, rate, format="OGG")
         return file.getvalue()
-    muxer, codec, options = ENCODINGS[encoding]
+    muxer, codec, options = (ENCODINGS | OTHER_ENCODINGS)[encoding]
+    if rate != RATES.get(encoding, rate):
+        waveforms = soxr.resample(waveforms.T, rate, RATES[encoding]).T.clip(-1, 1)
+        rate = RATES[encoding]
     file = _Unseekable() if encoding == "webm" else io.BytesIO()
     with av.open(file, "w", format=muxer, options=options) as container:
         stream = container.add_stream(codec, rate=rate, layout=LAYOUTS[channels])
-        if not codec.startswith("pcm") and codec != "flac":
+        if codec == "libopencore_amrnb":
+            stream.bit_rate = 12_200
+        elif not codec.startswith("pcm") and codec != "flac":
             stream.bit_rate = 96_000
-        pcm = np.repeat((waveform * 32767).astype(np.int16)[:, None], channels, axis=1)
+        pcm = (waveforms * 32767).astype(np.int16).T
         for start in range(0, len(pcm), 960):
             frame = av.AudioFrame.from_ndarray(
                 pcm[start : start + 960].reshape(1, -1), "s16", LAYOUTS[channels]

@@ -4,6 +4,7 @@ The response to every error is a problem document (RFC 9457), ``application/prob
 
     AudioError                          UploadError
       NotAudioError          422          UnsupportedMediaTypeError  415
+      UnsupportedFormatError 422
       NoAudioStreamError     422          BodyTooLargeError          413
       UnsupportedAudioError  422          EmptyBodyError             400
       ClipTooShortError      422          IncompleteBodyError        400
@@ -53,6 +54,7 @@ ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(up
 
 KINDS: dict[type[Exception], Kind] = {
     audio.NotAudioError: Kind(audio.NotAudioError.slug, 422, accepted=True),
+    audio.UnsupportedFormatError: Kind(audio.UnsupportedFormatError.slug, 422, accepted=True),
     audio.NoAudioStreamError: Kind(audio.NoAudioStreamError.slug, 422, accepted=True),
     audio.UnsupportedAudioError: Kind(audio.UnsupportedAudioError.slug, 422, limits=True),
     audio.ClipTooShortError: Kind(audio.ClipTooShortError.slug, 422, limits=True),

@@ -263,3 +263,59 @@ class TestWarmUp:
         model.card = model.card.model_copy(update={"reference_answer": answer})
         with pytest.raises(ModelMismatchError):
             warm_up([model])
+
+
+def with_silence(*parts, encoding="wav", floor=0.0):
+    """A recording of parts that sound and, where its seconds are negative, are silent."""
+    rng = np.random.default_rng(0)
+    pieces = [
+        signals.groove(each, CLIP_RATE)
+        if each > 0
+        else floor * rng.normal(0, 1, round(-each * CLIP_RATE)).astype(np.float32)
+        for each in parts
+    ]
+    return signals.encode(np.concatenate(pieces), CLIP_RATE, encoding)
+
+
+class TestSilentWindows:
+    @pytest.mark.parametrize("parts", [(-30, 30), (30, -30), (-15, 15, -30, 15, -15)])
+    @pytest.mark.parametrize("encoding", ["wav", "flac", "opus", "mp3"])
+    def test_they_take_no_part_in_an_answer(self, model, parts, encoding):
+        answer = analyze(with_silence(*parts, encoding=encoding), model, timeline=True)
+        assert answer.audio.analysed_seconds == pytest.approx(30, abs=0.1)
+        heard = [each for each in answer.timeline if not each.silence]
+        assert 2 <= len(heard) < len(answer.timeline)
+        assert answer.energy == pytest.approx(np.mean([each.energy for each in heard]), abs=1e-4)
+        assert answer.music == pytest.approx(np.mean([each.music for each in heard]), abs=1e-4)
+        assert answer.known == pytest.approx(np.mean([each.known for each in heard]), abs=1e-4)
+        mean = np.mean(
+            [{g.genre: g.probability for g in each.genres}[answer.genre] for each in heard]
+        )
+        assert answer.genres[0].probability == pytest.approx(mean, abs=1e-5)
+
+    def test_the_answer_is_that_of_the_music_alone(self, model):
+        alone = analyze(with_silence(30), model)
+        silent = analyze(with_silence(-45, 30, -15), model)
+        assert silent.verdict == alone.verdict
+        assert silent.genres == alone.genres
+        assert silent.emotion == alone.emotion
+
+    @pytest.mark.parametrize(("floor", "silence"), [(1e-4, True), (1e-2, False)])
+    def test_a_floor_of_noise_is_silence_by_its_peak(self, model, floor, silence):
+        answer = analyze(with_silence(15, -15, floor=floor), model, timeline=True)
+        assert [each.silence for each in answer.timeline] == [False, silence]
+
+    def test_where_all_are_silent_so_is_the_recording(self, model):
+        answer = analyze(with_silence(-40), model, timeline=True)
+        assert answer.verdict == "silence"
+        assert answer.audio.analysed_seconds == 0
+        assert all(each.silence for each in answer.timeline)
+        assert answer.warnings == []
+
+    def test_a_last_window_that_only_repeats_counts_once(self, model):
+        answer = analyze(with_silence(15, -5), model, timeline=True)
+        assert [each.silence for each in answer.timeline] == [False, True]
+        assert answer.audio.analysed_seconds == 15
+
+    def test_silence_is_no_narrow_band(self, model):
+        assert analyze(with_silence(-120, 15), model).warnings == []

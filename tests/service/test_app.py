@@ -19,8 +19,8 @@ from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import Settings
 from service.web import errors, uploads
 from tests.http import GENRES, assert_analysis, assert_problem, post, post_raw, serving
-from tests.service.test_audio import CONTAINERS, float_wav, video
 from tools import signals
+from tools.recordings import CONTAINERS, float_wav, video
 from tools.server import Server
 
 LIMIT = Settings().max_upload_bytes

@@ -1,11 +1,14 @@
+import io
+
 import numpy as np
 import pytest
+import soundfile
 import soxr
 
 from service import audio, quality
 from service.quality import warnings_of
-from tests.service.test_audio import float_wav
 from tools import signals
+from tools.recordings import float_wav
 
 RATE = 44_100
 
@@ -34,6 +37,26 @@ def test_a_recorder_that_was_overdriven_is_noticed(groove, channels):
     loud = (40 * groove).clip(-1, 1)
     assert warned(signals.wav(loud, RATE, channels)) == ["clipped"]
     assert warned(signals.encode(loud, RATE, "m4a", channels)) == ["clipped"]
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3", "vorbis", "webm"])
+def test_so_is_one_that_was_overdriven_a_little(name):
+    """A fifth of the samples is clipped, which a lossy codec spreads about full scale."""
+    rate = 48_000
+    loud = signals.groove(5, rate)
+    clipped = (loud / np.quantile(np.abs(loud), 0.8)).clip(-1, 1)
+    data = signals.encode(clipped, rate, name)
+    assert "clipped" in warned(data)
+
+
+@pytest.mark.parametrize("gain", [1, 2, 3])
+@pytest.mark.parametrize("name", ["opus", "vorbis"])
+def test_a_master_that_passes_full_scale_is_not_clipped(gain, name):
+    """Floats encoded beyond full scale: nothing is flat."""
+    noise = soxr.resample(np.random.default_rng(0).normal(0, 0.2, 5 * 8_000), 8_000, 48_000)
+    file = io.BytesIO()
+    soundfile.write(file, gain * noise, 48_000, format="OGG", subtype=name.upper())
+    assert "clipped" not in warned(file.getvalue())
 
 
 def test_one_channel_is_enough(groove):

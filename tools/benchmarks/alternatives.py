@@ -25,6 +25,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from scipy.fft import rfft
 
 from service import audio, model
+from service.audio import blocks, decoding, spectrogram
 from service.settings import MODELS
 from tools.benchmarks.parts import libsndfile, milliseconds
 from tools.reference import librosa_log_mel
@@ -59,22 +60,28 @@ def decoders(clips, repeats):
     }
 
     def replaced(part, value):
-        with mock.patch.object(audio, part, value) if part else nullcontext():
+        with mock.patch.object(*part, value) if part else nullcontext():
             return statistics.mean(
                 milliseconds(lambda d=data: audio.decode(d), repeats) / ours[name]
                 for name, data in clips.items()
             )
 
-    frames = audio._frames
+    frames = decoding.frames
 
     def with_threads(container, stream, bounds):
         stream.thread_type = "AUTO"
         return frames(container, stream, bounds)
 
     yield Tried(
-        "as many threads of the decoder as FFmpeg likes", "one", replaced("_frames", with_threads)
+        "as many threads of the decoder as FFmpeg likes",
+        "one",
+        replaced((decoding, "frames"), with_threads),
     )
-    yield Tried("one frame of the codec at a time", "blocks of 1.4 s", replaced("BLOCK_SAMPLES", 1))
+    yield Tried(
+        "one frame of the codec at a time",
+        "blocks of 1.4 s",
+        replaced((blocks, "BLOCK_SAMPLES"), 1),
+    )
     by_ffmpeg = statistics.mean(
         milliseconds(lambda d=data: resampled_by_ffmpeg(d), repeats) / ours[name]
         for name, data in clips.items()
@@ -121,15 +128,15 @@ def spectrograms(window, repeats):
     ours = milliseconds(lambda: audio.log_mel(windows), repeats)
 
     def replaced(part, value):
-        with mock.patch.object(audio, part, value):
+        with mock.patch.object(spectrogram, part, value):
             return milliseconds(lambda: audio.log_mel(windows), repeats) / ours
 
-    dense = audio._mel_filters().toarray()
+    dense = audio.mel_filters().toarray()
     librosa = milliseconds(lambda: librosa_log_mel(window), repeats)
     yield Tried("librosa's spectrogram", "SciPy's FFT in float32", librosa / ours)
     yield Tried("NumPy's FFT", "SciPy's", replaced("rfft", np.fft.rfft))
     yield Tried(
-        "mel bands by a dense product", "a sparse one", replaced("_mel_filters", lambda: dense)
+        "mel bands by a dense product", "a sparse one", replaced("mel_filters", lambda: dense)
     )
     frames = sliding_window_view(np.pad(window, audio.N_FFT // 2), audio.N_FFT)[:: audio.HOP].copy()
     many = np.tile(frames, (BATCH, 1))

@@ -17,8 +17,8 @@ import numpy as np
 from service import audio
 from service.schemas import PROBLEM_TYPES
 from service.verdict import VERDICTS
-from tests.service.test_audio import TAG_OF_2_GB, silent_opus
 from tools import signals
+from tools.recordings import TAG_OF_2_GB, silent_opus
 from tools.torture.checksum import crc
 from tools.torture.outcome import Outcome
 
@@ -175,9 +175,17 @@ BOMBS = {
         {"unsupported-audio"},
     ),
     "a tag of 2 GB": (lambda scale: TAG_OF_2_GB, {"not-audio"}),
-    "streams in Ogg": (lambda scale: many_in_ogg(round(5_000 * scale)), {"not-audio"}),
-    "tracks in MP4": (lambda scale: many_in_mp4(round(5_000 * scale)), {"not-audio"}),
-    "tracks in Matroska": (lambda scale: many_in_matroska(round(5_000 * scale)), {"not-audio"}),
+    "streams in Ogg": (lambda scale: many_in_ogg(round(5_000 * scale)), {"unsupported-audio"}),
+    "tracks in MP4": (lambda scale: many_in_mp4(round(5_000 * scale)), {"unsupported-audio"}),
+    "tracks in Matroska": (
+        lambda scale: many_in_matroska(round(5_000 * scale)),
+        {"unsupported-audio"},
+    ),
+    "as many streams as are taken, in Ogg": (
+        lambda scale: many_in_ogg(audio.MAX_STREAMS),
+        {"silence"},
+    ),
+    "as many tracks as are taken, in MP4": (lambda scale: many_in_mp4(audio.MAX_STREAMS), ANSWERED),
     "a cover of 30 MB": (lambda scale: tagged(bytes(30 * MIB)), ANSWERED),
     "a cover of 50 MB": (lambda scale: tagged(bytes(50 * MIB)), {"body-too-large"}),
     "a cover of megapixels": (

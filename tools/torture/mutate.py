@@ -3,8 +3,8 @@
 import random
 from functools import cache
 
-from tests.service.test_audio import in_its_own_order
 from tools import signals
+from tools.recordings import caf_with_aac, in_its_own_order
 from tools.torture.checksum import crc
 
 SECONDS, RATE = 3.2, 24_000
@@ -30,6 +30,21 @@ FIELDS = {
     b"Xing": [(4, 4), (8, 4)],  # MP3: frames
     b"\xff\xfb": [(2, 2)],  # MP3: rate, channels
     b"\xff\xf1": [(2, 2)],  # ADTS: rate, channels
+    b"desc\0\0": [(12, 8), (20, 4), (28, 4), (32, 4), (36, 4), (40, 4)],  # CAF: rate, ..., bits
+    b"pakt\0\0": [(4, 8), (12, 8), (20, 8)],  # CAF: sizes, packets, frames
+    b"#!AMR": [(6, 1)],  # the size of a frame
+    b"fmt \xf3\xac": [(24, 2), (26, 2), (28, 4), (36, 2), (38, 2)],  # Wave64: as WAV
+    b"ds64": [(4, 4), (8, 8), (16, 8)],  # RF64: sizes
+    b".snd": [(4, 4), (8, 4), (12, 4), (16, 4), (20, 4)],  # AU: offset, size, codec, rate, channels
+    b"\x0b\x77": [(2, 2), (4, 1), (5, 2)],  # AC-3: size, rate, channels
+    b"\x40\x9e\x69\xf8": [(38, 4), (42, 4), (52, 2), (54, 2), (56, 4), (64, 2)],  # ASF: stream
+    b"strh": [(8, 4), (28, 4), (32, 4), (40, 4), (52, 4)],  # AVI: codec, scale, rate, length
+    b"strf": [(4, 4), (8, 2), (10, 2), (12, 4), (20, 2), (22, 2)],  # AVI: as WAV
+    b"FLV\x01": [(4, 1), (5, 4), (14, 3), (24, 1)],  # streams, size, tag, codec
+    b"\x47\x40\x00": [(1, 2), (5, 3), (10, 4)],  # MPEG-TS: packet, table
+    b"\0\0\1\xc0": [(4, 2), (6, 4)],  # MPEG-PS: size, header
+    b"wvpk": [(4, 4), (8, 2), (12, 4), (20, 4), (24, 4)],  # WavPack: size, version, samples, flags
+    b"TTA1": [(4, 2), (6, 2), (8, 2), (10, 4), (14, 4)],  # TTA: channels, bits, rate, samples
 }
 """Where a container says what its sound is: bytes after a mark, and how many of them."""
 
@@ -44,7 +59,14 @@ def originals():
         for channels in signals.LAYOUTS
         if (name, channels) != ("mp3", 8)
     }
+    found |= {
+        f"{name}-{channels}": signals.encode(groove, RATE, name, channels)
+        for name in signals.OTHER_ENCODINGS
+        for channels in (1, 2)
+        if channels == 1 or name not in ("amr", "3gp")
+    }
     own_order = in_its_own_order(found["aiff-2"])
+    found["caf-aac"] = caf_with_aac(found["m4a-2"])
     return found | {"wav": signals.wav(groove, RATE), "aiff-own-order": own_order}
 
 

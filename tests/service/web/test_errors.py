@@ -26,6 +26,7 @@ from service.web.middleware.observe import Observe
 LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
     audio.NotAudioError: (422, "not-audio"),
+    audio.UnsupportedFormatError: (422, "unsupported-format"),
     audio.NoAudioStreamError: (422, "no-audio-stream"),
     audio.UnsupportedAudioError: (422, "unsupported-audio"),
     audio.ClipTooShortError: (422, "clip-too-short"),

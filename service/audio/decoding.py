@@ -1,0 +1,245 @@
+"""Encoded recording -> waveform."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from service.audio import spec, wav
+from service.audio.blocks import Block, blocks
+from service.audio.bounds import UNBOUNDED, Bounds, Watch
+from service.audio.downmix import Checked, Phase, check, count_clipped, count_flat, is_bounded, mono
+from service.audio.errors import (
+    ClipTooShortError,
+    NotAudioError,
+    UnsupportedAudioError,
+    UnsupportedFormatError,
+)
+from service.audio.formats import FORMATS, OPENING
+from service.audio.levels import levels
+from service.audio.packets import ENCRYPTED, Tally, frames
+from service.audio.refusal import HEAD, refusal
+from service.audio.resampling import Resampler
+from service.audio.source import Source
+from service.audio.spec import Waveform
+from service.audio.streams import loudest, sound_streams
+
+MISREAD = ("pcm_f16le", "pcm_f24le")  # FFmpeg's guess at integers in a wider container
+
+Weights = dict[int, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded upload.
+
+    Attributes
+    ----------
+    waveform : float32 [shape=(n_samples,)]
+    container : str
+        One of the values of `FORMATS`.
+    codec : str
+        FFmpeg's name of the codec: ``aac``, ``opus``, ``pcm_s16le``.
+    sample_rate : int
+        Hz, as encoded.
+    channels : int
+        As encoded.
+    duration_seconds : float
+        Of what was decoded, counted in samples: a container's own word is never trusted.
+    truncated : bool
+        Whether the recording went on after `Bounds.max_seconds`.
+    at_full_scale : float
+        Share of the samples, of any channel, that `downmix.count_clipped` counts.
+    flat_topped : float
+        Share of the samples of a lossy recording that `downmix.count_flat` counts.
+    out_of_phase : bool
+        Whether channels cancel when they are averaged. Then the waveform is their difference or
+        one of them.
+    damaged_packets : float
+        Share of the packets that cannot be decoded.
+    damaged_samples : int
+        Samples that no undamaged recording has, of any channel.
+    peak_dbfs, rms_dbfs : float
+        Levels of the waveform, as `levels` measures them.
+    """
+
+    waveform: Waveform
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_seconds: float
+    truncated: bool
+    at_full_scale: float
+    flat_topped: float
+    out_of_phase: bool
+    damaged_packets: float
+    damaged_samples: int
+    peak_dbfs: float
+    rms_dbfs: float
+
+
+def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
+    """Decode an encoded file, down-mixed to mono and resampled.
+
+    Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Where they
+    cancel one another, the file is decoded a second time, as `downmix.Phase` says. Of several
+    streams of sound, the one that holds sound is taken. Damaged packets are left out, and a file
+    that breaks off ends there.
+
+    Parameters
+    ----------
+    data : bytes or file
+        A whole file in one of `FORMATS`; of an open one, only what is needed is read.
+    bounds : Bounds
+
+    Returns
+    -------
+    recording : Recording
+        At most `Bounds.max_seconds` long.
+
+    Raises
+    ------
+    NotAudioError
+        If the bytes are of no accepted format, or nothing in them can be decoded.
+    UnsupportedFormatError
+        If they are audio of a known format that is not accepted, or encrypted.
+    NoAudioStreamError
+        If the container holds no audio stream.
+    UnsupportedAudioError
+        If there are more than `blocks.MAX_CHANNELS` channels or `formats.MAX_STREAMS` streams, the
+        sample rate is not within `blocks.MIN_RATE` and `blocks.MAX_RATE`, or the samples are
+        64-bit integers.
+    ClipTooShortError
+        If the file is well formed and holds no samples.
+    DecodeTimeoutError
+        If it takes longer than `Bounds.decode_seconds`.
+    OSError
+        If the file cannot be read to its end.
+    """
+    source, watch = Source(data), Watch(bounds)
+    big_endian = wav.mend(source)
+
+    def read(
+        container: av.container.InputContainer, stream: av.AudioStream, weights: Weights
+    ) -> tuple[Recording, Phase]:
+        codec, tally = stream.codec_context, Tally()
+        if big_endian:
+            codec = wav.big_endian(codec)
+        reading = _Reading(codec, bounds.max_seconds, weights)
+        reading.take(blocks(frames(container, stream, codec, watch, tally)))
+        if reading.empty and FORMATS[container.format.name] == "mp4" and source.holds(b"enca"):
+            raise UnsupportedFormatError(ENCRYPTED)  # parsed as sound, it gave no packet
+        return reading.recording(FORMATS[container.format.name], tally), reading.phase
+
+    with _opened(source) as container:
+        streams = sound_streams(container)
+        place = loudest(container, streams, watch) if len(streams) > 1 else 0
+        if len(streams) == 1:
+            recording, phase = read(container, streams[0], {})
+    if len(streams) > 1:
+        with _opened(source) as container:
+            recording, phase = read(container, sound_streams(container)[place], {})
+    if weights := phase.weights():
+        with _opened(source) as container:
+            recording, _ = read(container, sound_streams(container)[place], weights)
+    return recording
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[av.container.InputContainer]:
+    """Open a file from its beginning."""
+    head = source.head(HEAD)
+    try:
+        container = av.open(source, mode="r", container_options=OPENING, metadata_errors="ignore")
+    except av.FFmpegError as error:
+        source.raise_error()
+        raise refusal(head, source.size, error) from error
+    with container:
+        yield container
+    source.raise_error()
+
+
+class _Reading:
+    """The blocks of one stream, on their way to a recording."""
+
+    def __init__(self, codec: av.AudioCodecContext, max_seconds: float, weights: Weights) -> None:
+        self._codec, self._max_seconds, self._weights = codec, max_seconds, weights
+        self._bounded = is_bounded(codec)
+        self._lossy = codec.codec.lossy and not codec.codec.lossless
+        self._first: Block | None = None
+        self._pieces: list[Waveform] = []
+        self._resampler = Resampler()
+        self._seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
+        self._clipped = self._damaged = self._samples = self._flat = self._looked_at = 0
+        self.phase = Phase()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was taken."""
+        return self._first is None
+
+    def take(self, blocks: Iterable[Block]) -> None:
+        """Take blocks until there is enough."""
+        for block in blocks:
+            self._first = self._first or block
+            checked = check(block.planes, bounded=self._bounded)
+            if checked.damaged and self._codec.name in MISREAD:
+                raise UnsupportedAudioError(
+                    "The header of this file says that its samples are floats, and they are not: "
+                    "send it as 24 or 32 bits."
+                )
+            self._count(checked)
+            waveform = mono(checked, self._weights.get(len(block.planes)))
+            self._pieces.append(self._resampler.push(waveform, block.sample_rate))
+            self._seconds += Fraction(block.planes.shape[1], block.sample_rate)
+            if self._seconds > self._max_seconds:
+                break
+
+    def _count(self, block: Checked) -> None:
+        """Count what may be wrong with a block."""
+        self._clipped += count_clipped(block)
+        if self._lossy:
+            flat, some = count_flat(block)
+            self._flat += flat
+            self._looked_at += some
+        self._damaged += block.damaged
+        self._samples += block.planes.size
+        self.phase.add(block)
+
+    def recording(self, container: str, tally: Tally) -> Recording:
+        """Return what was taken.
+
+        Raises
+        ------
+        ClipTooShortError, NotAudioError
+            If there is nothing.
+        """
+        if self._first is None:
+            if not tally.packets and self._codec.name.startswith("pcm_"):
+                raise ClipTooShortError.of(0)
+            raise NotAudioError("Nothing in this file can be decoded as audio.")
+        self._pieces.append(self._resampler.flush())
+        waveform = np.concatenate(self._pieces)[: round(self._max_seconds * spec.SAMPLE_RATE)]
+        peak, rms = levels(waveform)
+        return Recording(
+            waveform=waveform,
+            container=container,
+            codec=self._codec.codec.canonical_name,
+            sample_rate=self._first.sample_rate,
+            channels=len(self._first.planes),
+            duration_seconds=min(float(self._seconds), self._max_seconds),
+            truncated=self._seconds > self._max_seconds,
+            at_full_scale=self._clipped / max(self._samples, 1),
+            flat_topped=max(self._flat, 0) / max(self._looked_at, 1),
+            out_of_phase=bool(self._weights),
+            damaged_packets=tally.damaged_share,
+            damaged_samples=self._damaged,
+            peak_dbfs=peak,
+            rms_dbfs=rms,
+        )

@@ -1,0 +1,227 @@
+"""Samples of several channels, as they are coded -> one channel.
+
+Channels are averaged. Where they cancel one another, as with a wire that is swapped, the average
+is not what a person hears: `Phase` collects the evidence while a recording is decoded, and says
+with which weights to decode it again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from service.audio.spec import Waveform
+
+FULL_SCALE = 0.999  # a sample of this magnitude is as loud as a recorder can tell
+OVERSHOOT = 1.1  # a sample beyond this was never clipped at full scale
+TOP, BELOW = (0.9, 1.05), (0.75, 0.9)  # magnitudes
+FULLEST_SAMPLE = 2.0**16  # float files may pass full scale, even hold 16-bit integers; not more
+LOUDEST_LOSSY = 4.0  # loudest that a lossy decoder makes of an undamaged recording
+
+STEP = 8  # every eighth sample tells as much about phase and flat tops as all of them
+SOUNDING_POWER = 1e-6  # mean square of channels, -60 dBFS: less is silence
+CANCELLING = 0.6  # times the power that unrelated channels have when averaged: less cancels
+COHERENT = 1.4  # times that power: more, and the difference of channels would cancel
+OUT_OF_PHASE = 0.5  # share of the sounding blocks that cancel
+RARELY = 0.1  # share of the sounding blocks that may be coherent where the difference is taken
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A block whose samples are finite and no louder than they may be.
+
+    Attributes
+    ----------
+    planes : [shape=(n_channels, n_samples)]
+        Samples as they are coded.
+    middle, half_range : float
+        Of what a sample can say; 0 and 1 for floats.
+    loudest : float
+        Magnitude of the loudest sample, full scale 1.
+    damaged : int
+        Samples that no undamaged recording has.
+    """
+
+    planes: NDArray[Any]
+    middle: float
+    half_range: float
+    loudest: float
+    damaged: int
+
+    @property
+    def power(self) -> float:
+        """Mean square of the samples, full scale 1."""
+        some = (self.planes - np.float32(self.middle)) / np.float32(self.half_range)
+        return float(np.einsum("ci,ci", some, some)) / max(some.size, 1)
+
+
+def is_bounded(codec: av.CodecContext) -> bool:
+    """Say whether a decoder's floats have to be held to `LOUDEST_LOSSY`.
+
+    Those of PCM and of WavPack are the recorder's own; all other codecs of floats are lossy.
+    """
+    return not codec.name.startswith(("pcm_", "wavpack"))
+
+
+def check(planes: NDArray[Any], *, bounded: bool) -> Checked:
+    """Find the loudest sample of a block, and end what is beyond all bounds.
+
+    Integers end at full scale by nature. Floats of PCM may pass it: they are the recorder's own,
+    and end at `FULLEST_SAMPLE`. Those of a lossy decoder pass it by a little where a master is
+    loud. Where a packet is damaged they are thousands, and a player clips them: FFmpeg's
+    conversion to 16 bits and the output of Web Audio both end at full scale. So a block with a
+    sample beyond `LOUDEST_LOSSY` ends at full scale, too. A block without one stays as it is.
+
+    Parameters
+    ----------
+    planes : [shape=(n_channels, n_samples)]
+    bounded : bool
+        Whether a lossy decoder made them.
+    """
+    highest, lowest = float(planes.max(initial=0)), float(planes.min(initial=0))
+    if np.issubdtype(planes.dtype, np.integer):
+        middle = 128.0 if planes.dtype == np.uint8 else 0.0
+        half_range = 2.0 ** (8 * planes.dtype.itemsize - 1)
+        loudest = max(highest - middle, middle - lowest) / half_range
+        return Checked(planes, middle, half_range, loudest, 0)
+    loudest = max(highest, -lowest)
+    most = LOUDEST_LOSSY if bounded else FULLEST_SAMPLE
+    if loudest <= most:
+        return Checked(planes, 0, 1, loudest, 0)
+    finite = np.nan_to_num(planes, nan=0.0)
+    damaged = int(np.count_nonzero((planes != finite) | (np.abs(finite) > most)))
+    end = 1.0 if bounded else FULLEST_SAMPLE
+    finite = finite.clip(-end, end)
+    return Checked(finite, 0, 1, end, damaged)
+
+
+def mono(block: Checked, weights: NDArray[np.float32] | None = None) -> Waveform:
+    """Average channels, at their own sample rate.
+
+    Parameters
+    ----------
+    block : Checked
+    weights : float32 [shape=(n_channels,)], optional
+        Of a weighted sum to take in place of the average.
+
+    Returns
+    -------
+    mixed : float32 [shape=(n_samples,)]
+    """
+    planes = block.planes
+    if weights is None:
+        mixed = _sum(planes) / len(planes)
+        middle = block.middle
+    else:
+        mixed = np.einsum("c,ci->i", weights, planes)
+        middle = block.middle * float(weights.sum())
+    if block.half_range != 1:
+        mixed = (mixed - middle) / block.half_range
+    return np.asarray(mixed, dtype=np.float32)
+
+
+def _sum(planes: NDArray[Any]) -> NDArray[np.floating]:
+    """Add channels one by one: NumPy's own sum takes 50 times as long where they interleave."""
+    wide = np.float64 if np.issubdtype(planes.dtype, np.integer) else planes.dtype
+    total: NDArray[np.floating] = planes[0].astype(wide)
+    for plane in planes[1:]:
+        total += plane
+    return total
+
+
+def count_clipped(block: Checked) -> int:
+    """Count the samples at full scale, where a recorder clips.
+
+    Their magnitude is between `FULL_SCALE` and `OVERSHOOT`, which is as far as a lossy codec moves
+    a clipped sample. What lies beyond was not clipped: float samples pass full scale where a master
+    is loud.
+    """
+    if block.loudest < FULL_SCALE:
+        return 0
+    least, most = (edge * block.half_range for edge in (FULL_SCALE, OVERSHOOT))
+    planes, middle = block.planes, block.middle
+    high = (planes >= middle + least) & (planes <= middle + most)
+    low = (planes <= middle - least) & (planes >= middle - most)
+    return int(np.count_nonzero(high | low))
+
+
+def count_flat(block: Checked) -> tuple[int, int]:
+    """Count how many more samples lie about full scale than below it, and how many were looked at.
+
+    A lossy codec spreads the flat tops of a clipped recording over `TOP`. In any other recording a
+    sample is the rarer the louder it is, so fewer lie there than in `BELOW`, also where a master
+    passes full scale.
+    """
+    some = block.planes[:, ::STEP]
+    if block.loudest < TOP[0]:
+        return 0, some.size
+    loud = np.abs((some - np.float32(block.middle)) / np.float32(block.half_range))
+    top, below = (
+        int(np.count_nonzero((loud >= low) & (loud < high))) for low, high in (TOP, BELOW)
+    )
+    return top - below, some.size
+
+
+class Phase:
+    """Evidence, block by block, that channels cancel one another when they are averaged.
+
+    Channels that have nothing to do with one another lose power when they are averaged, by their
+    number, and so does a single live channel among dead ones. Channels that cancel lose far more.
+    Each sounding block votes, so a passage or an effect does not decide for a whole recording.
+    """
+
+    def __init__(self) -> None:
+        self._votes: dict[int, _Votes] = {}
+
+    def add(self, block: Checked) -> None:
+        """Take a block; one of a single channel says nothing."""
+        channels = len(block.planes)
+        if channels > 1:
+            self._votes.setdefault(channels, _Votes(channels)).add(block)
+
+    def weights(self) -> dict[int, NDArray[np.float32]]:
+        """Return, by the number of channels, the weights that keep sound which else cancels."""
+        found = {channels: votes.weights() for channels, votes in self._votes.items()}
+        return {channels: weights for channels, weights in found.items() if weights is not None}
+
+
+def _variance(planes: NDArray[np.floating]) -> float:
+    """Return the mean power of channels without their offset."""
+    power = float(np.einsum("ci,ci", planes, planes)) / planes.size
+    return power - float(np.square(planes.mean(axis=1)).mean())
+
+
+class _Votes:
+    """The votes of the blocks that have some number of channels."""
+
+    def __init__(self, channels: int) -> None:
+        self.sounding = self.cancelling = self.coherent = 0
+        self.covariance = np.zeros((channels, channels))
+
+    def add(self, block: Checked) -> None:
+        """Take a block's vote."""
+        some = block.planes[:, ::STEP].astype(np.float32, order="C")
+        variance = _variance(some)
+        if variance <= SOUNDING_POWER * block.half_range**2:
+            return
+        mean = _sum(some)[None] / len(some)
+        ratio = len(some) * _variance(mean) / variance
+        self.sounding += 1
+        self.coherent += ratio > COHERENT
+        if ratio < CANCELLING:
+            self.cancelling += 1
+            some -= some.mean(axis=1, keepdims=True)
+            self.covariance += np.einsum("ci,di->cd", some, some) / block.half_range**2
+
+    def weights(self) -> NDArray[np.float32] | None:
+        """Return the better of the difference and one channel, or None for the average."""
+        if not self.sounding or self.cancelling < OUT_OF_PHASE * self.sounding:
+            return None
+        loudest = int(self.covariance.diagonal().argmax())
+        weights = np.zeros(len(self.covariance), np.float32)
+        weights[loudest] = 1
+        if self.coherent <= RARELY * self.sounding:
+            weights[:] = np.where(self.covariance[loudest] < 0, -1, 1) / len(weights)
+        return weights

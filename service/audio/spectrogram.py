@@ -1,0 +1,95 @@
+"""Windows -> log-mel spectrograms: the models' input.
+
+They are those of `librosa.feature.melspectrogram` in decibels, which a test holds them to;
+docs/PERFORMANCE.md has the cost of librosa itself, in time, in memory and at every start.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.fft import rfft
+from scipy.sparse import csr_array
+
+from service.audio import spec
+from service.audio.spec import Spectrograms, Waveform, Windows
+
+
+def log_mel(windows: Windows) -> Spectrograms:
+    """Log-mel power spectrograms of windows: the models' input.
+
+    Frame ``t`` is centred on ``t * HOP / SAMPLE_RATE`` seconds; the edges are zero-padded. Every
+    window is levelled by its own loudest point, so the gain of a microphone has no part in it.
+
+    Parameters
+    ----------
+    windows : float32 [shape=(n_windows, N_SAMPLES)]
+
+    Returns
+    -------
+    spectrograms : float32 [shape=(n_windows, N_MELS, N_FRAMES)], dB in [-SPAN_DB, 0]
+        ``-SPAN_DB`` throughout for digital silence.
+    """
+    filters = mel_filters()
+    power = np.stack([filters @ _power(window) for window in windows])
+    level = 10 * np.log10(np.maximum(power, spec.QUIETEST_POWER))
+    quietest = 10 * math.log10(spec.QUIETEST_POWER)
+    peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), quietest + spec.SPAN_DB)
+    return np.asarray(np.maximum(level - peak, -spec.SPAN_DB), dtype=np.float32)
+
+
+def _power(window: Waveform) -> NDArray[np.float32]:
+    """Power of the short-time Fourier transform; shape=(1 + N_FFT // 2, N_FRAMES)."""
+    frames = sliding_window_view(np.pad(window, spec.N_FFT // 2), spec.N_FFT)[:: spec.HOP]
+    spectrum = rfft(frames * hann())
+    return np.asarray((np.square(spectrum.real) + np.square(spectrum.imag)).T)
+
+
+def hann() -> NDArray[np.float32]:
+    """Return the periodic Hann window; float32 [shape=(N_FFT,)]."""
+    return np.hanning(spec.N_FFT + 1)[:-1].astype(np.float32)
+
+
+def mel_filters() -> csr_array:
+    """Return triangles of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)].
+
+    Sparse, since nearly all is zero; and a dense product is BLAS's, whose threads burn a processor
+    each while they wait for the next one.
+    """
+    return _filters(tuple(mel_edges().tolist()), spec.N_FFT, spec.SAMPLE_RATE)
+
+
+@cache
+def _filters(hertz: tuple[float, ...], n_fft: int, sample_rate: int) -> csr_array:
+    """Return the filters between some edges; see `mel_filters`."""
+    edges = np.array(hertz)[:, None]
+    bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2])
+    return csr_array(triangles.astype(np.float32))
+
+
+def mel_edges() -> NDArray[np.float64]:
+    """Return where mel bands begin, peak and end.
+
+    They are even on the mel scale of Slaney's Auditory Toolbox (1998), which is linear up to 1 kHz
+    and logarithmic above.
+
+    Returns
+    -------
+    edges : float64 [shape=(N_MELS + 2,)], Hz
+        Band ``i`` begins at ``edges[i]``, peaks at ``edges[i + 1]`` and ends at ``edges[i + 2]``.
+    """
+    mels = np.linspace(_mel(spec.F_MIN), _mel(spec.F_MAX), spec.N_MELS + 2)
+    bent = spec.KNEE_HZ * np.exp((mels - spec.KNEE_HZ / spec.HZ_PER_MEL) * spec.MEL_STEP)
+    return np.asarray(np.where(mels * spec.HZ_PER_MEL < spec.KNEE_HZ, mels * spec.HZ_PER_MEL, bent))
+
+
+def _mel(hertz: float) -> float:
+    """Return where a frequency is on the mel scale."""
+    if hertz < spec.KNEE_HZ:
+        return hertz / spec.HZ_PER_MEL
+    return spec.KNEE_HZ / spec.HZ_PER_MEL + math.log(hertz / spec.KNEE_HZ) / spec.MEL_STEP

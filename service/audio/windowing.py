@@ -1,0 +1,127 @@
+"""Waveform -> windows that know where they are and whether they hold sound."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.audio import spec
+from service.audio.errors import ClipTooShortError
+from service.audio.levels import peak_dbfs
+from service.audio.spec import Waveform, Windows
+
+PIECE = spec.SAMPLE_RATE // 20  # samples: 50 ms
+LASTING = 5  # pieces, a quarter of a second: more than a codec smears
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The windows of one recording.
+
+    The last window may overlap the one before it. The *own part* of a window is the part that no
+    earlier window covers, so that nothing counts twice.
+
+    Attributes
+    ----------
+    windows : float32 [shape=(n_windows, N_SAMPLES)]
+    starts, ends : list of int [shape=(n_windows,)]
+        Where each window lies in the waveform, in samples. A short recording ends before its
+        window does, which repeats it.
+    peaks_dbfs : float64 [shape=(n_windows,)]
+        Peak level of the own part of each window, dBFS.
+    lasting_dbfs : float64 [shape=(n_windows,)]
+        Peak level that the own part of each window reaches in `LASTING` pieces: a lossy codec
+        leaves some hundredths of a second of sound where there is silence before or after it.
+    """
+
+    windows: Windows
+    starts: list[int]
+    ends: list[int]
+    peaks_dbfs: NDArray[np.float64]
+    lasting_dbfs: NDArray[np.float64]
+
+    def sounding(self, silence_dbfs: float) -> NDArray[np.bool_]:
+        """Say which windows hold sound: those whose peak is above a level in dBFS.
+
+        It has to last, unless it lasts in no window.
+        """
+        lasting = self.lasting_dbfs > silence_dbfs
+        return lasting if lasting.any() else self.peaks_dbfs > silence_dbfs
+
+    def seconds(self, chosen: NDArray[np.bool_]) -> float:
+        """Return how much of the recording the own parts of some windows cover."""
+        own = np.diff([0, *self.ends])
+        return float(own[chosen].sum() / spec.SAMPLE_RATE)
+
+
+def window_starts(n_samples: int) -> list[int]:
+    """Say where the windows of a waveform begin.
+
+    Windows follow one another without overlap. A remainder of `MIN_SECONDS` or more has a window
+    of its own, moved back so that it ends with the waveform; a shorter one is left out. So 16 s
+    have one window, at 0 s, and 20 s have two, at 0 s and 5 s.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the waveform.
+
+    Returns
+    -------
+    starts : list of int
+        In samples. ``[0]`` for a waveform shorter than a window.
+
+    Raises
+    ------
+    ClipTooShortError
+        If the waveform lasts less than `MIN_SECONDS`.
+    """
+    least = spec.MIN_SECONDS * spec.SAMPLE_RATE
+    if n_samples < least:
+        raise ClipTooShortError.of(n_samples / spec.SAMPLE_RATE)
+    starts = list(range(0, n_samples - spec.N_SAMPLES + 1, spec.N_SAMPLES)) or [0]
+    remainder = n_samples - (starts[-1] + spec.N_SAMPLES)
+    if remainder >= least:
+        starts.append(n_samples - spec.N_SAMPLES)
+    return starts
+
+
+def cut(waveform: Waveform) -> Cut:
+    """Cut a waveform into windows; one shorter than a window is repeated until it fills one.
+
+    Parameters
+    ----------
+    waveform : float32 [shape=(n_samples,)]
+
+    Returns
+    -------
+    cut : Cut
+        Its windows begin where `window_starts` says.
+
+    Raises
+    ------
+    ClipTooShortError
+        If the waveform lasts less than `MIN_SECONDS`.
+    """
+    starts = window_starts(len(waveform))
+    ends = [min(start + spec.N_SAMPLES, len(waveform)) for start in starts]
+    if len(waveform) < spec.N_SAMPLES:
+        samples = np.resize(waveform, (1, spec.N_SAMPLES))  # numpy.resize repeats its input
+    else:
+        samples = np.stack([waveform[start:end] for start, end in zip(starts, ends, strict=True)])
+    own_starts = [0, *ends[:-1]]
+    own = [waveform[start:end] for start, end in zip(own_starts, ends, strict=True)]
+    peaks = np.array([peak_dbfs(part) for part in own])
+    return Cut(samples, starts, ends, peaks, np.array([_lasting_dbfs(part) for part in own]))
+
+
+def _lasting_dbfs(waveform: Waveform) -> float:
+    """Return the peak level that a waveform reaches in `LASTING` pieces, dBFS."""
+    pieces = waveform[: len(waveform) // PIECE * PIECE].reshape(-1, PIECE)
+    peaks = np.maximum(pieces.max(axis=1), -pieces.min(axis=1))
+    return peak_dbfs(np.sort(peaks)[-LASTING:][:1])
+
+
+def windows(waveform: Waveform) -> Windows:
+    """Return the windows of a waveform alone, as `cut` makes them."""
+    return cut(waveform).windows

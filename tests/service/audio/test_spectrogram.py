@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from service import audio
+from service.audio import spec
+from tools import signals
+from tools.reference import librosa_log_mel
+from training.data.lazy_librosa import librosa
+
+
+class TestConstants:
+    def test_divide_exactly(self):
+        assert audio.SAMPLE_RATE % audio.HOP == 0
+        assert audio.N_SAMPLES % audio.HOP == 0
+
+    def test_every_mel_band_hears_something(self):
+        assert (audio.mel_filters().sum(axis=1) > 0).all()
+
+
+class TestLogMel:
+    @pytest.mark.parametrize("name", ["groove", "noise", "sine"])
+    def test_is_that_of_librosa(self, name):
+        window = {
+            "groove": signals.groove(15, audio.SAMPLE_RATE),
+            "noise": np.random.default_rng(0).normal(0, 0.1, audio.N_SAMPLES).astype(np.float32),
+            "sine": signals.sine(15, 440),
+        }[name]
+        difference = audio.log_mel(window[None])[0] - librosa_log_mel(window)
+        assert np.abs(difference).max() < 0.01  # dB
+
+    def test_bands_are_those_of_librosa(self):
+        theirs = librosa.mel_frequencies(audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX)
+        assert np.allclose(audio.mel_edges(), theirs)
+
+    @pytest.mark.parametrize(("f_min", "f_max"), [(1_200.0, 8_000.0), (0.0, 900.0)])
+    def test_bands_on_one_side_of_the_knee(self, monkeypatch, f_min, f_max):
+        monkeypatch.setattr(spec, "F_MIN", f_min)
+        monkeypatch.setattr(spec, "F_MAX", f_max)
+        theirs = librosa.mel_frequencies(audio.N_MELS + 2, fmin=f_min, fmax=f_max)
+        assert np.allclose(audio.mel_edges(), theirs)
+
+    def test_shape_and_range(self):
+        windows = np.stack([signals.groove(15, audio.SAMPLE_RATE, seed=seed) for seed in range(2)])
+        spectrograms = audio.log_mel(windows)
+        assert spectrograms.shape == (2, audio.N_MELS, audio.N_FRAMES)
+        assert spectrograms.dtype == np.float32
+        assert spectrograms.max(axis=(1, 2)).tolist() == [0, 0]
+        assert spectrograms.min() >= -audio.SPAN_DB
+
+    def test_a_window_is_alone_in_its_batch(self):
+        windows = np.stack([signals.sine(15), 0.01 * signals.groove(15, audio.SAMPLE_RATE)])
+        together = audio.log_mel(windows)
+        alone = np.concatenate([audio.log_mel(window[None]) for window in windows])
+        assert np.allclose(together, alone, atol=1e-3)
+
+    def test_silence_is_floor(self):
+        assert (audio.log_mel(np.zeros((1, audio.N_SAMPLES), np.float32)) == -80).all()
+
+    @pytest.mark.parametrize("gain", [0.01, 0.1, 3, 100])
+    def test_the_level_of_a_recording_has_no_part(self, gain):
+        window = signals.groove(15, audio.SAMPLE_RATE)[None]
+        difference = audio.log_mel(gain * window) - audio.log_mel(window)
+        assert np.abs(difference).max() < 0.01  # dB
+
+    @pytest.mark.parametrize("hz", [100, 440, 1_000, 5_000])
+    def test_a_sine_is_loudest_in_its_band(self, hz):
+        (spectrogram,) = audio.log_mel(signals.sine(15, hz)[None])
+        nearest = np.abs(audio.mel_edges()[1:-1] - hz).argmin()
+        assert abs(spectrogram.mean(axis=1).argmax() - nearest) <= 2
+
+    def test_frames_are_centred_on_their_time(self):
+        click = np.zeros((1, audio.N_SAMPLES), np.float32)
+        click[0, 100 * audio.HOP] = 1
+        assert audio.log_mel(click)[0].mean(axis=0).argmax() == 100

@@ -1,0 +1,78 @@
+"""Files with several streams of sound: the recording is the one that holds sound."""
+
+import io
+
+import av
+import numpy as np
+import pytest
+
+from service import audio
+from tools import signals
+
+RATE = 48_000
+MUXERS = {"matroska": "aac", "mp4": "aac", "mpegts": "mp2", "asf": "mp2", "avi": "mp2"}
+
+
+def with_streams(muxer, waveforms, codec=None):
+    """A file with a stream of each waveform."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=muxer) as container:
+        streams = [
+            container.add_stream(codec or MUXERS[muxer], rate=RATE, layout="mono")
+            for _ in waveforms
+        ]
+        for start in range(0, len(waveforms[0]), 1_024):
+            for stream, waveform in zip(streams, waveforms, strict=True):
+                pcm = (waveform[start : start + 1_024] * 32_767).astype(np.int16)[None]
+                frame = av.AudioFrame.from_ndarray(pcm, "s16", "mono")
+                frame.sample_rate, frame.pts = RATE, start
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def groove():
+    return signals.groove(5, RATE)
+
+
+def level(data):
+    return audio.decode(data).rms_dbfs
+
+
+@pytest.mark.parametrize("muxer", MUXERS)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_it_may_be_any_of_them(groove, muxer, place):
+    waveforms = [np.zeros_like(groove)] * 3
+    waveforms[place] = groove
+    assert level(with_streams(muxer, waveforms)) == pytest.approx(audio.levels(groove)[1], abs=1)
+
+
+@pytest.mark.parametrize("muxer", MUXERS)
+def test_the_usual_one_is_taken_where_it_holds_sound(groove, muxer):
+    found = level(with_streams(muxer, [0.3 * groove, groove]))
+    assert found == pytest.approx(audio.levels(0.3 * groove)[1], abs=1)
+
+
+def test_one_that_is_nearly_silent_is_passed_over(groove):
+    hiss = 0.001 * np.random.default_rng(0).normal(0, 1, len(groove))
+    found = level(with_streams("matroska", [hiss, groove]))
+    assert found == pytest.approx(audio.levels(groove)[1], abs=1)
+
+
+def test_all_may_be_silent(groove):
+    silent = np.zeros_like(groove)
+    assert audio.decode(with_streams("matroska", [silent, silent])).peak_dbfs < -60
+
+
+def test_the_sound_may_begin_late(groove):
+    late = np.concatenate([np.zeros(20 * RATE, np.float32), groove])
+    found = audio.decode(with_streams("matroska", [np.zeros_like(late), late]))
+    assert found.peak_dbfs > -10
+
+
+def test_of_too_many_streams_the_number_is_said(groove):
+    few = [np.zeros(RATE // 2, np.float32)]
+    with pytest.raises(audio.UnsupportedAudioError, match="more than 64 streams"):
+        audio.decode(with_streams("matroska", 65 * few, "pcm_s16le"))
