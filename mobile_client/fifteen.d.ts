@@ -14,8 +14,7 @@ export interface Accepted {
  * The analysis of a recording, averaged over its windows of 15 s that hold sound.
  *
  * Read the verdict first. Genres and emotions are always present, but mean little for silence
- * and
- * for sounds that are not music. An emotion is null if the model does not predict it.
+ * and for sounds that are not music. An emotion is null if the model does not predict it.
  */
 export interface Analysis {
   /**

@@ -121,7 +121,7 @@ class Span(Answer):
     end_seconds: float = Field(examples=[30.0])
 
 
-class HeardWindow(Prediction, Span):
+class HeardWindow(Prediction, Span):  # its name is in the OpenAPI document
     """The prediction for one window."""
 
     silence: bool = Field(
@@ -171,8 +171,8 @@ class Judgement(Answer):
 class Analysis(Prediction, Judgement):
     """The analysis of a recording, averaged over its windows of 15 s that hold sound.
 
-    Read the verdict first. Genres and emotions are always present, but mean little for silence and
-    for sounds that are not music. An emotion is null if the model does not predict it.
+    Read the verdict first. Genres and emotions are always present, but mean little for silence
+    and for sounds that are not music. An emotion is null if the model does not predict it.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [ANALYSIS]})
