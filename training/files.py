@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+PARTIAL_SUFFIX = ".partial"  # remains only where a process is killed
+
 
 def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], object]) -> None:
     """Write a file under another name, then rename it.
@@ -18,7 +20,7 @@ def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], obj
         ``numpy.save`` and ``torch.save`` do.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     try:
         with partial.open("wb") as file:
             if callable(content):

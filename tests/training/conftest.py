@@ -25,6 +25,7 @@ GENRES = ("house", "jazz", "metal")
 SUBSETS = ("train",) * 6 + ("valid", "valid", "test", "test")
 BAND = {"house": 0, "jazz": 16, "metal": 32, "folk": 48, "polka": 64, NOT_MUSIC: 96}
 BAND_WIDTH = 16  # mel bands
+N_FOLDS = 3
 
 
 def changed(config, **changes):
@@ -128,9 +129,10 @@ def write_dataset(folder, tracks, rng):
 
 @pytest.fixture(scope="session", autouse=True)
 def small():
-    """One thread, since networks are small; ten tracks suffice for a source to be left out."""
+    """One thread, three folds, and sources of ten tracks, since networks and data are small."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits, "FOLDS", N_FOLDS)
         patch.setattr(splits, "MIN_SOURCE_TRACKS", 10)
         yield
 
@@ -180,7 +182,8 @@ def fold(dataset):
 
 @pytest.fixture
 def few_synthetic(monkeypatch):
-    """One synthetic track of house and five tones, instead of hundreds."""
+    """One short synthetic track of house and five tones, instead of hundreds."""
+    monkeypatch.setattr(synthetic, "MUSIC_SECONDS", 4.0)
     monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
     monkeypatch.setattr(synthetic, "SOUND_TRACKS", {"tones": 5})
     monkeypatch.setattr(synthetic, "TRACKS_PER_KIND", 0)

@@ -9,6 +9,7 @@ from service.model import Model
 from tests.training.conftest import CARD_TEXT
 from tools import signals
 from training.__main__ import main, parser
+from training.release import pictures
 
 TEMPI = {"house": 124, "reggae": 76}
 RECIPE = (
@@ -22,6 +23,9 @@ RECIPE = (
 @pytest.fixture
 def training(monkeypatch, capfd):
     """Runs a command in this process; returns its status and its output."""
+
+    monkeypatch.setattr(pictures, "PATCH_BANDS", 64)  # a coarse picture is drawn quickly
+    monkeypatch.setattr(pictures, "PATCH_FRAMES", 150)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])

@@ -17,7 +17,7 @@ from tests.training.data.test_prepare import shard_files
 from tools import signals
 from training import parallel
 from training.__main__ import main
-from training.data import dataset, prepare, synthetic
+from training.data import prepare, synthetic
 from training.data.corpus import Track
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,7 @@ def n_threads():
     return os.getpid(), max([torch.get_num_threads(), *pools])
 
 
+@pytest.mark.slow
 def test_two_jobs_run_in_other_processes_with_one_thread_each():
     results = list(parallel.run(n_threads, [(), ()], 2))
     assert os.getpid() not in {process for process, _ in results}
@@ -66,6 +67,7 @@ def test_one_job_runs_in_this_process():
     assert list(parallel.run(os.getpid, [()], 1)) == [os.getpid()]
 
 
+@pytest.mark.slow
 def test_after_a_failure_no_task_starts():
     start = time.monotonic()
     tasks = [("no number",), *[(1,)] * 100]
@@ -117,40 +119,6 @@ def prepare_by_ray(tmp_path, monkeypatch, few_synthetic):
     command = ["training", "prepare", str(tmp_path / "corpus"), str(tmp_path / "dataset")]
     monkeypatch.setattr(sys, "argv", [*command, "--engine", "ray"])
     return main
-
-
-class FakeRay:
-    """As much of `ray.data` as is used; it runs everything here."""
-
-    class DataContext:
-        @staticmethod
-        def get_current():
-            return FakeRay.DataContext()
-
-        execution_options = type("Options", (), {})()
-
-    TaskPoolStrategy = staticmethod(lambda jobs: jobs)
-
-    @staticmethod
-    def from_items(rows, override_num_blocks):
-        FakeRay.blocks = override_num_blocks
-        return FakeRay(rows)
-
-    def __init__(self, rows):
-        self.rows = rows
-
-    def map(self, function, compute, num_cpus):
-        return FakeRay([function(row) for row in self.rows])
-
-    def iter_rows(self):
-        return iter(self.rows)
-
-
-def test_the_option_engine_selects_ray(prepare_by_ray, tmp_path, monkeypatch):
-    monkeypatch.setattr(parallel, "import_module", lambda name: FakeRay)
-    assert prepare_by_ray() == 0
-    assert FakeRay.blocks == 1
-    assert (tmp_path / "dataset" / dataset.TRACKS_FILE).exists()
 
 
 def test_without_ray_the_message_says_what_to_install(prepare_by_ray, monkeypatch, capsys):

@@ -22,7 +22,7 @@ from training.data.danceability import danceability
 from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, check_front_end, preparation
 from training.data.synthetic import SYNTHETIC, synthetic_tracks
 from training.data.takes import TAKES, Take, take_spectrograms, track_waveform
-from training.files import write_atomically
+from training.files import PARTIAL_SUFFIX, write_atomically
 from training.parallel import Engine
 from training.synthesis.speech import EspeakMissingError
 
@@ -85,7 +85,9 @@ def prepare(
 
 
 def _discard(folder: Path, keep: set[Path]) -> None:
-    """Remove shards of another corpus, each index before its shard."""
+    """Remove shards of another corpus, each index before its shard, and partial files."""
+    for partial_file in folder.glob(f"*{PARTIAL_SUFFIX}"):
+        partial_file.unlink()
     for index in folder.glob("shard-*.json"):
         shard = index.with_suffix(".npy")
         if shard not in keep:

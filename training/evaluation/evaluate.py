@@ -1,9 +1,9 @@
 """Measures trained models on tracks that they were not trained on.
 
-The take ``raw`` is what the service would decode; ``phone`` is a simulated recording by a phone. In
-the cross-validation every track is predicted once, by the model of the split whose test part it is
-in; figures are computed over all of them together, once for each seed. The model of the first seed
-ships; no measurement chooses it.
+The take ``raw`` is the output of the service's decoder; ``phone`` is a simulated recording by a
+phone. In the cross-validation every track is predicted once, by the model of the split whose test
+part it is in; figures are computed over all of them together, once for each seed. The model of the
+first seed ships; no measurement chooses it.
 """
 
 import hashlib

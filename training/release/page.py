@@ -140,7 +140,7 @@ def _folds(figures: Figures) -> list[str]:
 
 
 def _chosen(card: Card) -> list[str]:
-    """Return the tables of what was chosen on validation."""
+    """Return the tables of the values that were chosen on validation."""
     thresholds = [[name, f"{value:.3f}"] for name, value in card.thresholds]
     widths = [[name, f"± {width:.3f}"] for name, width in card.intervals.items()]
     return [

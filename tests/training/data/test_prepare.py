@@ -24,12 +24,12 @@ RATE = audio.SAMPLE_RATE
 
 @pytest.fixture
 def corpus(tmp_path, few_synthetic):
-    """Two genres of five albums of one 16 s track, which has one window."""
+    """Two genres of five albums of one 5 s track, which has one window."""
     for genre, bpm in (("house", 124), ("reggae", 76)):
         for number in range(5):
             album = tmp_path / "corpus" / genre / f"album {genre} {number}"
             album.mkdir(parents=True)
-            waveform = signals.groove(16, RATE, bpm + number, number)
+            waveform = signals.groove(5, RATE, bpm + number, number)
             (album / "track.wav").write_bytes(signals.wav(waveform, RATE))
     return tmp_path / "corpus"
 
@@ -113,7 +113,8 @@ def test_an_interrupted_preparation_resumes(corpus, folder, small_shards, quick)
     prepare(corpus, folder, jobs=1)
     complete, digest = shard_files(folder), Dataset(folder).digest
     (folder / "shard-00001.json").unlink()
-    (folder / "shard-00001.npy").write_bytes(b"half written")
+    (folder / "shard-00001.npy.123.partial").write_bytes(b"half written")
+    (folder / "shard-00001.npy").unlink()
     others = {path: path.stat().st_mtime_ns for path in folder.glob("shard-0000[0234].npy")}
     prepare(corpus, folder, jobs=1)
     assert shard_files(folder) == complete
@@ -121,6 +122,7 @@ def test_an_interrupted_preparation_resumes(corpus, folder, small_shards, quick)
     assert Dataset(folder).digest == digest
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_does_not_change_the_shards(tmp_path, few_synthetic):
     tracks = synthetic.synthetic_tracks(set())
     for jobs in (1, 2):
@@ -175,7 +177,7 @@ def test_a_changed_file_is_prepared_again(corpus, folder, quick):
     prepare(corpus, folder, jobs=1)
     before = shard_files(folder)
     changed = next(corpus.glob("house/*/track.wav"))
-    changed.write_bytes(signals.wav(signals.groove(16, RATE, 140, 99), RATE))
+    changed.write_bytes(signals.wav(signals.groove(5, RATE, 140, 99), RATE))
     prepare(corpus, folder, jobs=1)
     assert shard_files(folder)["shard-00000.npy"] != before["shard-00000.npy"]
 

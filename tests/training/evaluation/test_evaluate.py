@@ -169,7 +169,7 @@ def test_without_cross_validation_its_figures_are_those_on_test(dataset, fixed_o
 
 
 def test_an_incomplete_cross_validation_is_an_error(dataset, copied_runs):
-    shutil.rmtree(copied_runs / "fold-3/seed-1")
+    shutil.rmtree(copied_runs / "fold-2/seed-1")
     with pytest.raises(RunMismatchError, match="incomplete"):
         evaluate(dataset, copied_runs)
 

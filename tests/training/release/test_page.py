@@ -3,11 +3,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
-from service.card import Figure
+from service.card import Figure as CardFigure
 from service.model import Model
 from training.evaluation.evaluate import SourceRow, evaluate
 from training.fit.run import RunMismatchError
+from training.release import pictures
 from training.release.page import card_page, figure_cell, measured_tables, report
 
 
@@ -18,7 +20,9 @@ def card(exported):
 
 @pytest.fixture(scope="module")
 def page(dataset, runs, exported):
-    return report(dataset, runs, exported)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "PATCH_BANDS", 32)  # a coarse picture is drawn quickly
+        return report(dataset, runs, exported)
 
 
 def test_the_page_is_beside_the_model(page, exported):
@@ -39,7 +43,10 @@ def test_sources_and_folds_are_on_the_page(page):
     assert "## Measured over folds grouped by artist" in text
 
 
-def test_a_model_without_cross_validation_has_a_page(dataset, runs, exported, tmp_path):
+def test_a_model_without_cross_validation_has_a_page(
+    dataset, runs, exported, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pictures, "attention", lambda *_: Figure())  # `page` draws it
     shutil.copytree(runs / "fixed", tmp_path / "fixed")
     for path in runs.glob("descriptors.*"):
         shutil.copy(path, tmp_path)
@@ -90,7 +97,7 @@ def test_every_row_of_a_table_has_all_columns(card):
 
 
 def test_a_figure_is_printed_with_its_spread():
-    figure = Figure(value=0.5, mean=0.6, spread=0.1, seeds=3)
+    figure = CardFigure(value=0.5, mean=0.6, spread=0.1, seeds=3)
     assert figure_cell(figure) == "0.500; 0.600 ± 0.100 (3)"
     assert figure_cell(figure.model_copy(update={"value": None})) == "0.600 ± 0.100 (3)"
     assert figure_cell(None) == ""
