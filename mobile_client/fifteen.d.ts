@@ -14,8 +14,7 @@ export interface Accepted {
  * The analysis of a recording, averaged over its windows of 15 s that hold sound.
  *
  * Read the verdict first. Genres and emotions are always present, but mean little for silence
- * and
- * for sounds that are not music. An emotion is null if the model does not predict it.
+ * and for sounds that are not music. An emotion is null if the model does not predict it.
  */
 export interface Analysis {
   /**
@@ -69,11 +68,11 @@ export interface AudioFacts {
   /** Length of the decoded sound. */
   duration_seconds: number;
   /**
-   * What the answer is about: windows of 15 s that hold sound. Silent windows and a remainder of
-   * less than 3 s are left out.
+   * Sound that the answer covers, in windows of 15 s. Silent windows and a remainder of less than
+   * 3 s are left out.
    */
   analysed_seconds: number;
-  /** Whether the recording is longer than that. */
+  /** Whether the recording is longer than the decoded sound. */
   truncated: boolean;
   /** Level of the loudest sample, dBFS. */
   peak_dbfs: number;
@@ -247,7 +246,7 @@ export interface HeardWindow {
   /** Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5. */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
   /**
-   * Whether the window is silent: then its scores mean nothing, and the answer for the recording
+   * Whether the window is silent. If so, its scores mean nothing, and the mean of the recording
    * leaves them out.
    */
   silence?: boolean;

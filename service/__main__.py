@@ -58,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
         for each in error.errors():
             if each["type"] == "default_factory_not_called":
                 continue  # the default depends on another setting, which has an error of its own
-            _complain(f"{_setting(each['loc'])}: {each['msg']}")
+            _complain(
+                ": ".join([*_setting(each["loc"]), each["msg"].removeprefix("Value error, ")])
+            )
         return 2
     except (*SETTINGS, ModelError, ProbeError, TaxonomyError) as error:
         _complain(str(error))
@@ -67,9 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _setting(place: tuple[int | str, ...]) -> str:
-    """Return the variable of a setting that has an error."""
-    return "_".join(["FIFTEEN", *map(str, place)]).upper()
+def _setting(place: tuple[int | str, ...]) -> list[str]:
+    """Return the variable of the setting that has an error, none for an error of several."""
+    return ["_".join(["FIFTEEN", *map(str, place)]).upper()] if place else []
 
 
 def _draw_key() -> int:

@@ -90,7 +90,7 @@ class Scores:
         return self.chosen(slice(start, end))
 
     def chosen(self, some: slice | NDArray[np.bool_]) -> "Scores":
-        """Return the scores of the windows that a mask or a slice chooses."""
+        """Return the scores of the windows that a slice or a mask selects."""
         return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
 
     @staticmethod

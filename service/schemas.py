@@ -49,11 +49,11 @@ class AudioFacts(Answer):
     channels: int = Field(description="As encoded; the analysis averages them.", examples=[1])
     duration_seconds: float = Field(description="Length of the decoded sound.", examples=[15.02])
     analysed_seconds: float = Field(
-        description="What the answer is about: windows of 15 s that hold sound. Silent windows and "
-        "a remainder of less than 3 s are left out.",
+        description="Sound that the answer covers, in windows of 15 s. Silent windows and a "
+        "remainder of less than 3 s are left out.",
         examples=[15.0],
     )
-    truncated: bool = Field(description="Whether the recording is longer than that.")
+    truncated: bool = Field(description="Whether the recording is longer than the decoded sound.")
     peak_dbfs: float = Field(description="Level of the loudest sample, dBFS.", examples=[-6.0])
     rms_dbfs: float = Field(
         description="Level of the whole recording, dBFS; -120 for silence.", examples=[-18.4]
@@ -121,13 +121,13 @@ class Span(Answer):
     end_seconds: float = Field(examples=[30.0])
 
 
-class HeardWindow(Prediction, Span):
+class HeardWindow(Prediction, Span):  # its name is in the OpenAPI document
     """The prediction for one window."""
 
     silence: bool = Field(
         default=False,
-        description="Whether the window is silent: then its scores mean nothing, and the answer "
-        "for the recording leaves them out.",
+        description="Whether the window is silent. If so, its scores mean nothing, and the mean of "
+        "the recording leaves them out.",
         examples=[False],
     )
 
@@ -171,8 +171,8 @@ class Judgement(Answer):
 class Analysis(Prediction, Judgement):
     """The analysis of a recording, averaged over its windows of 15 s that hold sound.
 
-    Read the verdict first. Genres and emotions are always present, but mean little for silence and
-    for sounds that are not music. An emotion is null if the model does not predict it.
+    Read the verdict first. Genres and emotions are always present, but mean little for silence
+    and for sounds that are not music. An emotion is null if the model does not predict it.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [ANALYSIS]})

@@ -89,9 +89,8 @@ def margins(genres: ArrayLike) -> NDArray[np.float64]:
     margins : float64 [shape=(...)]
         If there is only one genre, its probability.
     """
-    ranked = np.sort(
-        np.insert(_exact(genres), 0, 0.0, axis=-1), axis=-1
-    )  # 0 in case of a single genre
+    with_zero = np.insert(_exact(genres), 0, 0.0, axis=-1)  # in case of a single genre
+    ranked = np.sort(with_zero, axis=-1)
     return np.asarray(ranked[..., -1] - ranked[..., -2])
 
 

@@ -9,6 +9,9 @@ from service.audio.bounds import Watch
 from service.audio.errors import UnsupportedFormatError
 
 MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
+END = (StopIteration, IndexError, av.FFmpegError)
+"""Ends a file. PyAV raises IndexError after the last packet where a stream appeared late."""
+
 ENCRYPTED = "This recording is encrypted, which is not taken."
 FEW_DAMAGED = 10  # packets: a join of two recordings may break as many
 
@@ -64,7 +67,7 @@ def frames(
         watch.look()
         try:
             packet = next(packets)
-        except (StopIteration, av.FFmpegError):
+        except END:
             return
         if not tally.packets:
             _refuse_encrypted(packet)

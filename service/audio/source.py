@@ -82,7 +82,7 @@ class Source:
             return self.size
         try:
             return self._file.seek(offset, whence)
-        except (OSError, ValueError):
+        except (OSError, OverflowError, ValueError):
             return -1
 
     def tell(self) -> int:

@@ -9,6 +9,7 @@ from service.audio.blocks import samples_of
 from service.audio.bounds import Watch
 from service.audio.downmix import SOUNDING_POWER, check, is_bounded
 from service.audio.errors import NoAudioStreamError, NotAudioError, UnsupportedAudioError
+from service.audio.packets import END
 
 USUAL_SECONDS = 15  # of the usual stream, after which it is chosen if it holds sound
 SILENT_SECONDS = 60  # of the usual stream, after which another is chosen if that one does
@@ -75,7 +76,7 @@ def loudest(
     levels = {stream.index: _Level() for stream in streams}
     usual = levels[streams[0].index]
     for packet in _packets(container, streams, watch):
-        _listen(packet, levels[packet.stream_index])
+        _listen(packet, levels[packet.stream.index])
         sounding = max(level.power for level in levels.values()) > SOUNDING_POWER
         patience = USUAL_SECONDS if usual.power > SOUNDING_POWER else SILENT_SECONDS
         if sounding and usual.seconds >= patience:
@@ -96,7 +97,7 @@ def _packets(
         watch.look()
         try:
             yield next(packets)
-        except (StopIteration, av.FFmpegError):
+        except END:
             return
 
 

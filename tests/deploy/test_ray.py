@@ -11,7 +11,7 @@ from kubernetes_validate import ValidationError, latest_version, validate
 from ray.serve.schema import ServeDeploySchema
 
 from service.cluster import ingress, proxy
-from service.cluster.scorer import MOST_WINDOWS
+from service.cluster.scorer import MAX_WINDOWS
 from service.settings import Settings
 from tools.server import ROOT
 
@@ -92,7 +92,7 @@ def test_the_application_refuses_before_the_engine_does(settings):
 
 
 def test_a_batch_can_be_full():
-    assert SCORER["max_ongoing_requests"] >= MOST_WINDOWS
+    assert SCORER["max_ongoing_requests"] >= MAX_WINDOWS
 
 
 def test_a_replica_may_die():

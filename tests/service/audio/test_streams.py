@@ -13,14 +13,20 @@ RATE = 48_000
 MUXERS = {"matroska": "aac", "mp4": "aac", "mpegts": "mp2", "asf": "mp2", "avi": "mp2"}
 
 
-def with_streams(muxer, waveforms, codec=None):
-    """A file with a stream of each waveform."""
+def with_streams(muxer, waveforms, codec=None, picture=False):
+    """A file with a stream of each waveform, after one of pictures if need be."""
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as container:
+        if picture:
+            video = container.add_stream("mpeg4", rate=5, width=64, height=64, pix_fmt="yuv420p")
         streams = [
             container.add_stream(codec or MUXERS[muxer], rate=RATE, layout="mono")
             for _ in waveforms
         ]
+        if picture:
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 99, np.uint8), "rgb24")
+            frame.pts = 0
+            container.mux([*video.encode(frame), *video.encode(None)])
         for start in range(0, len(waveforms[0]), 1_024):
             for stream, waveform in zip(streams, waveforms, strict=True):
                 pcm = (waveform[start : start + 1_024] * 32_767).astype(np.int16)[None]
@@ -53,6 +59,13 @@ def test_it_may_be_any_of_them(groove, muxer, place):
 def test_the_usual_one_is_taken_where_it_holds_sound(groove, muxer):
     found = level(with_streams(muxer, [0.3 * groove, groove]))
     assert found == pytest.approx(audio.levels(0.3 * groove)[1], abs=1)
+
+
+@pytest.mark.parametrize("muxer", ["matroska", "mp4", "avi"])
+def test_the_first_stream_may_be_pictures(groove, muxer):
+    """A short film, whose streams of sound end while they are compared."""
+    data = with_streams(muxer, [np.zeros_like(groove), groove], picture=True)
+    assert level(data) == pytest.approx(audio.levels(groove)[1], abs=1)
 
 
 def test_one_that_is_nearly_silent_is_passed_over(groove):

@@ -1,5 +1,6 @@
 """Headers of WAV that FFmpeg reads wrongly."""
 
+import contextlib
 import struct
 
 import numpy as np
@@ -127,6 +128,14 @@ class TestRIFX:
 def test_plain_headers_stay_as_they_are(name):
     data = signals.encode(signals.groove(4, RATE), RATE, name)
     check(data, signals.groove(4, RATE))
+
+
+@pytest.mark.parametrize("claimed", [0, 2**32 - 1, 2**63 - 1, 2**64 - 1])
+def test_a_chunk_may_claim_any_size(groove, claimed):
+    data = bytearray(w64(format_of(4, 24), packed(groove, 32, "<")))
+    data[56:64] = struct.pack("<Q", claimed)
+    with contextlib.suppress(audio.AudioError):
+        audio.decode(bytes(data))
 
 
 @pytest.mark.parametrize("size", [12, 20, 30, 44, 60])

@@ -217,7 +217,10 @@ def test_a_changed_setting_analyzes_again(tmp_path, clips):
     [
         (["/nowhere"], "There is nothing at /nowhere."),
         (["/nowhere", "--output", "x.xlsx"], "must end in .jsonl or .csv"),
-        (["/nowhere", "--output", "x.csv", "--timeline", "true"], "no place for timelines"),
+        (
+            ["/nowhere", "--output", "x.csv", "--timeline", "true"],
+            "fifteen: a CSV table cannot contain",
+        ),
         (["/nowhere", "--write-tags", "all"], "FIFTEEN_WRITE_TAGS"),
         (["/etc", "--output", "/nowhere/x.csv"], "/nowhere/x.csv cannot be written"),
     ],
