@@ -1,21 +1,24 @@
 /** Pictures of an answer: bars, gauges, the plane of moods, the timeline. */
 
 import { drawing, element } from "./dom.js";
-import { clock, percent, text, textOr } from "./language.js";
+import { clock, percent, text } from "./language.js";
+import { genreName, placeWords } from "./words.js";
 
 const SIDE = 200; // of the plane
 const CORNERS = { tense: [0, 0], joyful: [100, 0], melancholy: [0, 100], serene: [100, 100] };
+const HUES = 9; // colours of the timeline's genres; the style has as many
 
-/** A genre's name in the person's language. */
-export const genreName = (genre) => textOr(`genre.${genre}`, genre);
-
-/** Genres as bars, the most probable first. */
-export function genreBars(genres) {
+/**
+ * Genres as bars, the most probable first.
+ * @param {import("./answer.js").Genre[]} genres
+ * @param {(genre: string) => void} explain Called with a genre that is tapped.
+ */
+export function genreBars(genres, explain) {
   const rows = genres.map(({ genre, probability }) =>
     element(
       "li",
       {},
-      element("span", {}, genreName(genre)),
+      element("button", { type: "button", class: "name", onclick: () => explain(genre) }, genreName(genre)),
       track(element("i", { class: "fill" }), probability),
       element("b", {}, percent(probability)),
     ),
@@ -23,24 +26,20 @@ export function genreBars(genres) {
   return element("ul", { class: "bars" }, ...rows);
 }
 
-/** Emotions as gauges, each with its interval and percentile where the answer has them. */
+/** Emotions as gauges: the place among the reference recordings, and the numbers on demand. */
 export function gauges(emotions) {
   return element("dl", { class: "gauges" }, ...emotions.map(gauge));
 }
 
 function gauge({ name, value, low, high, percentile }) {
   const marks = element("div", { class: "track", "aria-hidden": "true" });
-  if (low !== null) marks.append(placed("band", low, high));
-  marks.append(placed("dot", value));
-  const figures = [
-    low === null ? null : text("interval", { low: percent(low), high: percent(high) }),
-    percentile === null ? null : text("percentile", { share: percent(percentile / 100) }),
-  ].filter((figure) => figure);
+  if (low !== null && percentile === null) marks.append(placed("band", low, high));
+  marks.append(placed("dot", percentile === null ? value : percentile / 100));
   return element(
     "div",
     {},
     element("dt", {}, text(name)),
-    element("dd", { class: "value" }, percent(value)),
+    element("dd", { class: "value" }, percentile === null ? percent(value) : placeWords(name, percentile)),
     element(
       "dd",
       { class: "scale" },
@@ -48,7 +47,25 @@ function gauge({ name, value, low, high, percentile }) {
       marks,
       element("span", {}, text(`${name}.high`)),
     ),
-    figures.length ? element("dd", { class: "note" }, figures.join(" · ")) : null,
+    numbers({ value, low, high, percentile }),
+  );
+}
+
+/** The score itself, its interval and its percentile, folded away. */
+function numbers({ value, low, high, percentile }) {
+  if (low === null && percentile === null) return null;
+  const scale = element("div", { class: "track", "aria-hidden": "true" });
+  if (low !== null) scale.append(placed("band", low, high));
+  scale.append(placed("dot", value));
+  const figures = [
+    text("score", { value: percent(value) }),
+    low === null ? null : text("interval", { low: percent(low), high: percent(high) }),
+    percentile === null ? null : text("percentile", { share: percent(percentile / 100) }),
+  ].filter((figure) => figure);
+  return element(
+    "dd",
+    { class: "note" },
+    element("details", {}, element("summary", {}, text("numbers")), scale, element("p", {}, figures.join(" · "))),
   );
 }
 
@@ -102,23 +119,45 @@ function spread(x, y) {
   return drawing("rect", { ...place, ...size, rx: 8, class: "range" });
 }
 
-/** What a long recording is, window by window: the higher a bar, the more energy. */
-export function timeline(windows) {
-  const bars = windows.map((window) => {
-    const bar = element("i", { "data-mood": window.mood });
-    bar.style.setProperty("block-size", `${20 + 80 * (window.energy ?? 1)}%`);
+/**
+ * A long recording, window by window: colour is the genre, height the energy. What is tapped is
+ * played.
+ * @param {import("./answer.js").Window[]} windows
+ * @param {(from: number, to: number) => void} play
+ */
+export function timeline(windows, play) {
+  const genres = byTime(windows);
+  const hue = (genre) => (genre === null ? "none" : String(genres.indexOf(genre) % HUES));
+  const bars = windows.map(({ start, end, genre, energy }) => {
+    const bar = element("i", { "data-hue": hue(genre), onclick: () => play(start, end) });
+    bar.style.setProperty("block-size", `${20 + 80 * (energy ?? 1)}%`);
     return bar;
   });
+  const legend = genres.map((genre) =>
+    element("span", {}, element("i", { "data-hue": hue(genre) }), genreName(genre)),
+  );
   const parts = runs(windows).map(({ genre, start, end }) => {
-    const span = `${clock(start)} – ${clock(end)}`;
-    return element("li", {}, element("span", {}, genreName(genre)), element("time", {}, span));
+    const name = genre === null ? text("verdict.silence") : genreName(genre);
+    const span = element("time", {}, `${clock(start)} – ${clock(end)}`);
+    const onclick = () => play(start, end);
+    return element("li", {}, element("button", { type: "button", onclick }, element("span", {}, name), span));
   });
   return element(
     "div",
     { class: "timeline" },
     element("div", { class: "windows", "aria-hidden": "true" }, ...bars),
+    element("p", { class: "legend", "aria-hidden": "true" }, ...legend),
     element("ol", {}, ...parts),
   );
+}
+
+/** The genres of some windows, the longest first. */
+function byTime(windows) {
+  const seconds = new Map();
+  for (const { genre, start, end } of windows) {
+    if (genre !== null) seconds.set(genre, (seconds.get(genre) ?? 0) + end - start);
+  }
+  return [...seconds.keys()].sort((a, b) => seconds.get(b) - seconds.get(a));
 }
 
 /** Neighbouring windows of one genre, as one. */

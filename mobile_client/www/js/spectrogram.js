@@ -1,7 +1,7 @@
 /**
- * The spectrogram as a ring: time goes round clockwise from the top, low tones are inside.
+ * The spectrum of a recording, as the ring shows it: levels by column (time) and band (frequency).
  *
- * It is a picture for people. What the service hears is its own affair.
+ * It is a picture for people. The service computes a spectrogram of its own.
  */
 
 export const COLUMNS = 150;
@@ -9,9 +9,8 @@ export const BANDS = 40;
 
 const LOWEST_HZ = 60;
 const HIGHEST_HZ = 10_000;
-const INNER = 0.56; // of the radius
 const FFT = 2048;
-const LARGEST_BYTES = 12 * 2 ** 20; // of a file that is decoded for its picture
+const LARGEST_BYTES = 48 * 2 ** 20; // of a file that is decoded for its picture
 
 /**
  * Gather a spectrum into bands of equal ratio.
@@ -29,49 +28,10 @@ export function bandsOf(spectrum, hertz) {
 }
 
 /**
- * Draw columns of the ring.
- * @param {HTMLCanvasElement} canvas Its text colour is the ring's.
- * @param {Uint8Array} levels [COLUMNS * BANDS], 0..255
- * @param {number} from First column to draw; 0 clears the canvas before.
- * @param {number} to The one after the last.
- */
-export function draw(canvas, levels, from = 0, to = COLUMNS) {
-  const context = canvas.getContext("2d");
-  if (from === 0) clear(canvas, context);
-  context.strokeStyle = getComputedStyle(canvas).color;
-  ring(context, canvas.width / 2, canvas.width / 2, canvas.width / 2, levels, from, to);
-}
-
-/** Draw columns of the ring in the stroke's colour around a point of any canvas. */
-export function ring(context, x, y, radius, levels, from = 0, to = COLUMNS) {
-  const step = (2 * Math.PI) / COLUMNS;
-  const thickness = (radius * (1 - INNER)) / BANDS;
-  context.lineWidth = thickness * 1.15;
-  for (let column = from; column < to; column++) {
-    const angle = column * step - Math.PI / 2;
-    for (let band = 0; band < BANDS; band++) {
-      const level = levels[column * BANDS + band] / 255;
-      if (level < 0.2) continue;
-      context.globalAlpha = level ** 2.6;
-      context.beginPath();
-      context.arc(x, y, radius * INNER + (band + 0.5) * thickness, angle, angle + step * 0.86);
-      context.stroke();
-    }
-  }
-  context.globalAlpha = 1;
-}
-
-function clear(canvas, context) {
-  const pixels = Math.round(canvas.clientWidth * devicePixelRatio) || 480;
-  canvas.width = pixels;
-  canvas.height = pixels;
-  context.clearRect(0, 0, pixels, pixels);
-}
-
-/**
- * Compute the spectrogram of a file, as far as this browser can decode it.
+ * Decode a recording for its picture, as far as this browser can.
  * @param {Blob} blob
- * @returns {Promise<?Uint8Array>} [COLUMNS * BANDS]; null if it cannot.
+ * @returns {Promise<?{levels: Uint8Array, seconds: number, peak: number}>} Levels are [COLUMNS *
+ *   BANDS], the peak is the loudest sample, 0..1; null if the browser cannot.
  */
 export async function ofFile(blob) {
   if (blob.size > LARGEST_BYTES) return null;
@@ -87,6 +47,25 @@ export async function ofFile(blob) {
   for (let column = 0; column < COLUMNS; column++) {
     const at = Math.round((column / COLUMNS) * Math.max(0, sound.length - FFT));
     levels.set(bandsOf(spectrumOf(sound.subarray(at, at + FFT)), rate / FFT), column * BANDS);
+  }
+  const peak = sound.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+  return { levels, seconds: sound.length / rate, peak };
+}
+
+/** A pattern of four beats to a bar, for the ring when there is no recording yet. */
+export function idle() {
+  const levels = new Uint8Array(COLUMNS * BANDS);
+  for (let column = 0; column < COLUMNS; column++) {
+    const beat = (column % 10) / 10;
+    const off = ((column + 5) % 10) / 10;
+    for (let band = 0; band < BANDS; band++) {
+      const kick = Math.exp(-beat * 6) * Math.exp(-((band - 5) ** 2) / 30);
+      const hat = Math.exp(-off * 9) * Math.exp(-((band - 33) ** 2) / 40);
+      const tone = 0.62 + 0.38 * Math.sin(band * 0.9 + Math.floor(column / 20) * 2.1);
+      const chord = tone * Math.exp(-((band - 18 - 5 * Math.sin(column / 24)) ** 2) / 70);
+      const haze = 0.5 + 0.12 * Math.sin(band * 1.7 + column * 0.6) * Math.sin(column * 0.21);
+      levels[column * BANDS + band] = 255 * Math.min(1, Math.max(kick, hat, chord, haze));
+    }
   }
   return levels;
 }
