@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "fb51102240c7";
+const VERSION = "34efaa7cfb3d";
 const FILES = [
   "icons/192.png",
   "icons/512.png",
@@ -13,6 +13,7 @@ const FILES = [
   "./",
   "js/answer.js",
   "js/charts.js",
+  "js/device.js",
   "js/dom.js",
   "js/events.js",
   "js/export.js",
@@ -43,7 +44,6 @@ const FILES = [
   "js/store.js",
   "js/toast.js",
   "js/updates.js",
-  "js/wake.js",
   "js/words.js",
   "js/zip.js",
   "manifest.webmanifest",

@@ -1,5 +1,6 @@
 /** The client: its parts, wired. */
 
+import { buzz } from "./device.js";
 import { byId } from "./dom.js";
 import { on } from "./events.js";
 import * as install from "./install.js";
@@ -166,7 +167,7 @@ async function heard({ blob, levels, seconds, peak, cut }) {
   }
   const note = cut ? "microphone.cut" : null;
   const clip = store.add({ audio: blob, levels, seconds, note });
-  navigator.vibrate?.([40, 60, 40]);
+  buzz([40, 60, 40]);
   route.go("clip", clip.id);
   await picture(clip.id); // of every frame, where the screen may have missed some
 }

@@ -30,6 +30,13 @@ const sections = new Map();
 let mood = null; // of the filter
 let most = FIRST_ROWS;
 let visible = false;
+let pressed = false; // a finger is down: rows that come or go now would move what it is on
+let late = false; // there is something to do once it is up
+
+page.addEventListener("pointerdown", () => {
+  pressed = true;
+});
+for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(lifted));
 
 const nearEnd = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), {
   rootMargin: "400px",
@@ -62,8 +69,7 @@ export function redraw() {
 export function changed({ id, kind }) {
   const row = rows.get(id);
   const clip = store.get(id);
-  if (kind === "removed" || !clip || !matches(clip)) drop(id);
-  else if (!row) refill();
+  if (!row || kind === "removed" || !clip || !matches(clip)) refill();
   else if (row.dataset.look !== lookOf(clip)) update(row, clip);
   else if (kind === "changed") pictureLater(row);
   showEmpty();
@@ -87,6 +93,8 @@ function matches(clip) {
  * finger may be on it.
  */
 function refill() {
+  late = pressed;
+  if (late) return;
   const clips = matching().slice(0, most);
   const wanted = new Set(clips.map(({ id }) => id));
   for (const id of [...rows.keys()]) if (!wanted.has(id)) drop(id);
@@ -99,6 +107,7 @@ function refill() {
       places.set(name, sections.get(name).lastElementChild.firstElementChild);
     }
     const row = rows.get(clip.id) ?? make(clip);
+    if (row.dataset.look !== lookOf(clip)) update(row, clip); // it changed while it was not shown
     places.set(name, settle(sections.get(name).lastElementChild, places.get(name), row));
   }
   showEmpty();
@@ -115,6 +124,11 @@ function sectionOf(name) {
   const section = element("section", {}, element("h2", {}, name), element("ul", { class: "clips" }));
   sections.set(name, section);
   return section;
+}
+
+function lifted() {
+  pressed = false;
+  if (late) refill();
 }
 
 function more() {

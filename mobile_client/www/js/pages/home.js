@@ -1,5 +1,6 @@
 /** The first page: one button that listens. */
 
+import { buzz, lock } from "../device.js";
 import { byId } from "../dom.js";
 import { on } from "../events.js";
 import { text } from "../language.js";
@@ -9,7 +10,6 @@ import * as ring from "../ring.js";
 import * as spectrogram from "../spectrogram.js";
 import { say, toast } from "../toast.js";
 import { headline } from "../words.js";
-import { lock } from "../wake.js";
 
 const SURE_MS = 2500; // to say "listen longer" before it ends early
 
@@ -100,7 +100,7 @@ function begin() {
   left = recorder.SECONDS;
   count.textContent = String(left);
   say(text("listening"));
-  navigator.vibrate?.(20);
+  buzz(20);
 }
 
 /** Write on the disc; the longest word has to fit. */

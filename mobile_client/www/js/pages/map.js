@@ -1,4 +1,4 @@
-/** All recordings on one plane of moods; a point is a way to its recording. */
+/** All recordings on one plane of moods: a second way to what the list has, for who points. */
 
 import { read } from "../answer.js";
 import { drawing } from "../dom.js";
@@ -14,7 +14,7 @@ export function map(clips) {
   if (points.length < 2) return null;
   return drawing(
     "svg",
-    { class: "plane map", viewBox: "-4 -4 208 222", role: "group", "aria-label": text("map"), direction: "ltr" },
+    { class: "plane map", viewBox: "-4 -4 208 222", role: "img", "aria-label": text("map"), direction: "ltr" },
     drawing("rect", { width: SIDE, height: SIDE, rx: 14, class: "field" }),
     drawing("path", { d: "M100 0V200M0 100H200", class: "axis" }),
     drawing("text", { x: 100, y: 214, class: "name" }, text("map")),
@@ -28,13 +28,8 @@ function pointOf(clip) {
   const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
   if (!heard || !x || !y) return [];
   const place = ({ value, percentile }) => (percentile === null ? value : percentile / 100);
-  const label = summary(clip);
-  return [
-    drawing(
-      "a",
-      { href: route.address("clip", clip.id), "data-go": true, "data-mood": mood, "aria-label": label },
-      drawing("title", {}, label),
-      drawing("circle", { cx: SIDE * place(x), cy: SIDE * (1 - place(y)), r: 7, class: "point" }),
-    ),
-  ];
+  const at = { cx: SIDE * place(x), cy: SIDE * (1 - place(y)), r: 7 };
+  const onclick = () => route.go("clip", clip.id);
+  const title = drawing("title", {}, summary(clip));
+  return [drawing("circle", { ...at, class: "point", "data-mood": mood, onclick }, title)];
 }
