@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "34efaa7cfb3d";
+const VERSION = "bb0f3e3fdf80";
 const FILES = [
   "icons/192.png",
   "icons/512.png",

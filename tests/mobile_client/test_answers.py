@@ -57,7 +57,9 @@ class TestMembers:
         page = answered("house", emotion=ranges)
         valence = page.locator(".gauges > div").first
         expect(valence.locator(".value")).to_have_text("more cheerful than 7 of 10")
-        place, dot = (valence.locator(f".scale {each}").bounding_box() for each in (".track", ".dot"))
+        place, dot = (
+            valence.locator(f".scale {each}").bounding_box() for each in (".track", ".dot")
+        )
         assert dot["x"] + dot["width"] / 2 - place["x"] == pytest.approx(
             0.715 * place["width"], abs=1
         )

@@ -22,7 +22,7 @@ def messages(path):
 
 
 def test_small():
-    assert sum(path.stat().st_size for path in FILES) < 220 * 1024
+    assert sum(path.stat().st_size for path in FILES) < 220_000
     assert (FOLDER / PAGE).stat().st_size < 14_600  # ten segments of TCP: one round trip
 
 

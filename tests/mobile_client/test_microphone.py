@@ -64,7 +64,9 @@ class TestAsking:
         slow.click("#listen")
         slow.evaluate("() => { first(); grant(); }")
         slow.wait_for_function("() => asked.length === 2")
-        slow.wait_for_function(f"() => ({TRACKS})().filter((state) => state === 'live').length === 1")
+        slow.wait_for_function(
+            f"() => ({TRACKS})().filter((state) => state === 'live').length === 1"
+        )
         expect(slow.locator("#cancel")).to_be_visible()
 
 
@@ -104,7 +106,9 @@ class TestListening:
         expect_answer(page)
         assert page.evaluate(TRACKS) == ["ended"]
 
-    @pytest.mark.parametrize("broken", ["MediaRecorder.prototype.start", "globalThis.MediaRecorder"])
+    @pytest.mark.parametrize(
+        "broken", ["MediaRecorder.prototype.start", "globalThis.MediaRecorder"]
+    )
     def test_a_recorder_that_fails_closes_the_microphone(self, page, broken):
         page.evaluate(
             f"""() => {{

@@ -30,8 +30,8 @@ FOLDER = """async (data) => {
   const cover = fileEntry(new File(["x"], "cover.jpg"));
   const album = folder("album", [folder("disc", [fileEntry(sound)]), cover, gone]);
   const drop = new Event("drop");
-  const entry = { kind: "file", webkitGetAsEntry: () => album, getAsFile: () => new File([], "album") };
-  drop.dataTransfer = { items: [entry] };
+  const getAsFile = () => new File([], "album");
+  drop.dataTransfer = { items: [{ kind: "file", webkitGetAsEntry: () => album, getAsFile }] };
   dispatchEvent(drop);
 }"""
 
@@ -103,7 +103,9 @@ class TestFiles:
         expect(rows(page).filter(has_text="bad.m4a")).to_contain_text("No answer")
 
     def test_one_that_is_too_large_is_not_uploaded(self, page, answering):
-        page.wait_for_function("() => performance.getEntriesByName(location.origin + '/v1/limits').length")
+        page.wait_for_function(
+            "() => performance.getEntriesByName(location.origin + '/v1/limits').length"
+        )
         page.evaluate(
             """() => {
               const file = new File([], "large.wav");
@@ -222,7 +224,9 @@ class TestTwoTabs:
             network.sent.append(name_of(route.request))
             route.fulfill(json=ANALYSIS)
 
-        page.context.route("**/healthz", lambda route: route.fallback() if network.up else route.abort())
+        page.context.route(
+            "**/healthz", lambda route: route.fallback() if network.up else route.abort()
+        )
         page.context.route(ANALYZE, answer)
         return page, other, network
 

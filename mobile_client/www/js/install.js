@@ -8,23 +8,23 @@ let offer = null;
 
 /** Begin to wait for the browser's offer. */
 export function start() {
-  addEventListener("beforeinstallprompt", (event) => {
-    event.preventDefault();
-    offer = event;
-  });
+	addEventListener("beforeinstallprompt", (event) => {
+		event.preventDefault();
+		offer = event;
+	});
 }
 
 /** A panel that installs, or says how; null where neither makes sense. */
 export function offerInstall() {
-  if (matchMedia("(display-mode: standalone)").matches) return null;
-  const apple = /iPhone|iPad/.test(navigator.userAgent);
-  if (!offer && !apple) return null;
-  const take = () => {
-    offer.prompt();
-    offer = null;
-  };
-  const body = offer
-    ? element("button", { type: "button", class: "plain", onclick: take }, text("install"))
-    : element("p", {}, text("install.ios"));
-  return element("section", { class: "panel" }, element("h2", {}, text("install")), body);
+	if (matchMedia("(display-mode: standalone)").matches) return null;
+	const apple = /iPhone|iPad/.test(navigator.userAgent);
+	if (!offer && !apple) return null;
+	const take = () => {
+		offer.prompt();
+		offer = null;
+	};
+	const body = offer
+		? element("button", { type: "button", class: "plain", onclick: take }, text("install"))
+		: element("p", {}, text("install.ios"));
+	return element("section", { class: "panel" }, element("h2", {}, text("install")), body);
 }

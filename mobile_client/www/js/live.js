@@ -30,44 +30,44 @@ export const isSilent = (/** @type {?number} */ loudest) => loudest !== null && 
 
 /** Begin to follow the recorder. */
 export function start() {
-  on(recorder.events, "state", (state) => {
-    controller?.abort();
-    controller = null;
-    if (state === "listening") reset();
-  });
-  on(recorder.events, "frame", (frame) => {
-    peak = frame.peak;
-  });
-  on(recorder.events, "chunk", next);
+	on(recorder.events, "state", (state) => {
+		controller?.abort();
+		controller = null;
+		if (state === "listening") reset();
+	});
+	on(recorder.events, "frame", (frame) => {
+		peak = frame.peak;
+	});
+	on(recorder.events, "chunk", next);
 }
 
 function reset() {
-  [last, same, genre, peak, refused] = [-Infinity, 0, null, null, false];
+	[last, same, genre, peak, refused] = [-Infinity, 0, null, null, false];
 }
 
 function next(seconds) {
-  if (seconds < recorder.MIN_SECONDS) return;
-  const quiet = isSilent(peak);
-  tell(events, "quiet", quiet);
-  if (quiet || refused || controller || seconds - last < PAUSE_SECONDS) return;
-  last = seconds;
-  answer(recorder.soFar(), seconds);
+	if (seconds < recorder.MIN_SECONDS) return;
+	const quiet = isSilent(peak);
+	tell(events, "quiet", quiet);
+	if (quiet || refused || controller || seconds - last < PAUSE_SECONDS) return;
+	last = seconds;
+	answer(recorder.soFar(), seconds);
 }
 
 async function answer(audio, seconds) {
-  const mine = new AbortController();
-  controller = mine;
-  try {
-    const reading = read(await analyzeSoFar(audio, mine.signal));
-    if (mine.signal.aborted) return;
-    same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
-    genre = reading.genre;
-    tell(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
-  } catch {
-    // Busy, away or of another mind: the whole recording is sent in any case. The first one may
-    // be too short by what the encoder holds back.
-    refused = seconds > 1.5 * recorder.MIN_SECONDS;
-  } finally {
-    if (controller === mine) controller = null;
-  }
+	const mine = new AbortController();
+	controller = mine;
+	try {
+		const reading = read(await analyzeSoFar(audio, mine.signal));
+		if (mine.signal.aborted) return;
+		same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
+		genre = reading.genre;
+		tell(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
+	} catch {
+		// Busy, away or of another mind: the whole recording is sent in any case. The first one may
+		// be too short by what the encoder holds back.
+		refused = seconds > 1.5 * recorder.MIN_SECONDS;
+	} finally {
+		if (controller === mine) controller = null;
+	}
 }

@@ -35,172 +35,176 @@ let kept = false; // whether the store has what the browser keeps
 // The button first: it needs neither the texts nor the history nor a network.
 home.start();
 wire();
+takeOver();
 const texts = language.load();
 open();
 start();
 
 /** Open the history beside everything else. */
 async function open() {
-  await store.open();
-  kept = true;
-  arrive(route.now());
-  sender.drain();
+	await Promise.all([store.open(), texts]);
+	kept = true;
+	arrive(route.now());
+	sender.drain();
 }
 
-/** Show the page, and do what was asked for before it could be done. */
+/** From here on the button works; a tap from before is made up for. */
+function takeOver() {
+	const { dataset } = document.documentElement;
+	dataset.wired = "";
+	if (dataset.early !== undefined) listenAgain();
+	delete dataset.early;
+}
+
+/** Show the page. */
 async function start() {
-  await texts;
-  arrive(route.now());
-  document.documentElement.dataset.ready = "";
-  const early = document.documentElement.dataset.early !== undefined;
-  delete document.documentElement.dataset.early;
-  if (early || route.wantsToListen()) {
-    route.go("home");
-    home.press();
-  }
-  intake.start(taken);
-  updates.start();
-  install.start();
-  loadLimits();
+	await texts;
+	arrive(route.now());
+	document.documentElement.dataset.ready = "";
+	if (route.wantsToListen()) home.press();
+	intake.start(taken);
+	updates.start();
+	install.start();
+	loadLimits();
 }
 
 function wire() {
-  route.follow();
-  sender.start();
-  live.start();
-  on(route.events, "change", turn);
-  on(store.events, "change", changed);
-  on(store.events, "trouble", trouble);
-  on(recorder.events, "heard", heard);
-  on(recorder.events, "state", player.pause);
-  byId("share").addEventListener("click", () => share(store.get(route.now().id)));
-  byId("again").addEventListener("click", listenAgain);
-  byId("sample").addEventListener("click", trySample);
-  byId("device").addEventListener("click", () => home.press("device"));
-  byId("device").hidden = !navigator.mediaDevices?.getDisplayMedia;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("resize", redraw);
-  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+	route.follow();
+	sender.start();
+	live.start();
+	on(route.events, "change", turn);
+	on(store.events, "change", changed);
+	on(store.events, "trouble", trouble);
+	on(recorder.events, "heard", heard);
+	on(recorder.events, "state", player.pause);
+	byId("share").addEventListener("click", () => share(store.get(route.now().id)));
+	byId("again").addEventListener("click", listenAgain);
+	byId("sample").addEventListener("click", trySample);
+	byId("device").addEventListener("click", () => home.press("device"));
+	byId("device").hidden = !navigator.mediaDevices?.getDisplayMedia;
+	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+	addEventListener("resize", redraw);
+	new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }
 
 /** Change to another page, in one movement where the browser can. */
 function turn({ route: to, before, top }) {
-  const change = () => {
-    arrive(to);
-    scrollTo(0, top);
-  };
-  const moves = document.startViewTransition && !calm.matches && !document.hidden;
-  const held = before.page === "home" && recorder.now() !== "idle";
-  if (held) home.leave();
-  if (moves) document.startViewTransition(change).finished.catch(() => null);
-  else change();
+	const change = () => {
+		arrive(to);
+		scrollTo(0, top);
+	};
+	const moves = document.startViewTransition && !calm.matches && !document.hidden;
+	const held = before.page === "home" && recorder.now() !== "idle";
+	if (held) home.leave();
+	if (moves) document.startViewTransition(change).finished.catch(() => null);
+	else change();
 }
 
 /** Show what the route says. */
 function arrive({ page, id }) {
-  const clip = store.get(id);
-  if (page === "clip" && !clip) {
-    absent();
-    return;
-  }
-  const moved = shown !== null && (shown.page !== page || shown.id !== id);
-  if (moved) PAGES[shown.page].leave();
-  shown = { page, id };
-  present(page);
-  byId("share").hidden = clip?.state !== "answered";
-  PAGES[page].show(shown);
-  tell();
-  if (!moved) return;
-  const target = recorder.now() === "idle" ? document.querySelector("main > :not([hidden]) h1") : byId("listen");
-  target?.focus({ preventScroll: true });
+	const clip = store.get(id);
+	if (page === "clip" && !clip) {
+		absent();
+		return;
+	}
+	const moved = shown !== null && (shown.page !== page || shown.id !== id);
+	if (moved) PAGES[shown.page].leave();
+	shown = { page, id };
+	present(page);
+	byId("share").hidden = clip?.state !== "answered";
+	PAGES[page].show(shown);
+	tell();
+	if (!moved) return;
+	const target = recorder.now() === "idle" ? document.querySelector("main > :not([hidden]) h1") : byId("listen");
+	target?.focus({ preventScroll: true });
 }
 
 /** The clip of the address is not there: not yet, or no more. */
 function absent() {
-  if (kept) {
-    toast(text("gone"));
-    route.replace("history");
-  } else {
-    present("clip");
-  }
+	if (kept) {
+		toast(text("gone"));
+		route.replace("history");
+	} else {
+		present("clip");
+	}
 }
 
 function present(page) {
-  document.body.dataset.page = page;
-  delete document.documentElement.dataset.elsewhere;
-  for (const each of Object.keys(PAGES)) byId(each).hidden = each !== page;
+	document.body.dataset.page = page;
+	delete document.documentElement.dataset.elsewhere;
+	for (const each of Object.keys(PAGES)) byId(each).hidden = each !== page;
 }
 
 /** Pass a change of a clip on to the page that is shown. */
 function changed({ id, kind }) {
-  if (!shown) return;
-  if (shown.page === "clip" && shown.id === id && kind === "removed") {
-    route.replace("history");
-    return;
-  }
-  if (shown.page === "clip") clipPage.changed({ id });
-  if (shown.page === "history") historyPage.changed({ id, kind });
-  if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
-  tell();
+	if (!shown) return;
+	if (shown.page === "clip" && shown.id === id && kind === "removed") {
+		route.replace("history");
+		return;
+	}
+	if (shown.page === "clip") clipPage.changed({ id });
+	if (shown.page === "history") historyPage.changed({ id, kind });
+	if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
+	tell();
 }
 
 /** The title, and for who does not see, what has become of the shown clip. */
 function tell() {
-  const clip = shown.page === "clip" ? store.get(shown.id) : null;
-  const names = { home: "", clip: "", history: text("history"), about: text("about") };
-  const title = clip ? summary(clip) : names[shown.page];
-  document.title = title ? `${title} · Fifteen` : "Fifteen";
-  const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
-  if (clip && news !== told) say(clipPage.news(clip));
-  told = news;
+	const clip = shown.page === "clip" ? store.get(shown.id) : null;
+	const names = { home: "", clip: "", history: text("history"), about: text("about") };
+	const title = clip ? summary(clip) : names[shown.page];
+	document.title = title ? `${title} · Fifteen` : "Fifteen";
+	const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
+	if (clip && news !== told) say(clipPage.news(clip));
+	told = news;
 }
 
 function redraw() {
-  PAGES[shown?.page ?? "home"].redraw?.();
+	PAGES[shown?.page ?? "home"].redraw?.();
 }
 
 /** A recording is there: it becomes a clip, unless there is nothing in it. */
 async function heard({ blob, levels, seconds, peak, cut }) {
-  if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
-    home.complain(text("verdict.silence.reason"));
-    return;
-  }
-  const note = cut ? "microphone.cut" : null;
-  const clip = store.add({ audio: blob, levels, seconds, note });
-  buzz([40, 60, 40]);
-  route.go("clip", clip.id);
-  await picture(clip.id); // of every frame, where the screen may have missed some
+	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
+		home.complain(text("verdict.silence.reason"));
+		return;
+	}
+	const note = cut ? "microphone.cut" : null;
+	const clip = store.add({ audio: blob, levels, seconds, note });
+	buzz([40, 60, 40]);
+	route.go("clip", clip.id);
+	await picture(clip.id); // of every frame, where the screen may have missed some
 }
 
 /** Files are there: show the only one or all of them, unless it listens. */
 async function taken(ids) {
-  if (recorder.now() !== "idle") toast(text("added", { count: String(ids.length) }));
-  else if (ids.length === 1) route.go("clip", ids[0]);
-  else route.go("history");
-  for (const id of ids) await picture(id);
+	if (recorder.now() !== "idle") toast(text("added", { count: String(ids.length) }));
+	else if (ids.length === 1) route.go("clip", ids[0]);
+	else route.go("history");
+	for (const id of ids) await picture(id);
 }
 
 /** Draw a clip as the browser decodes it, where it can. */
 async function picture(id) {
-  const { audio } = store.get(id) ?? {};
-  const found = audio?.size ? await ofFile(audio) : null;
-  if (found) await store.change(id, { levels: found.levels, seconds: found.seconds });
+	const { audio } = store.get(id) ?? {};
+	const found = audio?.size ? await ofFile(audio) : null;
+	if (found) await store.change(id, { levels: found.levels, seconds: found.seconds });
 }
 
 function listenAgain() {
-  route.go("home");
-  home.press();
+	route.go("home");
+	home.press();
 }
 
 async function trySample() {
-  const id = store.add({ name: text("sample.name"), audio: await sample() }).id;
-  await taken([id]);
+	const id = store.add({ name: text("sample"), audio: await sample() }).id;
+	await taken([id]);
 }
 
 /** Say what the browser does not keep, and what can be done. */
 async function trouble(reason) {
-  await texts;
-  const free = { label: text("free"), act: () => route.go("history") };
-  const reload = { label: text("reload"), act: () => location.reload() };
-  toast(text(`trouble.${reason}`), { full: free, outdated: reload }[reason] ?? null);
+	await texts;
+	const free = { label: text("free"), act: () => route.go("history") };
+	const reload = { label: text("reload"), act: () => location.reload() };
+	toast(text(`trouble.${reason}`), { full: free, outdated: reload }[reason] ?? null);
 }

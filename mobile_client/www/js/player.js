@@ -11,17 +11,17 @@ let until = Infinity; // where to stop by itself
 
 /** Load a recording; its place on the page is the given parent. */
 export function load(/** @type {Blob} */ blob, /** @type {HTMLElement} */ parent) {
-  unload();
-  audio.src = URL.createObjectURL(blob);
-  parent.append(audio);
+	unload();
+	audio.src = URL.createObjectURL(blob);
+	parent.append(audio);
 }
 
 /** Let go of the recording. */
 export function unload() {
-  audio.pause();
-  if (audio.src) URL.revokeObjectURL(audio.src);
-  audio.removeAttribute("src");
-  until = Infinity;
+	audio.pause();
+	if (audio.src) URL.revokeObjectURL(audio.src);
+	audio.removeAttribute("src");
+	until = Infinity;
 }
 
 export const pause = () => audio.pause();
@@ -33,39 +33,39 @@ export const length = () => (Number.isFinite(audio.duration) && audio.duration) 
 
 /** Play from where it is, or pause. */
 export function toggle() {
-  until = Infinity;
-  if (audio.paused) play();
-  else audio.pause();
+	until = Infinity;
+	if (audio.paused) play();
+	else audio.pause();
 }
 
 /** Play a part, from a second to another. */
 export function part(from, to) {
-  seek(from);
-  until = to;
-  play();
+	seek(from);
+	until = to;
+	play();
 }
 
 /** Move to a second. */
 export function seek(seconds) {
-  until = Infinity;
-  audio.currentTime = Math.max(0, Math.min(seconds, length() ?? seconds));
+	until = Infinity;
+	audio.currentTime = Math.max(0, Math.min(seconds, length() ?? seconds));
 }
 
 function play() {
-  audio.play().catch(() => changed()); // a format that this browser cannot play
+	audio.play().catch(() => changed()); // a format that this browser cannot play
 }
 
 function changed() {
-  if (audio.currentTime >= until) audio.pause();
-  events.dispatchEvent(new Event("change"));
+	if (audio.currentTime >= until) audio.pause();
+	events.dispatchEvent(new Event("change"));
 }
 
 // What a browser records has no length in its header; it is found by going to the end.
 audio.addEventListener("loadedmetadata", () => {
-  if (audio.duration !== Infinity) return;
-  audio.addEventListener("durationchange", () => (audio.currentTime = 0), { once: true });
-  audio.currentTime = 1e9;
+	if (audio.duration !== Infinity) return;
+	audio.addEventListener("durationchange", () => (audio.currentTime = 0), { once: true });
+	audio.currentTime = 1e9;
 });
 for (const name of ["play", "pause", "ended", "timeupdate", "seeked", "durationchange", "error"]) {
-  audio.addEventListener(name, changed);
+	audio.addEventListener(name, changed);
 }

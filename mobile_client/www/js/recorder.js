@@ -17,10 +17,10 @@ const CHUNK_MS = 500;
 const FRAME_MS = 50; // the picture and the meter; faster is not seen, and costs
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 const UNPROCESSED = {
-  echoCancellation: false,
-  noiseSuppression: false,
-  autoGainControl: false,
-  channelCount: 1,
+	echoCancellation: false,
+	noiseSuppression: false,
+	autoGainControl: false,
+	channelCount: 1,
 };
 
 /** @typedef {"idle"|"asking"|"listening"|"closing"} State */
@@ -59,8 +59,8 @@ export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
 /** What is recorded so far: a file that can be decoded by itself; null before the first chunk. */
 export function soFar() {
-  if (!session?.chunks.length) return null;
-  return new Blob(session.chunks, { type: session.recorder?.mimeType });
+	if (!session?.chunks.length) return null;
+	return new Blob(session.chunks, { type: session.recorder?.mimeType });
 }
 
 /**
@@ -68,187 +68,187 @@ export function soFar() {
  * @param {"microphone"|"device"} source
  */
 export async function start(source = "microphone") {
-  if (state !== "idle") return;
-  /** @type {Session} */
-  const mine = {
-    ...{ cancelled: false, source, chunks: [], levels: null, started: 0 },
-    ...{ peak: null, cut: false, muted: false },
-  };
-  session = mine;
-  enter("asking");
-  try {
-    const stream = await ask(source);
-    mine.stream = stream;
-    if (mine.cancelled) throw new Error("cancelled while the browser asked");
-    record(mine);
-    watch(mine);
-  } catch (error) {
-    release(mine);
-    if (session !== mine) return; // cancelled: that was said then
-    session = null;
-    enter("idle");
-    tell(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
-  }
+	if (state !== "idle") return;
+	/** @type {Session} */
+	const mine = {
+		...{ cancelled: false, source, chunks: [], levels: null, started: 0 },
+		...{ peak: null, cut: false, muted: false },
+	};
+	session = mine;
+	enter("asking");
+	try {
+		const stream = await ask(source);
+		mine.stream = stream;
+		if (mine.cancelled) throw new Error("cancelled while the browser asked");
+		record(mine);
+		watch(mine);
+	} catch (error) {
+		release(mine);
+		if (session !== mine) return; // cancelled: that was said then
+		session = null;
+		enter("idle");
+		tell(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
+	}
 }
 
 /** End the recording and keep it, once there is enough. */
 export function stop() {
-  if (isEnough()) close();
+	if (isEnough()) close();
 }
 
 /** Stop, or stop asking, and forget what was recorded. */
 export function cancel() {
-  const mine = session;
-  if (!mine || state === "closing" || state === "idle") return;
-  mine.cancelled = true;
-  session = null;
-  release(mine);
-  enter("idle");
-  tell(events, "cancelled", null);
+	const mine = session;
+	if (!mine || state === "closing" || state === "idle") return;
+	mine.cancelled = true;
+	session = null;
+	release(mine);
+	enter("idle");
+	tell(events, "cancelled", null);
 }
 
 class MicrophoneError extends Error {
-  constructor(reason) {
-    super(reason);
-    this.reason = reason;
-  }
+	constructor(reason) {
+		super(reason);
+		this.reason = reason;
+	}
 }
 
 async function ask(source) {
-  const devices = navigator.mediaDevices;
-  if (!devices || !globalThis.MediaRecorder) throw new MicrophoneError("missing");
-  try {
-    if (source === "microphone") return await devices.getUserMedia({ audio: UNPROCESSED });
-    return soundOf(await devices.getDisplayMedia({ audio: UNPROCESSED, video: true }));
-  } catch (error) {
-    if (error instanceof MicrophoneError) throw error;
-    const reasons = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing" };
-    const unshared = source === "device" && error.name === "NotAllowedError";
-    throw new MicrophoneError(unshared ? "soundless" : (reasons[error.name] ?? "busy"));
-  }
+	const devices = navigator.mediaDevices;
+	if (!devices || !globalThis.MediaRecorder) throw new MicrophoneError("missing");
+	try {
+		if (source === "microphone") return await devices.getUserMedia({ audio: UNPROCESSED });
+		return soundOf(await devices.getDisplayMedia({ audio: UNPROCESSED, video: true }));
+	} catch (error) {
+		if (error instanceof MicrophoneError) throw error;
+		const reasons = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing" };
+		const unshared = source === "device" && error.name === "NotAllowedError";
+		throw new MicrophoneError(unshared ? "soundless" : (reasons[error.name] ?? "busy"));
+	}
 }
 
 /** Only the sound of what is shared. */
 function soundOf(/** @type {MediaStream} */ shared) {
-  for (const track of shared.getVideoTracks()) {
-    track.stop();
-    shared.removeTrack(track);
-  }
-  if (!shared.getAudioTracks().length) throw new MicrophoneError("soundless");
-  return shared;
+	for (const track of shared.getVideoTracks()) {
+		track.stop();
+		shared.removeTrack(track);
+	}
+	if (!shared.getAudioTracks().length) throw new MicrophoneError("soundless");
+	return shared;
 }
 
 function record(/** @type {Session} */ mine) {
-  const { stream } = mine;
-  const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
-  const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
-  mine.recorder = recorder;
-  recorder.addEventListener("dataavailable", ({ data }) => {
-    if (data.size) mine.chunks.push(data);
-    if (session === mine && state === "listening") tell(events, "chunk", seconds());
-  });
-  recorder.addEventListener("stop", () => finish(mine));
-  recorder.addEventListener("error", () => interrupt(mine));
-  for (const track of stream.getAudioTracks()) {
-    track.addEventListener("ended", () => interrupt(mine));
-    for (const name of ["mute", "unmute"]) {
-      track.addEventListener(name, () => {
-        mine.muted = track.muted;
-        if (session === mine) tell(events, "muted", track.muted);
-      });
-    }
-  }
-  recorder.start(CHUNK_MS);
-  mine.started = performance.now();
-  mine.timer = setTimeout(close, (SECONDS + MARGIN_SECONDS) * 1000);
-  enter("listening");
+	const { stream } = mine;
+	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
+	const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
+	mine.recorder = recorder;
+	recorder.addEventListener("dataavailable", ({ data }) => {
+		if (data.size) mine.chunks.push(data);
+		if (session === mine && state === "listening") tell(events, "chunk", seconds());
+	});
+	recorder.addEventListener("stop", () => finish(mine));
+	recorder.addEventListener("error", () => interrupt(mine));
+	for (const track of stream.getAudioTracks()) {
+		track.addEventListener("ended", () => interrupt(mine));
+		for (const name of ["mute", "unmute"]) {
+			track.addEventListener(name, () => {
+				mine.muted = track.muted;
+				if (session === mine) tell(events, "muted", track.muted);
+			});
+		}
+	}
+	recorder.start(CHUNK_MS);
+	mine.started = performance.now();
+	mine.timer = setTimeout(close, (SECONDS + MARGIN_SECONDS) * 1000);
+	enter("listening");
 }
 
 /** The system took the microphone away: what there is stays. */
 function interrupt(/** @type {Session} */ mine) {
-  if (session !== mine || state !== "listening") return;
-  mine.cut = true;
-  close();
+	if (session !== mine || state !== "listening") return;
+	mine.cut = true;
+	close();
 }
 
 function close() {
-  if (state !== "listening" || !session) return;
-  const { recorder } = session;
-  enter("closing");
-  clearTimeout(session.timer);
-  if (recorder.state === "inactive") finish(session);
-  else recorder.stop();
+	if (state !== "listening" || !session) return;
+	const { recorder } = session;
+	enter("closing");
+	clearTimeout(session.timer);
+	if (recorder.state === "inactive") finish(session);
+	else recorder.stop();
 }
 
 /** All bytes are there. */
 function finish(/** @type {Session} */ mine) {
-  if (session !== mine) return;
-  const heard = {
-    blob: soFar() ?? new Blob([]),
-    levels: mine.levels,
-    seconds: Math.min(seconds(), SECONDS),
-    peak: mine.peak,
-    cut: mine.cut,
-  };
-  session = null;
-  release(mine);
-  enter("idle");
-  if (heard.seconds < MIN_SECONDS) tell(events, "failed", "stopped");
-  else tell(events, "heard", heard);
+	if (session !== mine) return;
+	const heard = {
+		blob: soFar() ?? new Blob([]),
+		levels: mine.levels,
+		seconds: Math.min(seconds(), SECONDS),
+		peak: mine.peak,
+		cut: mine.cut,
+	};
+	session = null;
+	release(mine);
+	enter("idle");
+	if (heard.seconds < MIN_SECONDS) tell(events, "failed", "stopped");
+	else tell(events, "heard", heard);
 }
 
 /** Let go of the microphone, whatever state it is in. */
 function release(/** @type {Session} */ mine) {
-  clearTimeout(mine.timer);
-  for (const track of mine.stream?.getTracks() ?? []) track.stop();
-  if (mine.recorder && mine.recorder.state !== "inactive") mine.recorder.stop();
-  mine.context?.close().catch(() => null);
+	clearTimeout(mine.timer);
+	for (const track of mine.stream?.getTracks() ?? []) track.stop();
+	if (mine.recorder && mine.recorder.state !== "inactive") mine.recorder.stop();
+	mine.context?.close().catch(() => null);
 }
 
 /** Follow level and spectrum; where that fails, the recording does not. */
 function watch(/** @type {Session} */ mine) {
-  try {
-    const context = new AudioContext();
-    mine.context = context;
-    context.resume().catch(() => null); // Safari may start it suspended after a prompt
-    const analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
-    context.createMediaStreamSource(mine.stream).connect(analyser);
-    mine.levels = new Uint8Array(COLUMNS * BANDS);
-    follow(mine, analyser);
-  } catch {
-    mine.levels = null;
-  }
+	try {
+		const context = new AudioContext();
+		mine.context = context;
+		context.resume().catch(() => null); // Safari may start it suspended after a prompt
+		const analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
+		context.createMediaStreamSource(mine.stream).connect(analyser);
+		mine.levels = new Uint8Array(COLUMNS * BANDS);
+		follow(mine, analyser);
+	} catch {
+		mine.levels = null;
+	}
 }
 
 function follow(/** @type {Session} */ mine, /** @type {AnalyserNode} */ analyser) {
-  const waveform = new Float32Array(analyser.fftSize);
-  const spectrum = new Uint8Array(analyser.frequencyBinCount);
-  const hertz = analyser.context.sampleRate / analyser.fftSize;
-  let drawn = 0;
-  let last = 0;
-  const frame = () => {
-    if (session !== mine || state !== "listening") return;
-    requestAnimationFrame(frame);
-    if (performance.now() - last < FRAME_MS) return;
-    last = performance.now();
-    analyser.getByteFrequencyData(spectrum);
-    analyser.getFloatTimeDomainData(waveform);
-    const loudest = waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
-    mine.peak = Math.max(mine.peak ?? 0, loudest);
-    const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
-    const from = drawn;
-    // A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
-    const missed = to - from > 3 ? to - 1 : from;
-    const bands = bandsOf(spectrum, hertz);
-    for (let column = missed; column < to; column++) mine.levels.set(bands, column * BANDS);
-    drawn = to;
-    const level = 1 + Math.log10(Math.max(loudest, 1e-3)) / 3;
-    tell(events, "frame", { seconds: seconds(), level, levels: mine.levels, from, to, peak: mine.peak });
-  };
-  requestAnimationFrame(frame);
+	const waveform = new Float32Array(analyser.fftSize);
+	const spectrum = new Uint8Array(analyser.frequencyBinCount);
+	const hertz = analyser.context.sampleRate / analyser.fftSize;
+	let drawn = 0;
+	let last = 0;
+	const frame = () => {
+		if (session !== mine || state !== "listening") return;
+		requestAnimationFrame(frame);
+		if (performance.now() - last < FRAME_MS) return;
+		last = performance.now();
+		analyser.getByteFrequencyData(spectrum);
+		analyser.getFloatTimeDomainData(waveform);
+		const loudest = waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+		mine.peak = Math.max(mine.peak ?? 0, loudest);
+		const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
+		const from = drawn;
+		// A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
+		const missed = to - from > 3 ? to - 1 : from;
+		const bands = bandsOf(spectrum, hertz);
+		for (let column = missed; column < to; column++) mine.levels.set(bands, column * BANDS);
+		drawn = to;
+		const level = 1 + Math.log10(Math.max(loudest, 1e-3)) / 3;
+		tell(events, "frame", { seconds: seconds(), level, levels: mine.levels, from, to, peak: mine.peak });
+	};
+	requestAnimationFrame(frame);
 }
 
 function enter(/** @type {State} */ next) {
-  state = next;
-  tell(events, "state", next);
+	state = next;
+	tell(events, "state", next);
 }

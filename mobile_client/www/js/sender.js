@@ -23,92 +23,92 @@ let timer = null;
 
 /** Begin to follow the store and the network. */
 export function start() {
-  on(store.events, "change", ({ id, kind }) => {
-    if (kind === "removed") sending.get(id)?.abort();
-    if (kind === "added") drain();
-  });
-  addEventListener("online", wake);
-  document.addEventListener("visibilitychange", () => document.hidden || wake());
+	on(store.events, "change", ({ id, kind }) => {
+		if (kind === "removed") sending.get(id)?.abort();
+		if (kind === "added") drain();
+	});
+	addEventListener("online", wake);
+	document.addEventListener("visibilitychange", () => document.hidden || wake());
 }
 
 /** Send a clip before the others. */
 export function prefer(id) {
-  wanted = id;
-  drain();
+	wanted = id;
+	drain();
 }
 
 /** Send a clip that was refused, or that waits, now. */
 export function retry(id) {
-  store.change(id, { state: "waiting", why: null, retryAt: null, tries: 0, problem: null });
-  wake();
+	store.change(id, { state: "waiting", why: null, retryAt: null, tries: 0, problem: null });
+	wake();
 }
 
 /** Try what could not be sent, at once: there may be a network again. */
 export function wake() {
-  failures = 0;
-  pausedUntil = 0;
-  for (const { id, why } of waiting()) if (why === "offline") store.touch(id, { retryAt: null });
-  drain();
+	failures = 0;
+	pausedUntil = 0;
+	for (const { id, why } of waiting()) if (why === "offline") store.touch(id, { retryAt: null });
+	drain();
 }
 
 /** Send all that can be sent now. */
 export function drain() {
-  clearTimeout(timer);
-  for (let clip = next(); clip; clip = next()) begin(clip);
-  if (sending.size || !waiting().length) return; // the end of what is on its way drains again
-  const soonest = Math.min(...waiting().map(({ retryAt }) => retryAt ?? pausedUntil));
-  timer = setTimeout(drain, Math.max(100, soonest - Date.now()));
+	clearTimeout(timer);
+	for (let clip = next(); clip; clip = next()) begin(clip);
+	if (sending.size || !waiting().length) return; // the end of what is on its way drains again
+	const soonest = Math.min(...waiting().map(({ retryAt }) => retryAt ?? pausedUntil));
+	timer = setTimeout(drain, Math.max(100, soonest - Date.now()));
 }
 
 const waiting = () => store.all().filter(({ state }) => state === "waiting");
 
 function next() {
-  if (sending.size >= AT_ONCE) return null;
-  const now = Date.now();
-  const ready = waiting().filter(({ id, retryAt }) => !sending.has(id) && (retryAt ?? 0) <= now);
-  const first = ready.find(({ id }) => id === wanted) ?? ready.find(({ name }) => name === null);
-  if (first) return first;
-  return sending.size < AT_ONCE - 1 && pausedUntil <= now ? ready.at(-1) : null;
+	if (sending.size >= AT_ONCE) return null;
+	const now = Date.now();
+	const ready = waiting().filter(({ id, retryAt }) => !sending.has(id) && (retryAt ?? 0) <= now);
+	const first = ready.find(({ id }) => id === wanted) ?? ready.find(({ name }) => name === null);
+	if (first) return first;
+	return sending.size < AT_ONCE - 1 && pausedUntil <= now ? ready.at(-1) : null;
 }
 
 async function begin(clip) {
-  const controller = new AbortController();
-  sending.set(clip.id, controller);
-  try {
-    await alone(clip.id, () => send(clip, controller.signal));
-  } finally {
-    sending.delete(clip.id);
-    drain();
-  }
+	const controller = new AbortController();
+	sending.set(clip.id, controller);
+	try {
+		await alone(clip.id, () => send(clip, controller.signal));
+	} finally {
+		sending.delete(clip.id);
+		drain();
+	}
 }
 
 /** Do something with a clip, unless another tab does; that one tells the result. */
 async function alone(id, task) {
-  if (!navigator.locks) return task();
-  return navigator.locks.request(`fifteen-send-${id}`, { ifAvailable: true }, (lock) =>
-    lock ? task() : elsewhere(id),
-  );
+	if (!navigator.locks) return task();
+	return navigator.locks.request(`fifteen-send-${id}`, { ifAvailable: true }, (lock) =>
+		lock ? task() : elsewhere(id),
+	);
 }
 
 /** Another tab is sending the clip: look again when it is done, or closed. */
 async function elsewhere(id) {
-  store.touch(id, { retryAt: Date.now() + 1000 });
+	store.touch(id, { retryAt: Date.now() + 1000 });
 }
 
 async function send(clip, signal) {
-  const { id, audio, name } = clip;
-  if (!(await store.isWaiting(id))) return;
-  store.touch(id, { state: "sending", why: null, retryAt: null });
-  try {
-    const answer = await service.analyze(audio ?? new Blob([]), name ?? "recording", signal);
-    failures = 0;
-    await store.change(id, { state: "answered", answer, tries: 0 });
-  } catch (error) {
-    if (error instanceof service.AbortedError) return;
-    const changes = await outcome(error, clip);
-    if (changes.state === "waiting") store.touch(id, changes);
-    else await store.change(id, changes);
-  }
+	const { id, audio, name } = clip;
+	if (!(await store.isWaiting(id))) return;
+	store.touch(id, { state: "sending", why: null, retryAt: null });
+	try {
+		const answer = await service.analyze(audio ?? new Blob([]), name ?? "recording", signal);
+		failures = 0;
+		await store.change(id, { state: "answered", answer, tries: 0 });
+	} catch (error) {
+		if (error instanceof service.AbortedError) return;
+		const changes = await outcome(error, clip);
+		if (changes.state === "waiting") store.touch(id, changes);
+		else await store.change(id, changes);
+	}
 }
 
 /**
@@ -116,26 +116,26 @@ async function send(clip, signal) {
  * @returns {Promise<Partial<store.Clip>>}
  */
 async function outcome(error, clip) {
-  if (error instanceof service.BusyError) return later(clip, "busy", error.seconds);
-  if (error instanceof service.RefusedError) return { state: "refused", problem: error.problem };
-  if (error instanceof service.UnreadableError) {
-    return { state: "refused", problem: { type: "unreadable", detail: "" } };
-  }
-  if (!(error instanceof service.UnreachableError)) throw error;
-  const why = (await service.isHealthy()) ? "failed" : "offline";
-  return later(clip, why, UNREACHABLE_SECONDS * (why === "failed" ? 2 ** (clip.tries ?? 0) : 1));
+	if (error instanceof service.BusyError) return later(clip, "busy", error.seconds);
+	if (error instanceof service.RefusedError) return { state: "refused", problem: error.problem };
+	if (error instanceof service.UnreadableError) {
+		return { state: "refused", problem: { type: "unreadable", detail: "" } };
+	}
+	if (!(error instanceof service.UnreachableError)) throw error;
+	const why = (await service.isHealthy()) ? "failed" : "offline";
+	return later(clip, why, UNREACHABLE_SECONDS * (why === "failed" ? 2 ** (clip.tries ?? 0) : 1));
 }
 
 /** @returns {Partial<store.Clip>} */
 function later(clip, why, seconds) {
-  failures += 1;
-  const retryAt = Date.now() + Math.min(seconds, LONGEST_SECONDS) * 1000;
-  if (why === "offline" || failures >= STREAK) pause(why, retryAt);
-  return { state: "waiting", why, retryAt, tries: (clip.tries ?? 0) + 1 };
+	failures += 1;
+	const retryAt = Date.now() + Math.min(seconds, LONGEST_SECONDS) * 1000;
+	if (why === "offline" || failures >= STREAK) pause(why, retryAt);
+	return { state: "waiting", why, retryAt, tries: (clip.tries ?? 0) + 1 };
 }
 
 /** Nothing can be sent for now: say so of all that waits. */
 function pause(why, until) {
-  pausedUntil = until;
-  for (const { id, tries } of waiting()) if (!tries) store.touch(id, { why, retryAt: until });
+	pausedUntil = until;
+	for (const { id, tries } of waiting()) if (!tries) store.touch(id, { why, retryAt: until });
 }

@@ -15,18 +15,18 @@ const HEALTH_SECONDS = 10;
 
 /** The service refused: a problem of RFC 9457. */
 export class RefusedError extends Error {
-  constructor(problem) {
-    super(problem.detail);
-    this.problem = problem;
-  }
+	constructor(problem) {
+		super(problem.detail);
+		this.problem = problem;
+	}
 }
 
 /** The service asks to come again later. */
 export class BusyError extends RefusedError {
-  constructor(problem, seconds) {
-    super(problem);
-    this.seconds = seconds;
-  }
+	constructor(problem, seconds) {
+		super(problem);
+		this.seconds = seconds;
+	}
 }
 
 /** No answer: no network, no service at its address, or none in time. */
@@ -47,23 +47,23 @@ export class AbortedError extends Error {}
  * @throws {RefusedError | BusyError | UnreachableError | UnreadableError | AbortedError}
  */
 export async function analyze(audio, name, signal) {
-  await checkReadable(audio);
-  const seconds = ANSWER_SECONDS + audio.size / SLOWEST_BYTES;
-  return post(ANALYZE, audio, name, signal, seconds);
+	await checkReadable(audio);
+	const seconds = ANSWER_SECONDS + audio.size / SLOWEST_BYTES;
+	return post(ANALYZE, audio, name, signal, seconds);
 }
 
 /** Have what is recorded so far analysed; as `analyze`, but soon or not at all. */
 export function analyzeSoFar(audio, signal) {
-  return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
+	return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
 }
 
 /** Whether the service is there. */
 export async function isHealthy() {
-  try {
-    return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
-  } catch {
-    return false;
-  }
+	try {
+		return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
+	} catch {
+		return false;
+	}
 }
 
 let limits = null;
@@ -73,79 +73,79 @@ export const knownLimits = () => limits;
 
 /** Ask for the service's limits. */
 export async function loadLimits() {
-  limits = await get(LIMITS);
+	limits = await get(LIMITS);
 }
 
 /** A model's card, null where it cannot be had. */
 export const modelCard = (name) => (name ? get(`${MODELS}/${encodeURIComponent(name)}`) : null);
 
 async function get(path) {
-  try {
-    const response = await request(path, { headers: headers() }, null, HEALTH_SECONDS);
-    return response.ok ? await response.json() : null;
-  } catch {
-    return null; // not reached
-  }
+	try {
+		const response = await request(path, { headers: headers() }, null, HEALTH_SECONDS);
+		return response.ok ? await response.json() : null;
+	} catch {
+		return null; // not reached
+	}
 }
 
 async function checkReadable(audio) {
-  try {
-    await audio.slice(0, 1).arrayBuffer();
-  } catch (error) {
-    throw new UnreadableError("not readable", { cause: error });
-  }
+	try {
+		await audio.slice(0, 1).arrayBuffer();
+	} catch (error) {
+		throw new UnreadableError("not readable", { cause: error });
+	}
 }
 
 async function post(path, audio, name, signal, seconds) {
-  const form = new FormData();
-  form.append("file", audio, name);
-  const sent = { method: "POST", body: form, headers: headers() };
-  let response;
-  let answer;
-  try {
-    response = await request(path, sent, signal, seconds);
-    answer = await response.json().catch(() => null);
-  } catch (error) {
-    if (signal.aborted) throw new AbortedError("given up", { cause: error });
-    throw new UnreachableError("no answer", { cause: error });
-  }
-  if (signal.aborted) throw new AbortedError("given up");
-  if (response.ok && answer) return answer;
-  throw refusal(response, answer);
+	const form = new FormData();
+	form.append("file", audio, name);
+	const sent = { method: "POST", body: form, headers: headers() };
+	let response;
+	let answer;
+	try {
+		response = await request(path, sent, signal, seconds);
+		answer = await response.json().catch(() => null);
+	} catch (error) {
+		if (signal.aborted) throw new AbortedError("given up", { cause: error });
+		throw new UnreachableError("no answer", { cause: error });
+	}
+	if (signal.aborted) throw new AbortedError("given up");
+	if (response.ok && answer) return answer;
+	throw refusal(response, answer);
 }
 
 /** Fetch, within some seconds; the body has to arrive in them, too. */
 async function request(path, options, signal, seconds) {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), seconds * 1000);
-  const giveUp = () => timeout.abort();
-  signal?.addEventListener("abort", giveUp);
-  try {
-    if (signal?.aborted) timeout.abort();
-    const response = await fetch(address(path), { ...options, signal: timeout.signal });
-    const body = await response.arrayBuffer();
-    const { status } = response;
-    return new Response([204, 304].includes(status) ? null : body, response);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
-  }
+	const timeout = new AbortController();
+	const timer = setTimeout(() => timeout.abort(), seconds * 1000);
+	const giveUp = () => timeout.abort();
+	signal?.addEventListener("abort", giveUp);
+	try {
+		if (signal?.aborted) timeout.abort();
+		const response = await fetch(address(path), { ...options, signal: timeout.signal });
+		const body = await response.arrayBuffer();
+		const { status } = response;
+		return new Response([204, 304].includes(status) ? null : body, response);
+	} finally {
+		clearTimeout(timer);
+		signal?.removeEventListener("abort", giveUp);
+	}
 }
 
 const headers = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
 
 function refusal(response, answer) {
-  const { status, headers } = response;
-  // What stands before a service answers in HTML: that it is not there, or that it refuses.
-  if (!answer && (response.ok || [502, 504].includes(status))) return new UnreachableError();
-  const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
-  if (!BUSY.includes(status)) return new RefusedError(problem);
-  return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
+	const { status, headers } = response;
+	// What stands before a service answers in HTML: that it is not there, or that it refuses.
+	if (!answer && (response.ok || [502, 504].includes(status))) return new UnreachableError();
+	const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
+	if (!BUSY.includes(status)) return new RefusedError(problem);
+	return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
 }
 
 /** The address of something of the service's, or of the page that answers for its own files. */
 export function address(path) {
-  const meta = document.querySelector('meta[name="fifteen-service"]');
-  const given = (meta instanceof HTMLMetaElement && meta.content) || "";
-  return new URL(path, new URL(given.replace(/([^/])$/, "$1/"), document.baseURI));
+	const meta = document.querySelector('meta[name="fifteen-service"]');
+	const given = (meta instanceof HTMLMetaElement && meta.content) || "";
+	return new URL(path, new URL(given.replace(/([^/])$/, "$1/"), document.baseURI));
 }

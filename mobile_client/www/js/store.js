@@ -33,7 +33,7 @@ const channel = globalThis.BroadcastChannel ? new BroadcastChannel(DATABASE) : n
 
 /**
  * Fires "change" with `{id, kind}`, where kind is "added", "changed" or "removed"; and "trouble"
- * with a reason: "unkept", "full", "outdated" or "blocked".
+ * with a reason: "unkept", "full" or "outdated".
  */
 export const events = new EventTarget();
 
@@ -42,22 +42,22 @@ let settled = Promise.resolve();
 
 /** Load what is kept; resolves when it is in memory, or when the browser takes too long. */
 export function open() {
-  let answered = false;
-  const opening = connect()
-    .then(adopt)
-    .catch(() => trouble("unkept"))
-    .finally(() => {
-      answered = true;
-    });
-  const impatient = pause(PATIENCE_MS).then(() => answered || trouble("unkept"));
-  if (channel) channel.onmessage = ({ data }) => follow(data);
-  settled = Promise.race([opening, impatient]);
-  return settled;
+	let answered = false;
+	const opening = connect()
+		.then(adopt)
+		.catch(() => trouble("unkept"))
+		.finally(() => {
+			answered = true;
+		});
+	const impatient = pause(PATIENCE_MS).then(() => answered || trouble("unkept"));
+	if (channel) channel.onmessage = ({ data }) => follow(data);
+	settled = Promise.race([opening, impatient]);
+	return settled;
 }
 
 /** All clips, the newest first. */
 export function all() {
-  return [...clips.values()].sort((a, b) => b.created.localeCompare(a.created));
+	return [...clips.values()].sort((a, b) => b.created.localeCompare(a.created));
 }
 
 /** A clip, or undefined. */
@@ -72,22 +72,22 @@ export const isKept = (/** @type {string} */ id) => !unkept.has(id);
  * @returns {Clip} It is in memory when this returns; the disk follows.
  */
 export function add(recording) {
-  const created = new Date().toISOString();
-  // randomUUID is there for secure origins only; this page may be tried over plain HTTP.
-  const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
-  const empty = { name: null, audio: null, levels: null, why: null, retryAt: null };
-  /** @type {Clip} */
-  const clip = { id, created, state: "waiting", answer: null, problem: null, ...empty, ...recording };
-  restore(clip);
-  navigator.storage?.persist?.().catch(() => null);
-  return clip;
+	const created = new Date().toISOString();
+	// randomUUID is there for secure origins only; this page may be tried over plain HTTP.
+	const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+	const empty = { name: null, audio: null, levels: null, why: null, retryAt: null };
+	/** @type {Clip} */
+	const clip = { id, created, state: "waiting", answer: null, problem: null, ...empty, ...recording };
+	restore(clip);
+	navigator.storage?.persist?.().catch(() => null);
+	return clip;
 }
 
 /** Put a clip back that was removed, or that comes from an export. */
 export function restore(clip) {
-  clips.set(clip.id, clip);
-  notify(clip.id, "added");
-  return keep(clip.id, "added", (store) => store.put(clip));
+	clips.set(clip.id, clip);
+	notify(clip.id, "added");
+	return keep(clip.id, "added", (store) => store.put(clip));
 }
 
 /**
@@ -96,126 +96,125 @@ export function restore(clip) {
  * @param {Partial<Clip>} changes
  */
 export async function change(id, changes) {
-  const clip = clips.get(id);
-  if (!clip) return;
-  touch(id, changes);
-  let gone = false;
-  await keep(id, "changed", (store) => {
-    const request = store.get(id);
-    request.onsuccess = () => {
-      gone = !request.result && !unkept.has(id);
-      if (!gone) store.put(request.result ? { ...request.result, ...changes } : clip);
-    };
-  });
-  if (gone) forget(id);
+	const clip = clips.get(id);
+	if (!clip) return;
+	touch(id, changes);
+	let gone = false;
+	await keep(id, "changed", (store) => {
+		const request = store.get(id);
+		request.onsuccess = () => {
+			gone = !request.result && !unkept.has(id);
+			if (!gone) store.put(request.result ? { ...request.result, ...changes } : clip);
+		};
+	});
+	if (gone) forget(id);
 }
 
 /** Change a clip in this tab alone, for what is over when the page is. */
 export function touch(id, changes) {
-  const clip = clips.get(id);
-  if (!clip) return;
-  Object.assign(clip, changes);
-  notify(id, "changed");
+	const clip = clips.get(id);
+	if (!clip) return;
+	Object.assign(clip, changes);
+	notify(id, "changed");
 }
 
 /** Whether a clip still waits to be sent: another tab may have sent or removed it. */
 export async function isWaiting(id) {
-  if (database && !unkept.has(id)) await follow({ id, kind: "changed" });
-  return clips.get(id)?.state === "waiting";
+	if (database && !unkept.has(id)) await follow({ id, kind: "changed" });
+	return clips.get(id)?.state === "waiting";
 }
 
 /** Forget a clip, on the disk too. */
 export function remove(id) {
-  forget(id);
-  return keep(id, "removed", (store) => store.delete(id));
+	forget(id);
+	return keep(id, "removed", (store) => store.delete(id));
 }
 
 /** Delete the sound of every answered clip; the answers stay. */
 export async function freeSounds() {
-  const answered = all().filter(({ state, audio }) => state === "answered" && audio);
-  for (const { id } of answered) await change(id, { audio: null });
+	const answered = all().filter(({ state, audio }) => state === "answered" && audio);
+	for (const { id } of answered) await change(id, { audio: null });
 }
 
 /** Bytes that the recordings take. */
 export const bytes = () => all().reduce((sum, { audio }) => sum + (audio?.size ?? 0), 0);
 
 function connect() {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(CLIPS, { keyPath: "id" });
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-    request.onblocked = () => trouble("blocked");
-  });
+	return new Promise((resolve, reject) => {
+		const request = indexedDB.open(DATABASE, 1);
+		request.onupgradeneeded = () => request.result.createObjectStore(CLIPS, { keyPath: "id" });
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
 }
 
 /** Take a database into use, with what it keeps. */
 async function adopt(/** @type {IDBDatabase} */ opened) {
-  // A newer page wants another version of the database: an open connection would block it.
-  opened.onversionchange = () => {
-    opened.close();
-    database = null;
-    trouble("outdated");
-  };
-  const transaction = opened.transaction(CLIPS, "readonly");
-  const request = transaction.objectStore(CLIPS).getAll();
-  await completed(transaction);
-  database = opened;
-  for (const id of unkept) keep(id, "added", (store) => store.put(clips.get(id)));
-  for (const clip of request.result) {
-    if (clips.has(clip.id)) continue;
-    if (clip.state === "sending") clip.state = "waiting";
-    clips.set(clip.id, clip);
-    notify(clip.id, "added");
-  }
+	// A newer page wants another version of the database: an open connection would block it.
+	opened.onversionchange = () => {
+		opened.close();
+		database = null;
+		trouble("outdated");
+	};
+	const transaction = opened.transaction(CLIPS, "readonly");
+	const request = transaction.objectStore(CLIPS).getAll();
+	await completed(transaction);
+	database = opened;
+	for (const id of unkept) keep(id, "added", (store) => store.put(clips.get(id)));
+	for (const clip of request.result) {
+		if (clips.has(clip.id)) continue;
+		if (clip.state === "sending") clip.state = "waiting";
+		clips.set(clip.id, clip);
+		notify(clip.id, "added");
+	}
 }
 
 /** Follow a change that another tab has written. */
 async function follow({ id, kind }) {
-  if (kind === "removed") forget(id);
-  if (kind === "removed" || !database) return;
-  const transaction = database.transaction(CLIPS, "readonly");
-  const request = transaction.objectStore(CLIPS).get(id);
-  await completed(transaction);
-  const { result } = request;
-  const known = clips.get(id);
-  if (!result && !unkept.has(id)) forget(id);
-  if (!result || (known && known.state !== "waiting" && result.state === "waiting")) return;
-  clips.set(id, Object.assign(known ?? {}, result));
-  notify(id, known ? "changed" : "added");
+	if (kind === "removed") forget(id);
+	if (kind === "removed" || !database) return;
+	const transaction = database.transaction(CLIPS, "readonly");
+	const request = transaction.objectStore(CLIPS).get(id);
+	await completed(transaction);
+	const { result } = request;
+	const known = clips.get(id);
+	if (!result && !unkept.has(id)) forget(id);
+	if (!result || (known && known.state !== "waiting" && result.state === "waiting")) return;
+	clips.set(id, Object.assign(known ?? {}, result));
+	notify(id, known ? "changed" : "added");
 }
 
 function forget(id) {
-  unkept.delete(id);
-  if (clips.delete(id)) notify(id, "removed");
+	unkept.delete(id);
+	if (clips.delete(id)) notify(id, "removed");
 }
 
 /** Write, and tell the other tabs once it is on the disk; a full disk is noticed only then. */
 async function keep(id, kind, write) {
-  await settled;
-  if (!database) {
-    unkept.add(id);
-    return;
-  }
-  try {
-    const transaction = database.transaction(CLIPS, "readwrite");
-    const done = completed(transaction);
-    write(transaction.objectStore(CLIPS));
-    await done;
-    unkept.delete(id);
-    channel?.postMessage({ id, kind });
-  } catch (error) {
-    if (clips.has(id)) unkept.add(id);
-    trouble(error?.name === "QuotaExceededError" ? "full" : "unkept");
-  }
+	await settled;
+	if (!database) {
+		unkept.add(id);
+		return;
+	}
+	try {
+		const transaction = database.transaction(CLIPS, "readwrite");
+		const done = completed(transaction);
+		write(transaction.objectStore(CLIPS));
+		await done;
+		unkept.delete(id);
+		channel?.postMessage({ id, kind });
+	} catch (error) {
+		if (clips.has(id)) unkept.add(id);
+		trouble(error?.name === "QuotaExceededError" ? "full" : "unkept");
+	}
 }
 
 /** Resolve when a transaction is on the disk; a request succeeds before that, and may be undone. */
 function completed(/** @type {IDBTransaction} */ transaction) {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve(null);
-    transaction.onabort = () => reject(transaction.error);
-  });
+	return new Promise((resolve, reject) => {
+		transaction.oncomplete = () => resolve(null);
+		transaction.onabort = () => reject(transaction.error);
+	});
 }
 
 const notify = (id, kind) => tell(events, "change", { id, kind });
@@ -223,7 +222,7 @@ const notify = (id, kind) => tell(events, "change", { id, kind });
 const trouble = (reason) => tell(events, "trouble", reason);
 
 function pause(milliseconds) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
+	return new Promise((resolve) => {
+		setTimeout(resolve, milliseconds);
+	});
 }

@@ -15,25 +15,25 @@ let timer = null;
  * @param {?{label: string, act: () => void}} action
  */
 export function toast(sentence, action = null) {
-  say(sentence);
-  const parts = [element("span", {}, sentence)];
-  if (action) parts.push(element("button", { type: "button", onclick: () => done(action) }, action.label));
-  node.replaceChildren(...parts);
-  node.hidden = false;
-  clearTimeout(timer);
-  timer = setTimeout(hide, action ? WITH_ACTION_MS : SHOWN_MS);
+	say(sentence);
+	const parts = [element("span", {}, sentence)];
+	if (action) parts.push(element("button", { type: "button", onclick: () => done(action) }, action.label));
+	node.replaceChildren(...parts);
+	node.hidden = false;
+	clearTimeout(timer);
+	timer = setTimeout(hide, action ? WITH_ACTION_MS : SHOWN_MS);
 }
 
 /** Have a screen reader read a sentence. */
 export function say(sentence) {
-  status.textContent = sentence;
+	status.textContent = sentence;
 }
 
 function done(action) {
-  hide();
-  action.act();
+	hide();
+	action.act();
 }
 
 function hide() {
-  node.hidden = true;
+	node.hidden = true;
 }

@@ -9,33 +9,33 @@ const OTHERS = ["other", "not_music"];
 
 /** The question, and the genres to choose from. */
 export function correction(clip, reading) {
-  const { id, label } = clip;
-  const names = [...reading.genres.map(({ genre }) => genre).sort(), ...OTHERS];
-  const choose = (name) => store.change(id, { label: name });
-  const choices = names.map((name) =>
-    element(
-      "button",
-      {
-        ...{ type: "button", class: "choice", "aria-pressed": String(name === label) },
-        onclick: () => choose(name === label ? null : name),
-      },
-      labelName(name),
-    ),
-  );
-  return element(
-    "details",
-    { class: "correction", open: false },
-    element("summary", {}, label ? text("label.yours", { label: labelName(label) }) : question(reading)),
-    element("p", { class: "note" }, text("label.ask")),
-    element("div", { class: "choices" }, choices),
-  );
+	const { id, label } = clip;
+	const names = [...reading.genres.map(({ genre }) => genre).sort(), ...OTHERS];
+	const choose = (name) => store.change(id, { label: name });
+	const choices = names.map((name) =>
+		element(
+			"button",
+			{
+				...{ type: "button", class: "choice", "aria-pressed": String(name === label) },
+				onclick: () => choose(name === label ? null : name),
+			},
+			labelName(name),
+		),
+	);
+	return element(
+		"details",
+		{ class: "correction", open: false },
+		element("summary", {}, label ? text("label.yours", { label: labelName(label) }) : question(reading)),
+		element("p", { class: "note" }, text("label.ask")),
+		element("div", { class: "choices" }, choices),
+	);
 }
 
 const question = (reading) =>
-  reading.verdict === "confident"
-    ? text("label.not", { genre: headline(reading) })
-    : text("label.what");
+	reading.verdict === "confident"
+		? text("label.not", { genre: headline(reading) })
+		: text("label.what");
 
 /** A label's name in the person's language. */
-export const labelName = (label) =>
-  OTHERS.includes(label) ? text(`label.${label}`) : genreName(label);
+const labelName = (label) =>
+	OTHERS.includes(label) ? text(`label.${label}`) : genreName(label);
