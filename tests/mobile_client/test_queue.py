@@ -65,7 +65,20 @@ def answering(page):
 
 
 class TestFiles:
-    def test_a_folder_is_walked(self, page, sounds):
+    def test_a_folder_of_the_disk(self, page, sounds, tmp_path):
+        (tmp_path / "album" / "disc").mkdir(parents=True)
+        for name in ("disc/01.m4a", "02.m4a"):
+            (tmp_path / "album" / name).write_bytes(sounds["m4a"].read_bytes())
+        (tmp_path / "album" / "cover.jpg").write_text("no sound")
+        session = page.context.new_cdp_session(page)
+        data = {"items": [], "files": [str(tmp_path / "album")], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            event = {"type": kind, "x": 100, "y": 300, "data": data}
+            session.send("Input.dispatchDragEvent", event)
+        expect(rows(page).filter(has_text="house")).to_have_count(2)
+        expect(rows(page)).to_have_count(2)
+
+    def test_a_folder_with_a_file_that_goes_away(self, page, sounds):
         page.evaluate(FOLDER, list(sounds["m4a"].read_bytes()))
         expect(rows(page)).to_have_count(2)
         expect(rows(page).filter(has_text="01 one.m4a")).to_contain_text("house")
