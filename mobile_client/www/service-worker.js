@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "bb0f3e3fdf80";
+const VERSION = "b9d6f67e2e0c";
 const FILES = [
   "icons/192.png",
   "icons/512.png",

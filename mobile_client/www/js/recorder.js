@@ -30,15 +30,14 @@ const UNPROCESSED = {
  *   true where the microphone ended by itself.
  */
 /**
- * @typedef {{cancelled: boolean, source: "microphone"|"device", stream?: MediaStream,
+ * @typedef {{cancelled: boolean, stream?: MediaStream,
  *   recorder?: MediaRecorder, context?: ?AudioContext, chunks: Blob[], levels: ?Uint8Array,
- *   started: number, peak: ?number, cut: boolean, muted: boolean,
- *   timer?: ReturnType<typeof setTimeout>}} Session
+ *   started: number, peak: ?number, cut: boolean, timer?: ReturnType<typeof setTimeout>}} Session
  */
 
 /**
  * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
- * listens; "chunk" with the seconds so far; "muted" with true or false; "heard" with a `Heard`;
+ * listens; "chunk" with the seconds so far; "muted" by the system; "heard" with a `Heard`;
  * "cancelled"; "failed" with the reason, which ends a key of the messages.
  */
 export const events = new EventTarget();
@@ -70,10 +69,7 @@ export function soFar() {
 export async function start(source = "microphone") {
 	if (state !== "idle") return;
 	/** @type {Session} */
-	const mine = {
-		...{ cancelled: false, source, chunks: [], levels: null, started: 0 },
-		...{ peak: null, cut: false, muted: false },
-	};
+	const mine = { cancelled: false, chunks: [], levels: null, started: 0, peak: null, cut: false };
 	session = mine;
 	enter("asking");
 	try {
@@ -151,12 +147,7 @@ function record(/** @type {Session} */ mine) {
 	recorder.addEventListener("error", () => interrupt(mine));
 	for (const track of stream.getAudioTracks()) {
 		track.addEventListener("ended", () => interrupt(mine));
-		for (const name of ["mute", "unmute"]) {
-			track.addEventListener(name, () => {
-				mine.muted = track.muted;
-				if (session === mine) tell(events, "muted", track.muted);
-			});
-		}
+		track.addEventListener("mute", () => session === mine && tell(events, "muted", null));
 	}
 	recorder.start(CHUNK_MS);
 	mine.started = performance.now();
@@ -205,25 +196,23 @@ function release(/** @type {Session} */ mine) {
 	mine.context?.close().catch(() => null);
 }
 
-/** Follow level and spectrum; where that fails, the recording does not. */
+/** Follow level and spectrum, where the browser gives them; the time goes on in any case. */
 function watch(/** @type {Session} */ mine) {
+	let analyser = null;
 	try {
 		const context = new AudioContext();
 		mine.context = context;
 		context.resume().catch(() => null); // Safari may start it suspended after a prompt
-		const analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
+		analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
 		context.createMediaStreamSource(mine.stream).connect(analyser);
-		mine.levels = new Uint8Array(COLUMNS * BANDS);
-		follow(mine, analyser);
 	} catch {
-		mine.levels = null;
+		analyser = null;
 	}
+	follow(mine, analyser);
 }
 
-function follow(/** @type {Session} */ mine, /** @type {AnalyserNode} */ analyser) {
-	const waveform = new Float32Array(analyser.fftSize);
-	const spectrum = new Uint8Array(analyser.frequencyBinCount);
-	const hertz = analyser.context.sampleRate / analyser.fftSize;
+function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analyser) {
+	const levels = new Uint8Array(COLUMNS * BANDS);
 	let drawn = 0;
 	let last = 0;
 	const frame = () => {
@@ -231,21 +220,34 @@ function follow(/** @type {Session} */ mine, /** @type {AnalyserNode} */ analyse
 		requestAnimationFrame(frame);
 		if (performance.now() - last < FRAME_MS) return;
 		last = performance.now();
-		analyser.getByteFrequencyData(spectrum);
-		analyser.getFloatTimeDomainData(waveform);
-		const loudest = waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
-		mine.peak = Math.max(mine.peak ?? 0, loudest);
 		const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
 		const from = drawn;
-		// A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
-		const missed = to - from > 3 ? to - 1 : from;
-		const bands = bandsOf(spectrum, hertz);
-		for (let column = missed; column < to; column++) mine.levels.set(bands, column * BANDS);
 		drawn = to;
-		const level = 1 + Math.log10(Math.max(loudest, 1e-3)) / 3;
-		tell(events, "frame", { seconds: seconds(), level, levels: mine.levels, from, to, peak: mine.peak });
+		// What does not run measures nothing, and that is not silence.
+		const loudest = analyser?.context.state === "running" ? loudestOf(analyser) : null;
+		if (loudest !== null) {
+			mine.levels = levels;
+			mine.peak = Math.max(mine.peak ?? 0, loudest);
+			// A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
+			const column = columnOf(analyser);
+			for (let at = to - from > 3 ? to - 1 : from; at < to; at++) levels.set(column, at * BANDS);
+		}
+		const level = 1 + Math.log10(Math.max(loudest ?? 0, 1e-3)) / 3;
+		tell(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
 	};
 	requestAnimationFrame(frame);
+}
+
+function loudestOf(/** @type {AnalyserNode} */ analyser) {
+	const waveform = new Float32Array(analyser.fftSize);
+	analyser.getFloatTimeDomainData(waveform);
+	return waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+}
+
+function columnOf(/** @type {AnalyserNode} */ analyser) {
+	const spectrum = new Uint8Array(analyser.frequencyBinCount);
+	analyser.getByteFrequencyData(spectrum);
+	return bandsOf(spectrum, analyser.context.sampleRate / analyser.fftSize);
 }
 
 function enter(/** @type {State} */ next) {

@@ -37,7 +37,7 @@ export function start() {
 	addEventListener("keydown", (event) => event.key === "Escape" && recorder.cancel());
 	on(recorder.events, "state", stateChanged);
 	on(recorder.events, "frame", draw);
-	on(recorder.events, "muted", (muted) => muted && complain(text("microphone.muted")));
+	on(recorder.events, "muted", () => complain(text("microphone.muted")));
 	on(recorder.events, "cancelled", () => toast(text("cancelled")));
 	on(recorder.events, "failed", (reason) => complain(text(`microphone.${reason}`)));
 	on(live.events, "answer", answered);
