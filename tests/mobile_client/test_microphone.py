@@ -222,11 +222,19 @@ class TestFirstTap:
     def test_before_the_modules_are_there(self, visit, server):
         with visit() as page:
             held = []
-            page.route("**/js/recorder.js", lambda route: held.append(route))
+            arrived = False
+
+            def hold(route):
+                if arrived:
+                    route.continue_()
+                else:
+                    held.append(route)
+
+            page.route("**/js/recorder.js", hold)
             page.goto(server, wait_until="commit")
             page.click("#listen", no_wait_after=True)
             expect(page.locator("html")).to_have_attribute("data-early", "")
-            page.unroute("**/js/recorder.js")
+            arrived = True
             for route in held:
                 route.continue_()
             expect(page.locator("#cancel")).to_be_visible()
