@@ -1,8 +1,8 @@
 """``python -m tools.client_files``: update the parts of the client's files that follow from others.
 
-The client has no build step, so the derived parts are committed: the hash of the inline style in
-the policy of the page, the service worker's list of files and its version, and the declarations
-that the client and other programs are written against.
+The client has no build step, so the derived parts are committed: the page's list of modules and the
+hashes of its inline style and script, the service worker's list of files and its version, and the
+declarations that the client and other programs are written against.
 """
 
 import base64
@@ -15,14 +15,31 @@ from service.web.routes.frontend import FOLDER, PAGE
 from tools.declarations import declarations
 
 WORKER = "service-worker.js"
+NOT_PRELOADED = ("js/main.js",)
 DECLARATIONS = FOLDER.parent / "fifteen.d.ts"
 
 
 def page(text: str) -> str:
-    """Return the page with the hash of its style in its policy."""
-    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return re.sub(r"'sha256-[^']*'", f"'sha256-{digest}'", text)
+    """Return the page with its list of modules, and the hashes of what is inline in its policy."""
+    listed = "".join(f'<link rel="modulepreload" href="{name}">\n' for name in modules())
+    text = re.sub(r'(<link rel="modulepreload"[^>]*>\n)+', listed, text)
+    for kind in ("script", "style"):
+        inline = re.search(rf"<{kind}>(.*?)</{kind}>", text, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        text = re.sub(
+            rf"{kind}-src 'self' 'sha256-[^']*'", f"{kind}-src 'self' 'sha256-{digest}'", text
+        )
+    return text
+
+
+def modules() -> list[str]:
+    """Name every module but the first, which the page loads itself."""
+    paths = (FOLDER / "js").rglob("*.js")
+    return sorted(
+        name
+        for name in (path.relative_to(FOLDER).as_posix() for path in paths)
+        if name not in NOT_PRELOADED
+    )
 
 
 def worker(text: str) -> str:

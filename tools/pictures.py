@@ -37,7 +37,7 @@ FONTS = """<?xml version="1.0"?>
 </fontconfig>
 """
 """A system whose font is that of most phones."""
-LEFT = "4"  # seconds still to hear, where it listens
+LEFT = "9"  # seconds that are left, where it listens
 
 
 def main():

@@ -5,30 +5,47 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "bbc3d0fada6d";
+const VERSION = "b9d6f67e2e0c";
 const FILES = [
   "icons/192.png",
   "icons/512.png",
   "icons/icon.svg",
-  "icons/maskable-512.png",
   "./",
   "js/answer.js",
   "js/charts.js",
-  "js/clip.js",
+  "js/device.js",
   "js/dom.js",
+  "js/events.js",
   "js/export.js",
-  "js/history.js",
-  "js/home.js",
+  "js/install.js",
+  "js/intake.js",
   "js/key.js",
   "js/language.js",
+  "js/live.js",
   "js/main.js",
+  "js/pages/about.js",
+  "js/pages/clip.js",
+  "js/pages/correction.js",
+  "js/pages/explain.js",
+  "js/pages/history.js",
+  "js/pages/home.js",
+  "js/pages/map.js",
+  "js/pages/removal.js",
+  "js/player.js",
   "js/recorder.js",
+  "js/ring.js",
+  "js/route.js",
+  "js/sample.js",
   "js/sender.js",
   "js/service.js",
+  "js/settings.js",
   "js/share.js",
   "js/spectrogram.js",
   "js/store.js",
   "js/toast.js",
+  "js/updates.js",
+  "js/words.js",
+  "js/zip.js",
   "manifest.webmanifest",
   "messages/el.js",
   "messages/en.js",
@@ -48,6 +65,9 @@ addEventListener("install", (event) => {
 });
 
 addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
+
+// A page offers the new version, or finds that nothing is going on.
+addEventListener("message", ({ data }) => data === "take over" && skipWaiting());
 
 addEventListener("fetch", (event) => {
   const { request } = event;

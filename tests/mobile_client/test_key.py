@@ -29,7 +29,7 @@ def test_it_is_asked_for_and_kept(visit, guarded, sounds):
     with visit(base_url=guarded) as page:
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page, "No answer")
-        expect(page.locator("#clip .glance")).to_contain_text("the key that its operator gave you")
+        expect(page.locator("#clip .glance")).to_contain_text("the key that you got")
         assert_accessible(page)
         for wrong in ("another", "ключ"):
             with page.expect_response("**/v1/analyze*") as refused:

@@ -17,8 +17,9 @@ def problem(page):
 class TestMicrophone:
     @pytest.mark.slow  # it records for 15 s
     def test_fifteen_seconds_by_themselves(self, page):
-        with page.expect_response("**/v1/analyze*", timeout=40_000) as sent:
+        with page.expect_response("**/v1/analyze?timeline=true", timeout=60_000) as sent:
             record(page, 15)
+            page.click("#longer")
         expect_answer(page)
         expect(page.locator("#clip .mood")).to_be_visible()
         heard = sent.value.json()["audio"]
@@ -86,7 +87,7 @@ class TestFiles:
         expect_answer(page)
         expect(page.locator(".bars li")).to_have_count(9)
         expect(page.locator(".gauges > div")).to_have_count(3)
-        assert page.get_by_role("img", name=re.compile("Valence .*, energy")).is_visible()
+        assert page.get_by_role("img", name=re.compile("Mood .*, energy")).is_visible()
         expect(page.locator(".keeping")).to_contain_text("clip.m4a")
 
     def test_several(self, page, sounds):
@@ -115,7 +116,7 @@ class TestFiles:
         expect_answer(page, "Silence")
         expect(problem(page)).to_contain_text("next to nothing")
         expect(page.locator(".bars")).to_be_hidden()
-        page.click("summary")
+        page.click(".figures > summary")
         expect(page.locator(".bars")).to_be_visible()
 
 

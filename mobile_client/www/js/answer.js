@@ -6,14 +6,17 @@
  */
 
 const EMOTIONS = ["valence", "energy", "danceability"];
+const NO_GENRE = ["silence", "not_music"];
+const SURE = 0.9; // probability from which an answer counts as certain
 
 /**
  * @typedef {{name: string, value: number, low: ?number, high: ?number, percentile: ?number}} Emotion
  *   A percentile is in 0..100, all else in 0..1.
  * @typedef {{genre: string, probability: number}} Genre
- * @typedef {{start: number, end: number, genre: string, mood: ?string, energy: ?number}} Window
+ * @typedef {{start: number, end: number, genre: ?string, mood: ?string, energy: ?number}} Window
  * @typedef {{verdict: string, reason: string, genre: string, heard: boolean, genres: Genre[],
- *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[]}} Reading
+ *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
+ *   truncated: boolean, seconds: number, analysed: number, model: ?string}} Reading
  */
 
 /**
@@ -22,32 +25,57 @@ const EMOTIONS = ["valence", "energy", "danceability"];
  * @returns {Reading} `heard` where genres and mood mean something.
  */
 export function read(answer) {
-  const heard = !["silence", "not_music"].includes(answer.verdict);
-  return {
-    verdict: answer.verdict,
-    reason: answer.reason,
-    genre: answer.genre,
-    heard,
-    genres: answer.genres,
-    emotions: emotionsOf(answer),
-    mood: heard ? answer.mood ?? null : null,
-    windows: (answer.timeline ?? []).map((window) => ({
-      start: window.start_seconds,
-      end: window.end_seconds,
-      genre: window.genre,
-      mood: window.mood ?? null,
-      energy: window.energy ?? null,
-    })),
-    warnings: answer.warnings ?? [],
-  };
+	const heard = !NO_GENRE.includes(answer.verdict);
+	return {
+		verdict: answer.verdict,
+		reason: answer.reason,
+		genre: answer.genre,
+		heard,
+		genres: answer.genres,
+		emotions: emotionsOf(answer),
+		mood: heard ? answer.mood ?? null : null,
+		windows: (answer.timeline ?? []).map((window) => ({
+			start: window.start_seconds,
+			end: window.end_seconds,
+			genre: isSilent(window) ? null : window.genre,
+			mood: window.mood ?? null,
+			energy: window.energy ?? null,
+		})),
+		warnings: answer.warnings ?? [],
+		truncated: answer.audio?.truncated ?? false,
+		seconds: answer.audio?.duration_seconds ?? 0,
+		analysed: answer.audio?.analysed_seconds ?? 0,
+		model: answer.model?.name ?? null,
+	};
 }
 
+/** The genres that an answer names: two where it is torn between them, none where it is of none. */
+export function named({ verdict, genre, genres }) {
+	if (verdict === "mixed" && genres.length > 1) return genres.slice(0, 2).map((each) => each.genre);
+	return verdict === "unknown_genre" || NO_GENRE.includes(verdict) ? [] : [genre];
+}
+
+/** How certain an answer is: "sure", "likely" or "guess"; null where it names no single genre. */
+export function certainty(reading) {
+	if (named(reading).length !== 1) return null;
+	const { probability } = reading.genres[0];
+	return probability >= SURE ? "sure" : probability >= 0.7 ? "likely" : "guess";
+}
+
+/** Whether an answer is good enough to end a recording early. */
+export const isSure = (reading) =>
+	reading.verdict === "confident" && certainty(reading) === "sure";
+
+/** Whether there is nothing in a window, where the service says so. */
+const isSilent = (window) =>
+	window.silent === true || window.verdict === "silence" || window.genre == null;
+
 function emotionsOf(answer) {
-  return EMOTIONS.filter((name) => answer[name] != null).map((name) => ({
-    name,
-    value: answer[name],
-    low: answer.emotion?.[name]?.low ?? null,
-    high: answer.emotion?.[name]?.high ?? null,
-    percentile: answer.emotion?.[name]?.percentile ?? null,
-  }));
+	return EMOTIONS.filter((name) => answer[name] != null).map((name) => ({
+		name,
+		value: answer[name],
+		low: answer.emotion?.[name]?.low ?? null,
+		high: answer.emotion?.[name]?.high ?? null,
+		percentile: answer.emotion?.[name]?.percentile ?? null,
+	}));
 }

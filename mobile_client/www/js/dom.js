@@ -6,37 +6,40 @@ const SVG = "http://www.w3.org/2000/svg";
  * Make an HTML element.
  * @param {string} name
  * @param {Object<string, any>} attributes A function is a listener; false and null leave one out.
- * @param {...(Node|string|null)} children Null is left out.
+ * @param {...(Node|string|null|false|(Node|null)[])} children Null and false are left out.
  * @returns {HTMLElement}
  */
 export function element(name, attributes = {}, ...children) {
-  return filled(document.createElement(name), attributes, children);
+	return filled(document.createElement(name), attributes, children);
 }
 
-/** Make an SVG element; as `element`. */
+/**
+ * Make an SVG element; as `element`.
+ * @returns {SVGElement}
+ */
 export function drawing(name, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, name), attributes, children);
+	return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
 /** One of the icons of the page. */
 export function icon(name) {
-  const use = drawing("use", { href: `#icon-${name}` });
-  return drawing("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, use);
+	const use = drawing("use", { href: `#icon-${name}` });
+	return drawing("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, use);
 }
 
 /** A button with an icon and a word. */
 export function button(iconName, text, onclick, attributes = {}) {
-  return element("button", { type: "button", onclick, ...attributes }, icon(iconName), text);
+	return element("button", { type: "button", onclick, ...attributes }, icon(iconName), text);
 }
 
-/** The element of an id, which the page has. */
-export const byId = (id) => document.getElementById(id);
+/** The element of an id, which the page has, of the kind that it has there. */
+export const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 function filled(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
+	for (const [name, value] of Object.entries(attributes)) {
+		if (typeof value === "function") node.addEventListener(name.slice(2), value);
+		else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+	}
+	node.append(...children.flat().filter((child) => child !== null && child !== false));
+	return node;
 }

@@ -1,15 +1,53 @@
-/** The history as a file: answers and refusals, without the sound. */
+/** The history as files: answers as JSON and CSV, labelled recordings as a ZIP. */
+
+import { zip } from "./zip.js";
+
+const EMOTIONS = ["valence", "energy", "danceability"];
+const PLAIN = ["created", "name", "state", "label", "verdict", "genre", "mood", "seconds"];
+const BOM = "\uFEFF"; // without it, Excel takes the letters for those of another alphabet
 
 /** @param {import("./store.js").Clip[]} clips */
 export function json(clips) {
-  const entries = clips.map(({ created, name, state, answer, problem }) => ({
-    created,
-    name,
-    state,
-    answer,
-    problem,
-  }));
-  return file("json", "application/json", JSON.stringify(entries, null, 2));
+	const entries = clips.map(({ id, created, name, state, label, answer, problem }) => ({
+		...{ id, created, name, state, label: label ?? null, answer, problem },
+	}));
+	return file("json", "application/json", JSON.stringify(entries, null, 2));
+}
+
+/**
+ * Read an export.
+ * @param {Blob} blob
+ * @returns {Promise<?import("./store.js").Clip[]>} Null if it is none.
+ */
+export async function read(blob) {
+	try {
+		const entries = JSON.parse(await blob.text());
+		const valid = Array.isArray(entries) && entries.every(isEntry);
+		return valid ? entries.map(clipOf) : null;
+	} catch {
+		return null;
+	}
+}
+
+const isEntry = (entry) =>
+	typeof entry?.created === "string" &&
+	!Number.isNaN(Date.parse(entry.created)) &&
+	(isAnswer(entry.answer) || typeof entry.problem?.type === "string");
+
+const isAnswer = (answer) =>
+	answer?.genres?.length > 0 && answer.genres.every((each) => each?.genre && each.probability >= 0);
+
+/**
+ * What waits has no sound in an export, and so nothing to send.
+ * @returns {import("./store.js").Clip}
+ */
+function clipOf({ id, created, name, label, answer, problem }) {
+	const state = answer ? "answered" : "refused";
+	const rest = { audio: null, levels: null, why: null, retryAt: null };
+	return {
+		...{ id: id ?? `${Date.parse(created).toString(36)}-imported`, created, name: name ?? null, state },
+		...{ label: label ?? null, answer: answer ?? null, problem: problem ?? null, ...rest },
+	};
 }
 
 /**
@@ -17,36 +55,71 @@ export function json(clips) {
  * @param {import("./store.js").Clip[]} clips
  */
 export function csv(clips) {
-  const genres = clips.flatMap(({ answer }) => answer?.genres.map(({ genre }) => genre) ?? []);
-  const columns = [...new Set(genres)].sort();
-  const plain = ["created", "name", "state", "verdict", "genre", "valence", "energy", "danceability"];
-  const lines = clips.map(({ created, name, state, answer, problem }) => {
-    const shares = new Map(answer?.genres.map(({ genre, probability }) => [genre, probability]));
-    return [
-      ...plain.map((column) => ({ created, name, state, ...answer })[column]),
-      ...columns.map((genre) => shares.get(genre)),
-      problem?.type,
-    ];
-  });
-  const table = [[...plain, ...columns, "problem"], ...lines];
-  const content = table.map((line) => `${line.map(cell).join(",")}\r\n`).join("");
-  return file("csv", "text/csv", content);
+	const genres = clips.flatMap(({ answer }) => answer?.genres.map(({ genre }) => genre) ?? []);
+	const columns = [...new Set(genres)].sort();
+	const scores = EMOTIONS.flatMap((name) => [name, `${name}_low`, `${name}_high`]);
+	const lines = clips.map(({ created, name, state, label, answer, problem }) => {
+		const shares = new Map(answer?.genres.map(({ genre, probability }) => [genre, probability]));
+		const known = { created, name, state, label, ...answer, seconds: answer?.audio?.duration_seconds };
+		return [
+			...PLAIN.map((column) => known[column]),
+			...EMOTIONS.flatMap((each) => scoresOf(answer, each)),
+			...columns.map((genre) => shares.get(genre)),
+			problem?.type,
+		];
+	});
+	return file("csv", "text/csv", BOM + table([[...PLAIN, ...scores, ...columns, "problem"], ...lines]));
 }
 
+const scoresOf = (answer, name) => {
+	const range = answer?.emotion?.[name];
+	return [answer?.[name], range?.low, range?.high];
+};
+
+/**
+ * The recordings that have a label, as `label/recording/file`, the folders that training and the
+ * service's own labels read, with a table of them.
+ * @param {import("./store.js").Clip[]} clips
+ * @returns {Promise<?File>} Null if there are none.
+ */
+export async function labelled(clips) {
+	const chosen = clips.filter(({ label, audio }) => label && audio?.size);
+	if (!chosen.length) return null;
+	const entries = [];
+	const lines = [["file", "label", "answered", "created", "name"]];
+	for (const { id, label, audio, name, created, answer } of chosen) {
+		const path = `${safe(label)}/${safe(id)}/${safe(name ?? "recording")}${suffix(name, audio)}`;
+		entries.push({ path, bytes: new Uint8Array(await audio.arrayBuffer()) });
+		lines.push([path, label, answer?.genre, created, name]);
+	}
+	entries.push({ path: "labels.csv", bytes: new TextEncoder().encode(table(lines)) });
+	return new File([zip(entries)], "fifteen-labels.zip", { type: "application/zip" });
+}
+
+const safe = (name) => name.replace(/[^\p{L}\p{N}._ -]/gu, "_").replace(/^\.+/, "_");
+
+/** The ending that a recording of the browser's own has not. */
+function suffix(name, { type }) {
+	if (name && /\.\w+$/.test(name)) return "";
+	return type.includes("mp4") ? ".m4a" : type.includes("webm") ? ".webm" : "";
+}
+
+const table = (lines) => lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("");
+
 function cell(value) {
-  // A spreadsheet takes a name that begins so for a formula.
-  const string = String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&");
-  return /[",\r\n]/.test(string) ? `"${string.replaceAll('"', '""')}"` : string;
+	// A spreadsheet takes a name that begins so for a formula.
+	const string = String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&");
+	return /[",\r\n]/.test(string) ? `"${string.replaceAll('"', '""')}"` : string;
 }
 
 const file = (extension, type, content) => new File([content], `fifteen.${extension}`, { type });
 
 /** Have the browser save a file. */
-export function save(content) {
-  const address = URL.createObjectURL(content);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = content.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+export function save(/** @type {File} */ content) {
+	const address = URL.createObjectURL(content);
+	const link = document.createElement("a");
+	link.href = address;
+	link.download = content.name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

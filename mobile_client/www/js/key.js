@@ -1,26 +1,9 @@
 /** The key that an operator may ask for, kept in this browser. */
 
-const NAME = "fifteen-key";
-
-let key = kept();
+import * as settings from "./settings.js";
 
 /** The key, null where there is none. */
-export const get = () => key;
+export const get = () => settings.get("key");
 
 /** Keep another key. It travels in a header, which takes plain letters, digits and marks alone. */
-export function keep(text) {
-  key = text.replace(/[^!-~]/g, "") || null;
-  try {
-    localStorage.setItem(NAME, key ?? "");
-  } catch {
-    // This browser keeps nothing: it is asked for again after this page.
-  }
-}
-
-function kept() {
-  try {
-    return localStorage.getItem(NAME) || null;
-  } catch {
-    return null;
-  }
-}
+export const keep = (text) => settings.set("key", text.replace(/[^!-~]/g, "") || null);

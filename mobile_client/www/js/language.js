@@ -1,23 +1,38 @@
 /** The person's language: texts, numbers and dates. */
 
-const LANGUAGES = ["en", "it", "el", "ru", "es"];
+import * as settings from "./settings.js";
 
-let locale = LANGUAGES[0]; // with the person's region, for numbers and dates
-let messages = {};
+/** Each language by its own name. */
+export const LANGUAGES = { en: "English", it: "Italiano", el: "Ελληνικά", ru: "Русский", es: "Español" };
 
-/** Take the first of the browser's languages that there is, and put its texts into the page. */
+let locale = "en"; // with the person's region, for numbers and dates
+let messages = pageTexts();
+
+/** Take the person's language, and put its texts into the page. English is in the page itself. */
 export async function load() {
-  const language = (tag) => tag.split("-")[0];
-  locale = navigator.languages.find((tag) => LANGUAGES.includes(language(tag))) ?? locale;
-  messages = (await import(`../messages/${language(locale)}.js`)).default;
-  document.documentElement.lang = locale;
-  for (const node of document.querySelectorAll("[data-text]")) {
-    node.textContent = text(node.dataset.text);
-  }
-  for (const node of document.querySelectorAll("[data-label]")) {
-    node.setAttribute("aria-label", text(node.dataset.label));
-  }
+	const wanted = settings.get("language");
+	const tags = wanted ? [wanted, ...navigator.languages] : navigator.languages;
+	const chosen = tags.find((tag) => language(tag) in LANGUAGES) ?? "en";
+	for (const name of new Set([language(chosen), "en"])) {
+		try {
+			messages = (await import(`../messages/${name}.js`)).default;
+			locale = name === language(chosen) ? (navigator.languages.find((tag) => language(tag) === name) ?? name) : name;
+			break;
+		} catch {
+			// Not reached: the page goes on in English, with what texts it has.
+		}
+	}
+	document.documentElement.lang = locale;
+	for (const node of document.querySelectorAll("[data-text]")) {
+		if (node instanceof HTMLElement) node.textContent = text(node.dataset.text);
+	}
+	for (const node of document.querySelectorAll("[data-label]")) {
+		if (node instanceof HTMLElement) node.setAttribute("aria-label", text(node.dataset.label));
+	}
 }
+
+/** The language, without its region. */
+export const current = () => language(locale);
 
 /**
  * A text in the person's language.
@@ -25,33 +40,62 @@ export async function load() {
  * @param {Object<string, string>} values Take the places of their names in braces.
  */
 export function text(key, values = {}) {
-  return messages[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+	const message = messages[key] ?? key.split(".").at(-1);
+	return message.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 /** A text if there is one of that key, else another: for names that a service may add to. */
 export function textOr(key, other, values = {}) {
-  return key in messages ? text(key, values) : other;
+	return key in messages ? text(key, values) : other;
 }
 
-/** A share of 1 in per cent. */
+/** A name with a capital, as it stands at the beginning of a line. */
+export const capital = (name) => name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
+
+/** A share of 1 in per cent; what is not certain is never "100 %", what is not excluded never "0 %". */
 export function percent(share) {
-  const format = new Intl.NumberFormat(locale, { style: "percent" });
-  return share > 0 && share < 0.005 ? `<${format.format(0.01)}` : format.format(share);
+	const format = new Intl.NumberFormat(locale, { style: "percent" });
+	if (share > 0 && share < 0.005) return `<${format.format(0.01)}`;
+	return share < 0.995 ? format.format(share) : `>${format.format(0.99)}`;
+}
+
+/** Bytes, in MB. */
+export function megabytes(bytes) {
+	const format = { style: "unit", unit: "megabyte", maximumFractionDigits: 1 };
+	return new Intl.NumberFormat(locale, /** @type {any} */ (format)).format(bytes / 1e6);
 }
 
 /** Seconds as a clock shows them. */
 export function clock(seconds) {
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+	const whole = Math.round(seconds);
+	return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
 /** A moment, short. */
 export function moment(iso) {
-  const format = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
-  return new Intl.DateTimeFormat(locale, format).format(new Date(iso));
+	return date(iso, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 }
+
+/** A time of day. */
+export const time = (iso) => date(iso, { hour: "numeric", minute: "2-digit" });
+
+/** A day, in words. */
+export const day = (iso) => date(iso, { weekday: "long", day: "numeric", month: "long" });
 
 /** Names as a list: one, two or three. */
 export function either(names) {
-  return new Intl.ListFormat(locale, { type: "disjunction" }).format(names);
+	return new Intl.ListFormat(locale, { type: "disjunction" }).format(names);
+}
+
+const language = (tag) => tag.split("-")[0];
+
+const date = (iso, format) => new Intl.DateTimeFormat(locale, format).format(new Date(iso));
+
+/** The English that is in the page, by key: enough for the first page to work with. */
+function pageTexts() {
+	const nodes = [...document.querySelectorAll("[data-text]")];
+	const texts = document.querySelector("template")?.content.querySelectorAll("[data-text]") ?? [];
+	return Object.fromEntries(
+		[...nodes, ...texts].map((node) => [node.getAttribute("data-text"), node.textContent]),
+	);
 }

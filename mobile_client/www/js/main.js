@@ -1,128 +1,210 @@
-/** The client: its pages, wired. */
+/** The client: its parts, wired. */
 
-import * as clipPage from "./clip.js";
+import { buzz } from "./device.js";
 import { byId } from "./dom.js";
-import * as historyPage from "./history.js";
-import * as home from "./home.js";
+import { on } from "./events.js";
+import * as install from "./install.js";
+import * as intake from "./intake.js";
 import * as language from "./language.js";
-import { drain } from "./sender.js";
+import * as live from "./live.js";
+import * as about from "./pages/about.js";
+import * as clipPage from "./pages/clip.js";
+import * as historyPage from "./pages/history.js";
+import * as home from "./pages/home.js";
+import * as player from "./player.js";
+import * as recorder from "./recorder.js";
+import * as route from "./route.js";
+import * as sender from "./sender.js";
+import { sample } from "./sample.js";
+import { loadLimits } from "./service.js";
 import { share } from "./share.js";
 import { ofFile } from "./spectrogram.js";
 import * as store from "./store.js";
 import { say, toast } from "./toast.js";
+import * as updates from "./updates.js";
+import { summary } from "./words.js";
 
-const SHARED = "shared"; // the cache where the service worker leaves what other apps share
+const { text } = language;
+const PAGES = { home, clip: clipPage, history: historyPage, about };
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
+let shown = null; // the page that is shown
 let told = null; // the last news of a clip, for who does not see
+let kept = false; // whether the store has what the browser keeps
 
-await language.load();
-store.events.addEventListener("unkept", () => toast(language.text("unkept")));
-await store.open();
-store.events.addEventListener("change", show);
-home.start({ heard, say });
-wireFiles();
-addEventListener("hashchange", arrive);
-addEventListener("online", drain);
-document.addEventListener("visibilitychange", () => document.hidden || drain());
-byId("share").addEventListener("click", () => share(store.get(location.hash.split("/")[2])));
-byId("again").addEventListener("click", () => {
-  location.hash = "#/";
-  home.press();
-});
-show();
-document.documentElement.dataset.ready = "";
-navigator.serviceWorker?.register("service-worker.js");
-await takeShared();
-await drain();
+// The button first: it needs neither the texts nor the history nor a network.
+home.start();
+wire();
+takeOver();
+const texts = language.load();
+open();
+start();
 
-/** Show the page that the address names. */
-function show() {
-  const [, page, id] = location.hash.split("/");
-  const clip = page === "clip" ? store.get(id) : null;
-  const name = clip ? "clip" : page === "history" ? "history" : "home";
-  document.body.dataset.page = name;
-  for (const each of ["home", "clip", "history"]) byId(each).hidden = each !== name;
-  byId("share").hidden = clip?.state !== "answered";
-  if (clip) clipPage.show(id);
-  else clipPage.leave();
-  if (name === "history") historyPage.show();
-  tell(clip);
+/** Open the history beside everything else. */
+async function open() {
+	await Promise.all([store.open(), texts]);
+	kept = true;
+	arrive(route.now());
+	sender.drain();
 }
 
-/** Show another page, and go to its top. */
-function arrive() {
-  if (document.body.dataset.page === "home") home.cancel();
-  show();
-  scrollTo(0, 0);
-  document.querySelector("main > :not([hidden]) h1")?.focus();
+/** From here on the button works; a tap from before is made up for. */
+function takeOver() {
+	const { dataset } = document.documentElement;
+	dataset.wired = "";
+	if (dataset.early !== undefined) listenAgain();
+	delete dataset.early;
 }
 
-/** Tell who does not see when the shown clip is answered, refused or has to wait. */
-function tell(clip) {
-  const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
-  document.title = clip ? `${clipPage.summary(clip)} · Fifteen` : "Fifteen";
-  if (clip && news !== told) say([clipPage.summary(clip), clip.problem?.detail ?? ""].join(". "));
-  told = news;
+/** Show the page. */
+async function start() {
+	await texts;
+	arrive(route.now());
+	document.documentElement.dataset.ready = "";
+	if (route.wantsToListen()) home.press();
+	intake.start(taken);
+	updates.start();
+	install.start();
+	loadLimits();
 }
 
-async function heard({ blob, levels }) {
-  const clip = await store.add({ audio: blob, name: null, levels });
-  location.hash = `#/clip/${clip.id}`;
-  const sent = drain();
-  await picture(clip); // of every frame, where the screen may have missed some
-  await sent;
+function wire() {
+	route.follow();
+	sender.start();
+	live.start();
+	on(route.events, "change", turn);
+	on(store.events, "change", changed);
+	on(store.events, "trouble", trouble);
+	on(recorder.events, "heard", heard);
+	on(recorder.events, "state", player.pause);
+	byId("share").addEventListener("click", () => share(store.get(route.now().id)));
+	byId("again").addEventListener("click", listenAgain);
+	byId("sample").addEventListener("click", trySample);
+	byId("device").addEventListener("click", () => home.press("device"));
+	byId("device").hidden = !navigator.mediaDevices?.getDisplayMedia;
+	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+	addEventListener("resize", redraw);
+	new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+}
+
+/** Change to another page, in one movement where the browser can. */
+function turn({ route: to, before, top }) {
+	const change = () => {
+		arrive(to);
+		scrollTo(0, top);
+	};
+	const moves = document.startViewTransition && !calm.matches && !document.hidden;
+	const held = before.page === "home" && recorder.now() !== "idle";
+	if (held) home.leave();
+	if (moves) document.startViewTransition(change).finished.catch(() => null);
+	else change();
+}
+
+/** Show what the route says. */
+function arrive({ page, id }) {
+	const clip = store.get(id);
+	if (page === "clip" && !clip) {
+		absent();
+		return;
+	}
+	const moved = shown !== null && (shown.page !== page || shown.id !== id);
+	if (moved) PAGES[shown.page].leave();
+	shown = { page, id };
+	present(page);
+	byId("share").hidden = clip?.state !== "answered";
+	PAGES[page].show(shown);
+	tell();
+	if (!moved) return;
+	const target = recorder.now() === "idle" ? document.querySelector("main > :not([hidden]) h1") : byId("listen");
+	target?.focus({ preventScroll: true });
+}
+
+/** The clip of the address is not there: not yet, or no more. */
+function absent() {
+	if (kept) {
+		toast(text("gone"));
+		route.replace("history");
+	} else {
+		present("clip");
+	}
+}
+
+function present(page) {
+	document.body.dataset.page = page;
+	delete document.documentElement.dataset.elsewhere;
+	for (const each of Object.keys(PAGES)) byId(each).hidden = each !== page;
+}
+
+/** Pass a change of a clip on to the page that is shown. */
+function changed({ id, kind }) {
+	if (!shown) return;
+	if (shown.page === "clip" && shown.id === id && kind === "removed") {
+		route.replace("history");
+		return;
+	}
+	if (shown.page === "clip") clipPage.changed({ id });
+	if (shown.page === "history") historyPage.changed({ id, kind });
+	if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
+	tell();
+}
+
+/** The title, and for who does not see, what has become of the shown clip. */
+function tell() {
+	const clip = shown.page === "clip" ? store.get(shown.id) : null;
+	const names = { home: "", clip: "", history: text("history"), about: text("about") };
+	const title = clip ? summary(clip) : names[shown.page];
+	document.title = title ? `${title} · Fifteen` : "Fifteen";
+	const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
+	if (clip && news !== told) say(clipPage.news(clip));
+	told = news;
+}
+
+function redraw() {
+	PAGES[shown?.page ?? "home"].redraw?.();
+}
+
+/** A recording is there: it becomes a clip, unless there is nothing in it. */
+async function heard({ blob, levels, seconds, peak, cut }) {
+	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
+		home.complain(text("verdict.silence.reason"));
+		return;
+	}
+	const note = cut ? "microphone.cut" : null;
+	const clip = store.add({ audio: blob, levels, seconds, note });
+	buzz([40, 60, 40]);
+	route.go("clip", clip.id);
+	await picture(clip.id); // of every frame, where the screen may have missed some
+}
+
+/** Files are there: show the only one or all of them, unless it listens. */
+async function taken(ids) {
+	if (recorder.now() !== "idle") toast(text("added", { count: String(ids.length) }));
+	else if (ids.length === 1) route.go("clip", ids[0]);
+	else route.go("history");
+	for (const id of ids) await picture(id);
 }
 
 /** Draw a clip as the browser decodes it, where it can. */
-async function picture(clip) {
-  const levels = await ofFile(clip.audio);
-  if (levels) await store.change(clip.id, { levels });
+async function picture(id) {
+	const { audio } = store.get(id) ?? {};
+	const found = audio?.size ? await ofFile(audio) : null;
+	if (found) await store.change(id, { levels: found.levels, seconds: found.seconds });
 }
 
-/** Take files, show the only one or all of them, and send them. */
-async function take(files) {
-  const clips = [];
-  for (const file of files) {
-    clips.push(await store.add({ audio: file, name: file.name, levels: null }));
-  }
-  if (!clips.length) return;
-  location.hash = clips.length === 1 ? `#/clip/${clips[0].id}` : "#/history";
-  const sent = drain();
-  for (const clip of clips) await picture(clip);
-  await sent;
+function listenAgain() {
+	route.go("home");
+	home.press();
 }
 
-function wireFiles() {
-  const picker = byId("files");
-  picker.addEventListener("change", async () => {
-    const files = [...picker.files];
-    picker.value = ""; // the same file may be picked again
-    await take(files);
-  });
-  addEventListener("dragover", (event) => {
-    event.preventDefault();
-    document.body.classList.add("dropping");
-  });
-  addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) document.body.classList.remove("dropping");
-  });
-  addEventListener("drop", async (event) => {
-    event.preventDefault();
-    document.body.classList.remove("dropping");
-    await take([...event.dataTransfer.files]);
-  });
+async function trySample() {
+	const id = store.add({ name: text("sample"), audio: await sample() }).id;
+	await taken([id]);
 }
 
-/** Take what another app shared. */
-async function takeShared() {
-  if (!globalThis.caches || !(await caches.has(SHARED))) return;
-  const cache = await caches.open(SHARED);
-  const files = [];
-  for (const request of await cache.keys()) {
-    const response = await cache.match(request);
-    const name = decodeURIComponent(response.headers.get("X-Name"));
-    files.push(new File([await response.blob()], name, { type: response.headers.get("Content-Type") }));
-    await cache.delete(request);
-  }
-  await take(files);
+/** Say what the browser does not keep, and what can be done. */
+async function trouble(reason) {
+	await texts;
+	const free = { label: text("free"), act: () => route.go("history") };
+	const reload = { label: text("reload"), act: () => location.reload() };
+	toast(text(`trouble.${reason}`), { full: free, outdated: reload }[reason] ?? null);
 }

@@ -1,101 +1,256 @@
-/** The microphone: fifteen seconds of it, as the browser encodes them. */
+/**
+ * The microphone: this module alone opens it, and every way out of it closes it.
+ *
+ * The state is idle, asking (for permission), listening or closing (the encoder's last bytes). The
+ * picture and the meter come from a second reading of the same stream; where the browser cannot
+ * give it, the recording goes on without them.
+ */
 
+import { tell } from "./events.js";
 import { BANDS, COLUMNS, bandsOf } from "./spectrogram.js";
 
 export const SECONDS = 15;
 export const MIN_SECONDS = 3;
 
 const MARGIN_SECONDS = 0.3; // encoders swallow some: a whole window of 15 s must be left
+const CHUNK_MS = 500;
+const FRAME_MS = 50; // the picture and the meter; faster is not seen, and costs
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 const UNPROCESSED = {
-  echoCancellation: false,
-  noiseSuppression: false,
-  autoGainControl: false,
-  channelCount: 1,
+	echoCancellation: false,
+	noiseSuppression: false,
+	autoGainControl: false,
+	channelCount: 1,
 };
 
-/** Why there is no recording. `reason` ends a key of the messages. */
-export class MicrophoneError extends Error {
-  constructor(reason) {
-    super(reason);
-    this.reason = reason;
-  }
+/** @typedef {"idle"|"asking"|"listening"|"closing"} State */
+/**
+ * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Heard
+ *   `peak` is the loudest sample that the meter saw, 0..1, null where there was no meter; `cut` is
+ *   true where the microphone ended by itself.
+ */
+/**
+ * @typedef {{cancelled: boolean, stream?: MediaStream,
+ *   recorder?: MediaRecorder, context?: ?AudioContext, chunks: Blob[], levels: ?Uint8Array,
+ *   started: number, peak: ?number, cut: boolean, timer?: ReturnType<typeof setTimeout>}} Session
+ */
+
+/**
+ * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
+ * listens; "chunk" with the seconds so far; "muted" by the system; "heard" with a `Heard`;
+ * "cancelled"; "failed" with the reason, which ends a key of the messages.
+ */
+export const events = new EventTarget();
+
+/** @type {State} */
+let state = "idle";
+/** @type {?Session} */
+let session = null;
+
+/** The state now. */
+export const now = () => state;
+
+/** Seconds since it listens. */
+export const seconds = () => (session?.started ? (performance.now() - session.started) / 1000 : 0);
+
+/** Whether there is enough to stop. */
+export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
+
+/** What is recorded so far: a file that can be decoded by itself; null before the first chunk. */
+export function soFar() {
+	if (!session?.chunks.length) return null;
+	return new Blob(session.chunks, { type: session.recorder?.mimeType });
 }
 
 /**
- * Ask for the microphone and record.
- * @param {(seconds: number, level: number, levels: Uint8Array) => void} onFrame Called as the
- *   screen is drawn: seconds so far, level in 0..1 of -60..0 dBFS, the spectrogram so far.
- * @returns {Promise<{stop: () => void, cancel: () => void, finished: Promise<?{blob: Blob,
- *   levels: Uint8Array}>}>} `finished` is null after `cancel`.
- * @throws {MicrophoneError}
+ * Ask for the microphone, or for the sound of the device, and record.
+ * @param {"microphone"|"device"} source
  */
-export async function record(onFrame) {
-  const stream = await microphone();
-  const context = new AudioContext();
-  const analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
-  context.createMediaStreamSource(stream).connect(analyser);
-  const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
-  const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
-  const levels = new Uint8Array(COLUMNS * BANDS);
-  let cancelled = false;
-
-  const finished = new Promise((resolve) => {
-    const chunks = [];
-    recorder.addEventListener("dataavailable", (event) => chunks.push(event.data));
-    recorder.addEventListener("stop", () => {
-      clearTimeout(timer);
-      for (const track of stream.getTracks()) track.stop();
-      context.close();
-      const blob = new Blob(chunks, { type: recorder.mimeType });
-      resolve(cancelled ? null : { blob, levels });
-    });
-  });
-  const stop = () => recorder.state !== "inactive" && recorder.stop();
-  const timer = setTimeout(stop, (SECONDS + MARGIN_SECONDS) * 1000);
-  recorder.start();
-  follow(recorder, analyser, levels, onFrame);
-  return {
-    stop,
-    cancel: () => {
-      cancelled = true;
-      stop();
-    },
-    finished,
-  };
+export async function start(source = "microphone") {
+	if (state !== "idle") return;
+	/** @type {Session} */
+	const mine = { cancelled: false, chunks: [], levels: null, started: 0, peak: null, cut: false };
+	session = mine;
+	enter("asking");
+	try {
+		const stream = await ask(source);
+		mine.stream = stream;
+		if (mine.cancelled) throw new Error("cancelled while the browser asked");
+		record(mine);
+		watch(mine);
+	} catch (error) {
+		release(mine);
+		if (session !== mine) return; // cancelled: that was said then
+		session = null;
+		enter("idle");
+		tell(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
+	}
 }
 
-async function microphone() {
-  if (!navigator.mediaDevices || !globalThis.MediaRecorder) throw new MicrophoneError("missing");
-  try {
-    return await navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED });
-  } catch (error) {
-    const reasons = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing" };
-    throw new MicrophoneError(reasons[error.name] ?? "busy");
-  }
+/** End the recording and keep it, once there is enough. */
+export function stop() {
+	if (isEnough()) close();
 }
 
-/** Report level and spectrogram with every frame that is drawn. */
-function follow(recorder, analyser, levels, onFrame) {
-  const started = performance.now();
-  const waveform = new Float32Array(analyser.fftSize);
-  const spectrum = new Uint8Array(analyser.frequencyBinCount);
-  const hertz = analyser.context.sampleRate / analyser.fftSize;
-  let drawn = 0;
-  const frame = () => {
-    if (recorder.state === "inactive") return;
-    const seconds = Math.min((performance.now() - started) / 1000, SECONDS);
-    analyser.getByteFrequencyData(spectrum);
-    analyser.getFloatTimeDomainData(waveform);
-    const column = bandsOf(spectrum, hertz);
-    for (; drawn < (seconds / SECONDS) * COLUMNS; drawn++) levels.set(column, drawn * BANDS);
-    onFrame(seconds, levelOf(waveform), levels);
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
+/** Stop, or stop asking, and forget what was recorded. */
+export function cancel() {
+	const mine = session;
+	if (!mine || state === "closing" || state === "idle") return;
+	mine.cancelled = true;
+	session = null;
+	release(mine);
+	enter("idle");
+	tell(events, "cancelled", null);
 }
 
-function levelOf(waveform) {
-  const peak = waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-3);
-  return 1 + Math.log10(peak) / 3;
+class MicrophoneError extends Error {
+	constructor(reason) {
+		super(reason);
+		this.reason = reason;
+	}
+}
+
+async function ask(source) {
+	const devices = navigator.mediaDevices;
+	if (!devices || !globalThis.MediaRecorder) throw new MicrophoneError("missing");
+	try {
+		if (source === "microphone") return await devices.getUserMedia({ audio: UNPROCESSED });
+		return soundOf(await devices.getDisplayMedia({ audio: UNPROCESSED, video: true }));
+	} catch (error) {
+		if (error instanceof MicrophoneError) throw error;
+		const reasons = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing" };
+		const unshared = source === "device" && error.name === "NotAllowedError";
+		throw new MicrophoneError(unshared ? "soundless" : (reasons[error.name] ?? "busy"));
+	}
+}
+
+/** Only the sound of what is shared. */
+function soundOf(/** @type {MediaStream} */ shared) {
+	for (const track of shared.getVideoTracks()) {
+		track.stop();
+		shared.removeTrack(track);
+	}
+	if (!shared.getAudioTracks().length) throw new MicrophoneError("soundless");
+	return shared;
+}
+
+function record(/** @type {Session} */ mine) {
+	const { stream } = mine;
+	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
+	const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
+	mine.recorder = recorder;
+	recorder.addEventListener("dataavailable", ({ data }) => {
+		if (data.size) mine.chunks.push(data);
+		if (session === mine && state === "listening") tell(events, "chunk", seconds());
+	});
+	recorder.addEventListener("stop", () => finish(mine));
+	recorder.addEventListener("error", () => interrupt(mine));
+	for (const track of stream.getAudioTracks()) {
+		track.addEventListener("ended", () => interrupt(mine));
+		track.addEventListener("mute", () => session === mine && tell(events, "muted", null));
+	}
+	recorder.start(CHUNK_MS);
+	mine.started = performance.now();
+	mine.timer = setTimeout(close, (SECONDS + MARGIN_SECONDS) * 1000);
+	enter("listening");
+}
+
+/** The system took the microphone away: what there is stays. */
+function interrupt(/** @type {Session} */ mine) {
+	if (session !== mine || state !== "listening") return;
+	mine.cut = true;
+	close();
+}
+
+function close() {
+	if (state !== "listening" || !session) return;
+	const { recorder } = session;
+	enter("closing");
+	clearTimeout(session.timer);
+	if (recorder.state === "inactive") finish(session);
+	else recorder.stop();
+}
+
+/** All bytes are there. */
+function finish(/** @type {Session} */ mine) {
+	if (session !== mine) return;
+	const heard = {
+		blob: soFar() ?? new Blob([]),
+		levels: mine.levels,
+		seconds: Math.min(seconds(), SECONDS),
+		peak: mine.peak,
+		cut: mine.cut,
+	};
+	session = null;
+	release(mine);
+	enter("idle");
+	if (heard.seconds < MIN_SECONDS) tell(events, "failed", "stopped");
+	else tell(events, "heard", heard);
+}
+
+/** Let go of the microphone, whatever state it is in. */
+function release(/** @type {Session} */ mine) {
+	clearTimeout(mine.timer);
+	for (const track of mine.stream?.getTracks() ?? []) track.stop();
+	if (mine.recorder && mine.recorder.state !== "inactive") mine.recorder.stop();
+	mine.context?.close().catch(() => null);
+}
+
+/** Follow level and spectrum, where the browser gives them; the time goes on in any case. */
+function watch(/** @type {Session} */ mine) {
+	let analyser = null;
+	try {
+		const context = new AudioContext();
+		mine.context = context;
+		context.resume().catch(() => null); // Safari may start it suspended after a prompt
+		analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
+		context.createMediaStreamSource(mine.stream).connect(analyser);
+	} catch {
+		analyser = null;
+	}
+	follow(mine, analyser);
+}
+
+function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analyser) {
+	const levels = new Uint8Array(COLUMNS * BANDS);
+	let drawn = 0;
+	let last = 0;
+	const frame = () => {
+		if (session !== mine || state !== "listening") return;
+		requestAnimationFrame(frame);
+		if (performance.now() - last < FRAME_MS) return;
+		last = performance.now();
+		const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
+		const from = drawn;
+		drawn = to;
+		// What does not run measures nothing, and that is not silence.
+		const loudest = analyser?.context.state === "running" ? loudestOf(analyser) : null;
+		if (loudest !== null) {
+			mine.levels = levels;
+			mine.peak = Math.max(mine.peak ?? 0, loudest);
+			// A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
+			const column = columnOf(analyser);
+			for (let at = to - from > 3 ? to - 1 : from; at < to; at++) levels.set(column, at * BANDS);
+		}
+		const level = 1 + Math.log10(Math.max(loudest ?? 0, 1e-3)) / 3;
+		tell(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
+	};
+	requestAnimationFrame(frame);
+}
+
+function loudestOf(/** @type {AnalyserNode} */ analyser) {
+	const waveform = new Float32Array(analyser.fftSize);
+	analyser.getFloatTimeDomainData(waveform);
+	return waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+}
+
+function columnOf(/** @type {AnalyserNode} */ analyser) {
+	const spectrum = new Uint8Array(analyser.frequencyBinCount);
+	analyser.getByteFrequencyData(spectrum);
+	return bandsOf(spectrum, analyser.context.sampleRate / analyser.fftSize);
+}
+
+function enter(/** @type {State} */ next) {
+	state = next;
+	tell(events, "state", next);
 }

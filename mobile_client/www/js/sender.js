@@ -1,56 +1,141 @@
-/** Sends what waits, one clip after the other, the oldest first. */
+/**
+ * Sends what waits: what the person looks at first, then recordings, then files in their order.
+ *
+ * A clip that cannot be sent waits by itself and holds up no other. A lock for each clip keeps
+ * two tabs from sending it twice; a clip that is deleted is not sent on.
+ */
 
-import { BusyError, RefusedError, UnreachableError, analyze } from "./service.js";
+import { on } from "./events.js";
+import * as service from "./service.js";
 import * as store from "./store.js";
 
+const AT_ONCE = 2; // one for a batch, and one that is free for what comes in between
 const UNREACHABLE_SECONDS = 30; // until the next try, unless the browser tells of a network before
+const LONGEST_SECONDS = 600;
+const STREAK = 3; // clips that fail one after the other: then the service is at fault, not the clip
 
-let sending = false;
+/** @type {Map<string, AbortController>} Clips on their way. */
+const sending = new Map();
+let wanted = null; // the clip on the screen
+let failures = 0; // one after the other
+let pausedUntil = 0; // for all that was not asked for by name
 let timer = null;
 
-/** Send all that waits; where the service is busy or cannot be reached, try again later. */
-export async function drain() {
-  if (sending) return;
-  sending = true;
-  clearTimeout(timer);
-  try {
-    for (let clip = next(); clip; clip = next()) {
-      const seconds = clip.retryAt > Date.now() ? (clip.retryAt - Date.now()) / 1000 : await send(clip);
-      if (!seconds) continue;
-      timer = setTimeout(drain, seconds * 1000);
-      break;
-    }
-  } finally {
-    sending = false;
-  }
+/** Begin to follow the store and the network. */
+export function start() {
+	on(store.events, "change", ({ id, kind }) => {
+		if (kind === "removed") sending.get(id)?.abort();
+		if (kind === "added") drain();
+	});
+	addEventListener("online", wake);
+	document.addEventListener("visibilitychange", () => document.hidden || wake());
+}
+
+/** Send a clip before the others. */
+export function prefer(id) {
+	wanted = id;
+	drain();
 }
 
 /** Send a clip that was refused, or that waits, now. */
-export async function retry(id) {
-  await store.change(id, { state: "waiting", why: null, retryAt: null, problem: null });
-  await drain();
+export function retry(id) {
+	store.change(id, { state: "waiting", why: null, retryAt: null, tries: 0, problem: null });
+	wake();
 }
 
-const next = () => store.all().findLast((clip) => clip.state === "waiting");
+/** Try what could not be sent, at once: there may be a network again. */
+export function wake() {
+	failures = 0;
+	pausedUntil = 0;
+	for (const { id, why } of waiting()) if (why === "offline") store.touch(id, { retryAt: null });
+	drain();
+}
 
-/** Send one clip; returns the seconds until the service can be asked again, 0 for at once. */
-async function send(clip) {
-  await store.change(clip.id, { state: "sending", why: null, retryAt: null });
-  try {
-    const answer = await analyze(clip.audio, clip.name ?? "recording");
-    await store.change(clip.id, { state: "answered", answer });
-  } catch (error) {
-    if (error instanceof BusyError) {
-      const retryAt = Date.now() + error.seconds * 1000;
-      await store.change(clip.id, { state: "waiting", why: "busy", retryAt });
-      return error.seconds;
-    }
-    if (error instanceof UnreachableError) {
-      await store.change(clip.id, { state: "waiting", why: "offline" });
-      return UNREACHABLE_SECONDS;
-    }
-    if (!(error instanceof RefusedError)) throw error;
-    await store.change(clip.id, { state: "refused", problem: error.problem });
-  }
-  return 0;
+/** Send all that can be sent now. */
+export function drain() {
+	clearTimeout(timer);
+	for (let clip = next(); clip; clip = next()) begin(clip);
+	if (sending.size || !waiting().length) return; // the end of what is on its way drains again
+	const soonest = Math.min(...waiting().map(({ retryAt }) => retryAt ?? pausedUntil));
+	timer = setTimeout(drain, Math.max(100, soonest - Date.now()));
+}
+
+const waiting = () => store.all().filter(({ state }) => state === "waiting");
+
+function next() {
+	if (sending.size >= AT_ONCE) return null;
+	const now = Date.now();
+	const ready = waiting().filter(({ id, retryAt }) => !sending.has(id) && (retryAt ?? 0) <= now);
+	const first = ready.find(({ id }) => id === wanted) ?? ready.find(({ name }) => name === null);
+	if (first) return first;
+	return sending.size < AT_ONCE - 1 && pausedUntil <= now ? ready.at(-1) : null;
+}
+
+async function begin(clip) {
+	const controller = new AbortController();
+	sending.set(clip.id, controller);
+	try {
+		await alone(clip.id, () => send(clip, controller.signal));
+	} finally {
+		sending.delete(clip.id);
+		drain();
+	}
+}
+
+/** Do something with a clip, unless another tab does; that one tells the result. */
+async function alone(id, task) {
+	if (!navigator.locks) return task();
+	return navigator.locks.request(`fifteen-send-${id}`, { ifAvailable: true }, (lock) =>
+		lock ? task() : elsewhere(id),
+	);
+}
+
+/** Another tab is sending the clip: look again when it is done, or closed. */
+async function elsewhere(id) {
+	store.touch(id, { retryAt: Date.now() + 1000 });
+}
+
+async function send(clip, signal) {
+	const { id, audio, name } = clip;
+	if (!(await store.isWaiting(id))) return;
+	store.touch(id, { state: "sending", why: null, retryAt: null });
+	try {
+		const answer = await service.analyze(audio ?? new Blob([]), name ?? "recording", signal);
+		failures = 0;
+		await store.change(id, { state: "answered", answer, tries: 0 });
+	} catch (error) {
+		if (error instanceof service.AbortedError) return;
+		const changes = await outcome(error, clip);
+		if (changes.state === "waiting") store.touch(id, changes);
+		else await store.change(id, changes);
+	}
+}
+
+/**
+ * What a failed clip is from now on.
+ * @returns {Promise<Partial<store.Clip>>}
+ */
+async function outcome(error, clip) {
+	if (error instanceof service.BusyError) return later(clip, "busy", error.seconds);
+	if (error instanceof service.RefusedError) return { state: "refused", problem: error.problem };
+	if (error instanceof service.UnreadableError) {
+		return { state: "refused", problem: { type: "unreadable", detail: "" } };
+	}
+	if (!(error instanceof service.UnreachableError)) throw error;
+	const why = (await service.isHealthy()) ? "failed" : "offline";
+	return later(clip, why, UNREACHABLE_SECONDS * (why === "failed" ? 2 ** (clip.tries ?? 0) : 1));
+}
+
+/** @returns {Partial<store.Clip>} */
+function later(clip, why, seconds) {
+	failures += 1;
+	const retryAt = Date.now() + Math.min(seconds, LONGEST_SECONDS) * 1000;
+	if (why === "offline" || failures >= STREAK) pause(why, retryAt);
+	return { state: "waiting", why, retryAt, tries: (clip.tries ?? 0) + 1 };
+}
+
+/** Nothing can be sent for now: say so of all that waits. */
+function pause(why, until) {
+	pausedUntil = until;
+	for (const { id, tries } of waiting()) if (!tries) store.touch(id, { why, retryAt: until });
 }

@@ -3,60 +3,149 @@
 import * as key from "./key.js";
 
 const ANALYZE = "v1/analyze?timeline=true";
+const SO_FAR = "v1/analyze?timeline=false";
+const LIMITS = "v1/limits";
+const MODELS = "v1/models";
+const HEALTH = "healthz";
 const RETRY_SECONDS = 5; // where a service that is busy does not say, or not to another origin
 const BUSY = [429, 503];
+const ANSWER_SECONDS = 30; // for the service to answer, beyond the upload
+const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
+const HEALTH_SECONDS = 10;
 
 /** The service refused: a problem of RFC 9457. */
 export class RefusedError extends Error {
-  constructor(problem) {
-    super(problem.detail);
-    this.problem = problem;
-  }
+	constructor(problem) {
+		super(problem.detail);
+		this.problem = problem;
+	}
 }
 
 /** The service asks to come again later. */
 export class BusyError extends RefusedError {
-  constructor(problem, seconds) {
-    super(problem);
-    this.seconds = seconds;
-  }
+	constructor(problem, seconds) {
+		super(problem);
+		this.seconds = seconds;
+	}
 }
 
-/** No answer: no network, or no service at its address. */
+/** No answer: no network, no service at its address, or none in time. */
 export class UnreachableError extends Error {}
+
+/** The recording itself cannot be read: its file was moved, changed or is a folder. */
+export class UnreadableError extends Error {}
+
+/** The request was given up here. */
+export class AbortedError extends Error {}
 
 /**
  * Have a recording analysed.
  * @param {Blob} audio
  * @param {string} name
+ * @param {AbortSignal} signal
  * @returns {Promise<import("../../fifteen").Analysis>}
- * @throws {RefusedError | BusyError | UnreachableError}
+ * @throws {RefusedError | BusyError | UnreachableError | UnreadableError | AbortedError}
  */
-export async function analyze(audio, name) {
-  const form = new FormData();
-  form.append("file", audio, name);
-  const headers = key.get() ? { Authorization: `Bearer ${key.get()}` } : {};
-  let response;
-  try {
-    response = await fetch(address(), { method: "POST", body: form, headers });
-  } catch (error) {
-    throw new UnreachableError("no answer", { cause: error });
-  }
-  const answer = await response.json().catch(() => null);
-  if (response.ok && answer) return answer;
-  throw refusal(response, answer);
+export async function analyze(audio, name, signal) {
+	await checkReadable(audio);
+	const seconds = ANSWER_SECONDS + audio.size / SLOWEST_BYTES;
+	return post(ANALYZE, audio, name, signal, seconds);
 }
+
+/** Have what is recorded so far analysed; as `analyze`, but soon or not at all. */
+export function analyzeSoFar(audio, signal) {
+	return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
+}
+
+/** Whether the service is there. */
+export async function isHealthy() {
+	try {
+		return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
+	} catch {
+		return false;
+	}
+}
+
+let limits = null;
+
+/** The service's limits, null while they are not known. */
+export const knownLimits = () => limits;
+
+/** Ask for the service's limits. */
+export async function loadLimits() {
+	limits = await get(LIMITS);
+}
+
+/** A model's card, null where it cannot be had. */
+export const modelCard = (name) => (name ? get(`${MODELS}/${encodeURIComponent(name)}`) : null);
+
+async function get(path) {
+	try {
+		const response = await request(path, { headers: headers() }, null, HEALTH_SECONDS);
+		return response.ok ? await response.json() : null;
+	} catch {
+		return null; // not reached
+	}
+}
+
+async function checkReadable(audio) {
+	try {
+		await audio.slice(0, 1).arrayBuffer();
+	} catch (error) {
+		throw new UnreadableError("not readable", { cause: error });
+	}
+}
+
+async function post(path, audio, name, signal, seconds) {
+	const form = new FormData();
+	form.append("file", audio, name);
+	const sent = { method: "POST", body: form, headers: headers() };
+	let response;
+	let answer;
+	try {
+		response = await request(path, sent, signal, seconds);
+		answer = await response.json().catch(() => null);
+	} catch (error) {
+		if (signal.aborted) throw new AbortedError("given up", { cause: error });
+		throw new UnreachableError("no answer", { cause: error });
+	}
+	if (signal.aborted) throw new AbortedError("given up");
+	if (response.ok && answer) return answer;
+	throw refusal(response, answer);
+}
+
+/** Fetch, within some seconds; the body has to arrive in them, too. */
+async function request(path, options, signal, seconds) {
+	const timeout = new AbortController();
+	const timer = setTimeout(() => timeout.abort(), seconds * 1000);
+	const giveUp = () => timeout.abort();
+	signal?.addEventListener("abort", giveUp);
+	try {
+		if (signal?.aborted) timeout.abort();
+		const response = await fetch(address(path), { ...options, signal: timeout.signal });
+		const body = await response.arrayBuffer();
+		const { status } = response;
+		return new Response([204, 304].includes(status) ? null : body, response);
+	} finally {
+		clearTimeout(timer);
+		signal?.removeEventListener("abort", giveUp);
+	}
+}
+
+const headers = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
 
 function refusal(response, answer) {
-  const { status, headers } = response;
-  // What stands before a service answers in HTML: that it is not there, or that it refuses.
-  if (!answer && (response.ok || [502, 504].includes(status))) return new UnreachableError();
-  const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
-  if (!BUSY.includes(status)) return new RefusedError(problem);
-  return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
+	const { status, headers } = response;
+	// What stands before a service answers in HTML: that it is not there, or that it refuses.
+	if (!answer && (response.ok || [502, 504].includes(status))) return new UnreachableError();
+	const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
+	if (!BUSY.includes(status)) return new RefusedError(problem);
+	return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
 }
 
-function address() {
-  const given = document.querySelector('meta[name="fifteen-service"]').content;
-  return new URL(ANALYZE, new URL(given.replace(/([^/])$/, "$1/"), document.baseURI));
+/** The address of something of the service's, or of the page that answers for its own files. */
+export function address(path) {
+	const meta = document.querySelector('meta[name="fifteen-service"]');
+	const given = (meta instanceof HTMLMetaElement && meta.content) || "";
+	return new URL(path, new URL(given.replace(/([^/])$/, "$1/"), document.baseURI));
 }

@@ -1,77 +1,110 @@
-/** An answer as a picture, to share. */
+/** An answer as a picture, to share: it says what the page says, doubt included. */
 
-import { read } from "./answer.js";
-import { headline, summary } from "./clip.js";
+import { certainty, read } from "./answer.js";
 import { save } from "./export.js";
-import { percent, text } from "./language.js";
-import { ring } from "./spectrogram.js";
+import { capital, percent, text } from "./language.js";
+import { picture as ringPicture } from "./ring.js";
 import { toast } from "./toast.js";
+import { headline, placeWords, reason, summary } from "./words.js";
 
 const WIDTH = 1080;
 const HEIGHT = 1350;
+const RING = 840;
+const INSIDE = 400; // of the ring, for words
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
 /** Share a clip's picture: by the system, else by the clipboard, else as a file. */
 export async function share(clip) {
-  const blob = picture(clip);
-  if (navigator.canShare) {
-    const files = [new File([await blob], "fifteen.png", { type: "image/png" })];
-    if (navigator.canShare({ files })) {
-      await navigator.share({ files, text: summary(clip) }).catch(unlessLeft);
-      return;
-    }
-  }
-  try {
-    await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
-    toast(text("copied"));
-  } catch {
-    save(new File([await blob], "fifteen.png", { type: "image/png" }));
-  }
-}
-
-function unlessLeft(error) {
-  if (error.name !== "AbortError") throw error; // the person changed their mind
+	const blob = picture(clip);
+	if (navigator.canShare) {
+		const files = [new File([await blob], "fifteen.png", { type: "image/png" })];
+		if (navigator.canShare({ files })) {
+			try {
+				await navigator.share({ files, text: summary(clip) });
+				return;
+			} catch (error) {
+				if (error.name === "AbortError") return; // the person changed their mind
+			}
+		}
+	}
+	try {
+		await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+		toast(text("copied"));
+	} catch {
+		save(new File([await blob], "fifteen.png", { type: "image/png" }));
+	}
 }
 
 /** @returns {Promise<Blob>} */
 function picture(clip) {
-  const { mood, emotions } = read(clip.answer);
-  const name = headline(clip);
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [WIDTH, HEIGHT];
-  const context = canvas.getContext("2d");
-  const colour = (name) => getComputedStyle(document.getElementById("clip")).getPropertyValue(name);
-  context.fillStyle = colour("--paper");
-  context.fillRect(0, 0, WIDTH, HEIGHT);
-  context.strokeStyle = colour("--mood");
-  if (clip.levels) ring(context, WIDTH / 2, 500, 420, clip.levels);
-  context.textAlign = "center";
-  write(context, name, 800, name.length > 9 ? 64 : 92, mood ? 500 : 530, colour("--ink"));
-  if (mood) write(context, text(`mood.${mood}`), 600, 54, 580, colour("--mood-ink"));
-  emotions.forEach((emotion, row) => bar(context, emotion, 1010 + row * 80, colour));
-  write(context, "Fifteen", 700, 36, 1290, colour("--faint"));
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+	const reading = read(clip.answer);
+	const canvas = document.createElement("canvas");
+	[canvas.width, canvas.height] = [WIDTH, HEIGHT];
+	const context = canvas.getContext("2d");
+	const style = getComputedStyle(document.getElementById("clip"));
+	const colour = (name) => style.getPropertyValue(name);
+	context.fillStyle = colour("--paper");
+	context.fillRect(0, 0, WIDTH, HEIGHT);
+	const ring = clip.levels && ringPicture(clip.levels, RING, colour("--mood"));
+	if (ring) context.drawImage(ring, (WIDTH - RING) / 2, 80);
+	context.textAlign = "center";
+	const middle = 80 + RING / 2;
+	const { mood } = reading;
+	const lines = title(context, capital(headline(reading)), middle - (mood ? 20 : -20), colour("--ink"));
+	if (mood) write(context, text(`mood.${mood}`), 600, 54, middle + 30 + 40 * lines, colour("--mood-ink"));
+	const doubt = doubtOf(reading);
+	if (doubt) wrap(context, doubt, 500, 36, 985, colour("--faint"), WIDTH - 200);
+	if (reading.heard) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
+	write(context, "Fifteen", 700, 36, 1310, colour("--faint"));
+	return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/** What the page says beside the name: the doubt, or how certain it is. */
+function doubtOf(reading) {
+	const level = certainty(reading);
+	if (!level) return reason(reading);
+	return text(`certainty.${level}`, { share: percent(reading.genres[0].probability) });
+}
+
+/** Write the name as large as the ring allows, a line for each word where it is long. */
+function title(context, name, y, colour) {
+	const words = name.length > 9 ? name.split(" ") : [name];
+	let size = words.length > 1 ? 76 : 110;
+	const longest = () => Math.max(...words.map((word) => context.measureText(word).width));
+	do {
+		size -= 4;
+		context.font = `800 ${size}px ${FONT}`;
+	} while (longest() > INSIDE && size > 24);
+	words.forEach((word, row) =>
+		write(context, word, 800, size, y + (row - (words.length - 1) / 2) * size * 1.05 + size / 3, colour),
+	);
+	return words.length;
 }
 
 function write(context, words, weight, size, y, colour, x = WIDTH / 2) {
-  context.font = `${weight} ${size}px ${FONT}`;
-  context.fillStyle = colour;
-  context.fillText(words, x, y);
+	context.font = `${weight} ${size}px ${FONT}`;
+	context.fillStyle = colour;
+	context.fillText(words, x, y);
 }
 
-function bar(context, { name, value }, y, colour) {
-  context.textAlign = "left";
-  write(context, text(name), 500, 36, y + 12, colour("--ink"), 120);
-  context.textAlign = "right";
-  write(context, percent(value), 700, 36, y + 12, colour("--ink"), WIDTH - 120);
-  context.textAlign = "center";
-  context.lineCap = "round";
-  context.lineWidth = 14;
-  for (const [share, ink] of [[1, colour("--line")], [value, colour("--mood")]]) {
-    context.strokeStyle = ink;
-    context.beginPath();
-    context.moveTo(460, y);
-    context.lineTo(460 + share * 370, y);
-    context.stroke();
-  }
+/** Write a sentence in as many lines as it takes. */
+function wrap(context, sentence, weight, size, y, colour, width) {
+	context.font = `${weight} ${size}px ${FONT}`;
+	const lines = [""];
+	for (const word of sentence.split(" ")) {
+		const longer = `${lines.at(-1)} ${word}`.trim();
+		if (context.measureText(longer).width > width) lines.push(word);
+		else lines[lines.length - 1] = longer;
+	}
+	lines.forEach((each, row) => write(context, each, weight, size, y + row * size * 1.25, colour));
+}
+
+/** An emotion: its name, and its place in words. */
+function line(context, { name, value, percentile }, y, colour) {
+	const place = percentile === null ? percent(value) : placeWords(name, percentile);
+	context.textAlign = "left";
+	write(context, text(name), 700, 34, y, colour("--ink"), 120);
+	context.textAlign = "right";
+	write(context, place, 500, 34, y, colour("--mood-ink"), WIDTH - 120);
+	context.textAlign = "center";
 }

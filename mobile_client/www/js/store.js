@@ -1,100 +1,228 @@
 /**
- * The history, in this browser: every recording, with its answer, its refusal or its wait.
+ * The recordings: the one owner of every clip.
  *
- * All of it is in memory, and IndexedDB keeps it. Where IndexedDB does not, the history lasts as
- * long as the page.
+ * All of them are in memory, IndexedDB keeps them, and other tabs of this browser follow. Memory
+ * works from the first moment: where IndexedDB is slow, full or missing, the page goes on and the
+ * person is told what is not kept.
  */
+
+import { tell } from "./events.js";
 
 const DATABASE = "fifteen";
 const CLIPS = "clips";
+const PATIENCE_MS = 4000; // for IndexedDB to open; WebKit is known never to answer at times
 
 /**
- * @typedef {{id: string, created: string, name: ?string, audio: Blob, levels: ?Uint8Array,
- *   state: "waiting"|"sending"|"answered"|"refused", why: ?("offline"|"busy"), retryAt: ?number,
- *   answer: ?Object, problem: ?Object}} Clip
- *   `name` is the file's, null for the microphone's; `levels` is the spectrogram.
+ * @typedef {{id: string, created: string, name: ?string, audio: ?Blob, levels: ?Uint8Array,
+ *   seconds?: ?number, state: "waiting"|"sending"|"answered"|"refused",
+ *   why: ?("offline"|"busy"|"failed"), retryAt: ?number, tries?: number, answer: any, problem: any,
+ *   label?: ?string, note?: ?string}} Clip
+ *   `name` is the file's or the person's, null for the microphone's; `levels` is the spectrogram;
+ *   `audio` is null once its space was freed; `label` is the genre in the person's own opinion;
+ *   `note` is a key of the messages: what went wrong while it was recorded.
  */
 
 /** @type {Map<string, Clip>} */
 const clips = new Map();
+/** @type {Set<string>} Clips that are in memory alone. */
+const unkept = new Set();
+/** @type {?IDBDatabase} */
 let database = null;
 
-/** Tells "change" whenever a clip did, and "unkept" if the browser keeps none. */
+const channel = globalThis.BroadcastChannel ? new BroadcastChannel(DATABASE) : null;
+
+/**
+ * Fires "change" with `{id, kind}`, where kind is "added", "changed" or "removed"; and "trouble"
+ * with a reason: "unkept", "full" or "outdated".
+ */
 export const events = new EventTarget();
 
-/** Load what was kept. Who was being sent when the page was left waits again. */
-export async function open() {
-  try {
-    database = await asked(indexedDB.open(DATABASE, 1), (request) => {
-      request.result.createObjectStore(CLIPS, { keyPath: "id" });
-    });
-    for (const clip of await asked(transaction("readonly").getAll())) {
-      if (clip.state === "sending") clip.state = "waiting";
-      clips.set(clip.id, clip);
-    }
-  } catch {
-    database = null;
-    events.dispatchEvent(new Event("unkept"));
-  }
+/** @type {Promise<any>} Resolves when IndexedDB has answered, or when it takes too long. */
+let settled = Promise.resolve();
+
+/** Load what is kept; resolves when it is in memory, or when the browser takes too long. */
+export function open() {
+	let answered = false;
+	const opening = connect()
+		.then(adopt)
+		.catch(() => trouble("unkept"))
+		.finally(() => {
+			answered = true;
+		});
+	const impatient = pause(PATIENCE_MS).then(() => answered || trouble("unkept"));
+	if (channel) channel.onmessage = ({ data }) => follow(data);
+	settled = Promise.race([opening, impatient]);
+	return settled;
 }
 
 /** All clips, the newest first. */
 export function all() {
-  return [...clips.values()].sort((a, b) => b.created.localeCompare(a.created));
+	return [...clips.values()].sort((a, b) => b.created.localeCompare(a.created));
 }
 
 /** A clip, or undefined. */
-export const get = (id) => clips.get(id);
+export const get = (/** @type {?string} */ id) => clips.get(id ?? "");
+
+/** Whether the browser keeps a clip beyond this page. */
+export const isKept = (/** @type {string} */ id) => !unkept.has(id);
 
 /**
- * Keep a new recording; it waits to be sent.
- * @param {{audio: Blob, name: ?string, levels: ?Uint8Array}} recording
- * @returns {Promise<Clip>}
+ * Add a new recording; it waits to be sent, unless it is refused already.
+ * @param {Partial<Clip>} recording
+ * @returns {Clip} It is in memory when this returns; the disk follows.
  */
-export async function add(recording) {
-  const created = new Date().toISOString();
-  // randomUUID is there for secure origins only; this page may be tried over plain HTTP.
-  const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
-  const nothing = { state: "waiting", why: null, retryAt: null, answer: null, problem: null };
-  const clip = { id, created, ...recording, ...nothing };
-  await put(clip);
-  return clip;
+export function add(recording) {
+	const created = new Date().toISOString();
+	// randomUUID is there for secure origins only; this page may be tried over plain HTTP.
+	const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+	const empty = { name: null, audio: null, levels: null, why: null, retryAt: null };
+	/** @type {Clip} */
+	const clip = { id, created, state: "waiting", answer: null, problem: null, ...empty, ...recording };
+	restore(clip);
+	navigator.storage?.persist?.().catch(() => null);
+	return clip;
 }
 
-/** Change a clip, unless it was removed in the meantime. */
+/** Put a clip back that was removed, or that comes from an export. */
+export function restore(clip) {
+	clips.set(clip.id, clip);
+	notify(clip.id, "added");
+	return keep(clip.id, "added", (store) => store.put(clip));
+}
+
+/**
+ * Change a clip, unless it was removed in the meantime, in this tab or in another.
+ * @param {string} id
+ * @param {Partial<Clip>} changes
+ */
 export async function change(id, changes) {
-  const clip = clips.get(id);
-  if (clip) await put(Object.assign(clip, changes));
+	const clip = clips.get(id);
+	if (!clip) return;
+	touch(id, changes);
+	let gone = false;
+	await keep(id, "changed", (store) => {
+		const request = store.get(id);
+		request.onsuccess = () => {
+			gone = !request.result && !unkept.has(id);
+			if (!gone) store.put(request.result ? { ...request.result, ...changes } : clip);
+		};
+	});
+	if (gone) forget(id);
 }
 
-/** Forget a clip. */
-export async function remove(id) {
-  clips.delete(id);
-  await keep((store) => store.delete(id));
+/** Change a clip in this tab alone, for what is over when the page is. */
+export function touch(id, changes) {
+	const clip = clips.get(id);
+	if (!clip) return;
+	Object.assign(clip, changes);
+	notify(id, "changed");
 }
 
-async function put(clip) {
-  clips.set(clip.id, clip);
-  await keep((store) => store.put(clip));
+/** Whether a clip still waits to be sent: another tab may have sent or removed it. */
+export async function isWaiting(id) {
+	if (database && !unkept.has(id)) await follow({ id, kind: "changed" });
+	return clips.get(id)?.state === "waiting";
 }
 
-/** Tell of a change, and have the browser keep it. */
-async function keep(write) {
-  events.dispatchEvent(new Event("change"));
-  if (!database) return;
-  try {
-    await asked(write(transaction("readwrite")));
-  } catch {
-    events.dispatchEvent(new Event("unkept")); // the disk is full, most likely
-  }
+/** Forget a clip, on the disk too. */
+export function remove(id) {
+	forget(id);
+	return keep(id, "removed", (store) => store.delete(id));
 }
 
-const transaction = (mode) => database.transaction(CLIPS, mode).objectStore(CLIPS);
+/** Delete the sound of every answered clip; the answers stay. */
+export async function freeSounds() {
+	const answered = all().filter(({ state, audio }) => state === "answered" && audio);
+	for (const { id } of answered) await change(id, { audio: null });
+}
 
-function asked(request, upgrade = null) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-    if (upgrade) request.onupgradeneeded = () => upgrade(request);
-  });
+/** Bytes that the recordings take. */
+export const bytes = () => all().reduce((sum, { audio }) => sum + (audio?.size ?? 0), 0);
+
+function connect() {
+	return new Promise((resolve, reject) => {
+		const request = indexedDB.open(DATABASE, 1);
+		request.onupgradeneeded = () => request.result.createObjectStore(CLIPS, { keyPath: "id" });
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
+}
+
+/** Take a database into use, with what it keeps. */
+async function adopt(/** @type {IDBDatabase} */ opened) {
+	// A newer page wants another version of the database: an open connection would block it.
+	opened.onversionchange = () => {
+		opened.close();
+		database = null;
+		trouble("outdated");
+	};
+	const transaction = opened.transaction(CLIPS, "readonly");
+	const request = transaction.objectStore(CLIPS).getAll();
+	await completed(transaction);
+	database = opened;
+	for (const id of unkept) keep(id, "added", (store) => store.put(clips.get(id)));
+	for (const clip of request.result) {
+		if (clips.has(clip.id)) continue;
+		if (clip.state === "sending") clip.state = "waiting";
+		clips.set(clip.id, clip);
+		notify(clip.id, "added");
+	}
+}
+
+/** Follow a change that another tab has written. */
+async function follow({ id, kind }) {
+	if (kind === "removed") forget(id);
+	if (kind === "removed" || !database) return;
+	const transaction = database.transaction(CLIPS, "readonly");
+	const request = transaction.objectStore(CLIPS).get(id);
+	await completed(transaction);
+	const { result } = request;
+	const known = clips.get(id);
+	if (!result && !unkept.has(id)) forget(id);
+	if (!result || (known && known.state !== "waiting" && result.state === "waiting")) return;
+	clips.set(id, Object.assign(known ?? {}, result));
+	notify(id, known ? "changed" : "added");
+}
+
+function forget(id) {
+	unkept.delete(id);
+	if (clips.delete(id)) notify(id, "removed");
+}
+
+/** Write, and tell the other tabs once it is on the disk; a full disk is noticed only then. */
+async function keep(id, kind, write) {
+	await settled;
+	if (!database) {
+		unkept.add(id);
+		return;
+	}
+	try {
+		const transaction = database.transaction(CLIPS, "readwrite");
+		const done = completed(transaction);
+		write(transaction.objectStore(CLIPS));
+		await done;
+		unkept.delete(id);
+		channel?.postMessage({ id, kind });
+	} catch (error) {
+		if (clips.has(id)) unkept.add(id);
+		trouble(error?.name === "QuotaExceededError" ? "full" : "unkept");
+	}
+}
+
+/** Resolve when a transaction is on the disk; a request succeeds before that, and may be undone. */
+function completed(/** @type {IDBTransaction} */ transaction) {
+	return new Promise((resolve, reject) => {
+		transaction.oncomplete = () => resolve(null);
+		transaction.onabort = () => reject(transaction.error);
+	});
+}
+
+const notify = (id, kind) => tell(events, "change", { id, kind });
+
+const trouble = (reason) => tell(events, "trouble", reason);
+
+function pause(milliseconds) {
+	return new Promise((resolve) => {
+		setTimeout(resolve, milliseconds);
+	});
 }

@@ -1,19 +1,39 @@
-/** A word in passing, seen and heard by a screen reader. */
+/** A word in passing, seen and read out by a screen reader; with something to do, where there is. */
 
-import { byId } from "./dom.js";
+import { byId, element } from "./dom.js";
 
-const node = byId("status");
+const SHOWN_MS = 4000;
+const WITH_ACTION_MS = 9000;
+
+const node = byId("toast");
+const status = byId("status");
 let timer = null;
 
-/** Say something to everyone for a few seconds. */
-export function toast(sentence) {
-  say(sentence);
-  node.classList.add("seen");
-  clearTimeout(timer);
-  timer = setTimeout(() => node.classList.remove("seen"), 4000);
+/**
+ * Show a sentence for a few seconds.
+ * @param {string} sentence
+ * @param {?{label: string, act: () => void}} action
+ */
+export function toast(sentence, action = null) {
+	say(sentence);
+	const parts = [element("span", {}, sentence)];
+	if (action) parts.push(element("button", { type: "button", onclick: () => done(action) }, action.label));
+	node.replaceChildren(...parts);
+	node.hidden = false;
+	clearTimeout(timer);
+	timer = setTimeout(hide, action ? WITH_ACTION_MS : SHOWN_MS);
 }
 
-/** Say something to who does not see the page. */
+/** Have a screen reader read a sentence. */
 export function say(sentence) {
-  node.textContent = sentence;
+	status.textContent = sentence;
+}
+
+function done(action) {
+	hide();
+	action.act();
+}
+
+function hide() {
+	node.hidden = true;
 }

@@ -1,0 +1,70 @@
+/** The page on what this is: privacy, limits, licences, the interface; language and theme. */
+
+import { byId, element } from "../dom.js";
+import { LANGUAGES, current, text } from "../language.js";
+import { address } from "../service.js";
+import * as settings from "../settings.js";
+import { offerInstall } from "../install.js";
+
+const THEMES = ["light", "dark"];
+
+const page = byId("about");
+
+/** Show the page. */
+export function show() {
+	const parts = [
+		element("h1", { tabindex: "-1" }, text("about")),
+		element("p", {}, text("what")),
+		section("about.privacy", element("p", {}, text("about.privacy.text"))),
+		section("about.limits", element("p", {}, text("about.limits.text"))),
+		section("settings", choices("language", Object.entries(LANGUAGES), settings.get("language") ?? current())),
+		section("theme", choices("theme", themes(), settings.get("theme") ?? "")),
+		offerInstall(),
+		section("about.more", element("ul", { class: "links" }, links())),
+	];
+	page.replaceChildren(...parts.filter((part) => part));
+}
+
+/** Nothing is held here. */
+export const leave = () => null;
+
+const section = (key, ...children) =>
+	element("section", { class: "panel" }, element("h2", {}, text(key)), children);
+
+const themes = () => [["", text("theme.system")], ...THEMES.map((name) => [name, text(`theme.${name}`)])];
+
+function choices(name, values, chosen) {
+	const buttons = values.map(([value, label]) =>
+		element(
+			"button",
+			{
+				...{ type: "button", class: "choice", "aria-pressed": String(value === chosen) },
+				...(name === "language" ? { lang: value } : {}),
+				onclick: () => choose(name, value),
+			},
+			label,
+		),
+	);
+	return element("div", { class: "choices" }, buttons);
+}
+
+function choose(name, value) {
+	settings.set(name, value || null);
+	// Everything on every page is in the old language: the simplest way to change all of it.
+	if (name === "language") location.reload();
+	else applyTheme();
+}
+
+function applyTheme() {
+	const theme = settings.get("theme");
+	if (theme) document.documentElement.dataset.theme = theme;
+	else delete document.documentElement.dataset.theme;
+	show();
+}
+
+function links() {
+	const targets = { "about.api": "docs", "about.models": "v1/models" };
+	return Object.entries(targets).map(([key, path]) =>
+		element("li", {}, element("a", { href: address(path).href }, text(key))),
+	);
+}

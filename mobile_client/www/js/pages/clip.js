@@ -1,0 +1,286 @@
+/** The page of one recording: its answer, its refusal or its wait. */
+
+import { certainty, read } from "../answer.js";
+import { genreBars, gauges, plane, timeline } from "../charts.js";
+import { button, byId, element } from "../dom.js";
+import * as key from "../key.js";
+import { clock, moment, percent, text } from "../language.js";
+import * as player from "../player.js";
+import * as ring from "../ring.js";
+import * as route from "../route.js";
+import * as sender from "../sender.js";
+import * as store from "../store.js";
+import { headline, problemWords, advice, reason, slug, summary, title, warningWords } from "../words.js";
+import { correction } from "./correction.js";
+import { explain } from "./explain.js";
+import { removeWithUndo } from "./removal.js";
+
+const STEP_SECONDS = 1; // of an arrow key on the ring
+
+const page = byId("clip");
+
+let shown = null; // the id of the clip that is shown
+let drawn = null; // what is drawn, in words that are others after a change
+let ticking = null;
+
+player.events.addEventListener("change", follow);
+
+/** Show a clip. */
+export function show({ id }) {
+	leave();
+	shown = id;
+	const clip = store.get(id);
+	build(clip);
+	if (clip.audio?.size) player.load(clip.audio, page);
+	sender.prefer(id);
+}
+
+/** Show a clip again after a change. */
+export function changed({ id }) {
+	if (id !== shown) return;
+	const focused = page.contains(document.activeElement);
+	const clip = store.get(id);
+	if (JSON.stringify(lookOf(clip)) === drawn) draw(clip);
+	else build(clip);
+	if (focused && !page.contains(document.activeElement)) page.querySelector("h1").focus();
+}
+
+/** Let go of what the page holds; what plays stops. */
+export function leave() {
+	clearInterval(ticking);
+	player.unload();
+	shown = null;
+	drawn = null;
+}
+
+/** Draw the ring in the colours and the size of now. */
+export function redraw() {
+	const clip = store.get(shown);
+	if (clip) draw(clip);
+}
+
+const lookOf = (/** @type {store.Clip} */ { state, why, retryAt, label, name, audio }) => [
+	...[state, why, retryAt, label, name, audio === null],
+];
+
+function build(clip) {
+	clearInterval(ticking);
+	drawn = JSON.stringify(lookOf(clip));
+	page.dataset.state = clip.state;
+	page.dataset.mood = (clip.answer && read(clip.answer).mood) ?? "";
+	const sound = page.querySelector("audio");
+	page.replaceChildren(...(clip.state === "answered" ? answered : unanswered)(clip));
+	if (sound) page.append(sound);
+	draw(clip);
+	follow();
+}
+
+function draw({ levels }) {
+	const canvas = page.querySelector("canvas");
+	if (levels) ring.draw(canvas, levels);
+}
+
+function answered(clip) {
+	const reading = read(clip.answer);
+	const mood = reading.mood && text(`mood.${reading.mood}`);
+	const play = clip.audio ? player.part : () => null;
+	const figures = [
+		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
+		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
+		panel("moods", plane(reading.emotions, reading.mood)),
+		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
+	];
+	return [
+		element(
+			"div",
+			{ class: "glance" },
+			medallion(headline(reading), mood, clip),
+			controls(clip),
+			certaintyOf(reading),
+			verdictOf(reading),
+			...notesOf(reading, clip).map((words) => element("p", { class: "warning" }, words)),
+			reading.verdict === "silence" ? null : correction(clip, reading),
+		),
+		reading.heard
+			? element("div", { class: "figures" }, figures)
+			: element("details", { class: "figures" }, element("summary", {}, text("anyway")), figures),
+		keeping(clip),
+	];
+}
+
+/** How certain the answer is, in words and as a number. */
+function certaintyOf(reading) {
+	const level = certainty(reading);
+	if (!level) return null;
+	const share = percent(reading.genres[0].probability);
+	return element("p", { class: "certainty" }, text(`certainty.${level}`, { share }));
+}
+
+/** The verdict in words, where it is not the plain one. */
+function verdictOf(reading) {
+	const words = reason(reading);
+	return words && element("p", { class: "verdict" }, words);
+}
+
+/** What the person should know about the recording. */
+function notesOf({ warnings, verdict, truncated, analysed }, { note }) {
+	// Silence is quiet: that is said once.
+	const some = warnings.filter(({ type }) => verdict !== "silence" || type !== "very_quiet");
+	const notes = some.map(warningWords);
+	if (truncated) notes.push(text("truncated", { time: clock(analysed) }));
+	if (note) notes.push(text(note));
+	return notes;
+}
+
+function unanswered(clip) {
+	const { problem, state } = clip;
+	const words = element("p", { class: "verdict" }, clip.why ? text(`${clip.why}.reason`, { seconds: "" }) : "");
+	if (clip.why === "busy" || clip.why === "failed") countDown(words, clip);
+	const again = state !== "sending" && clip.audio?.size > 0;
+	return [
+		element(
+			"div",
+			{ class: "glance" },
+			medallion(text(clip.why ?? state), null, clip),
+			controls(clip),
+			problem ? refusal(problem, clip) : words,
+		),
+		keeping(clip, again && button("again", text("retry"), () => sender.retry(clip.id))),
+	];
+}
+
+/** Why there is no answer, and what to do. */
+function refusal(problem, clip) {
+	return [
+		element("p", { class: "verdict" }, problemWords(problem)),
+		element("p", {}, advice(problem)),
+		slug(problem.type) === "unauthorized" ? keyForm(clip) : null,
+	];
+}
+
+/** Asks for the key that the service wants, and tries again with it. */
+function keyForm({ id }) {
+	const attributes = { type: "password", autocomplete: "off", required: true };
+	const input = /** @type {HTMLInputElement} */ (element("input", attributes));
+	const onsubmit = (event) => {
+		event.preventDefault();
+		key.keep(input.value);
+		sender.retry(id);
+	};
+	return element(
+		"form",
+		{ class: "key", onsubmit },
+		element("label", {}, text("key"), input),
+		element("button", { class: "plain" }, text("key.use")),
+	);
+}
+
+/** What the clip is, and what can be done with it. */
+function keeping(clip, again = null) {
+	const { id, created } = clip;
+	const unsaved = store.isKept(id) ? [] : [text("unkept")];
+	return element(
+		"div",
+		{ class: "keeping" },
+		element("p", { class: "note" }, [title(clip), moment(created), ...unsaved].join(" · ")),
+		element(
+			"div",
+			{ class: "actions" },
+			again,
+			button("rename", text("rename"), () => rename(clip)),
+			button("delete", text("delete"), () => {
+				route.go("history");
+				removeWithUndo(id);
+			}),
+		),
+	);
+}
+
+function rename({ id, name }) {
+	const given = prompt(text("rename"), name ?? "");
+	if (given?.trim()) store.change(id, { name: given.trim() });
+}
+
+function countDown(node, { retryAt, why }) {
+	const tick = () => {
+		const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+		node.textContent = text(`${why}.reason`, { seconds: String(seconds) });
+	};
+	tick();
+	ticking = setInterval(tick, 1000);
+}
+
+/** The ring with a name and a mood in it; the longest word must fit. */
+function medallion(name, mood, clip) {
+	const heading = element("h1", { tabindex: "-1" }, name);
+	const letters = Math.max(...name.split(/[ -]/).map((word) => word.length));
+	heading.style.setProperty("--letters", String(letters));
+	heading.style.setProperty("--words", String(name.split(" ").length));
+	return element(
+		"div",
+		{ class: "medallion" },
+		clip.audio?.size && clip.levels ? slider() : element("canvas", { "aria-hidden": "true" }),
+		element("i", { class: "playhead", "aria-hidden": "true" }),
+		element("div", { class: "words" }, heading, mood && element("p", { class: "mood" }, mood)),
+	);
+}
+
+/** The ring as the place to move in the recording. */
+function slider() {
+	const canvas = element("canvas", {
+		...{ role: "slider", tabindex: "0", "aria-label": text("place"), "aria-valuemin": "0" },
+		...{ "aria-valuemax": "0", "aria-valuenow": "0" },
+		onpointerdown: (event) => {
+			canvas.setPointerCapture(event.pointerId);
+			seek(event);
+		},
+		onpointermove: (event) => canvas.hasPointerCapture(event.pointerId) && seek(event),
+		onkeydown: (event) => {
+			const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+			if (step) player.seek(player.place() + step * STEP_SECONDS);
+			else if (event.key === " ") player.toggle();
+			else return;
+			event.preventDefault();
+		},
+	});
+	const seek = (event) => player.length() && player.seek(ring.placeOf(canvas, event) * player.length());
+	return canvas;
+}
+
+/** Play and pause, and the time. */
+function controls({ audio }) {
+	if (!audio?.size) return null;
+	return element(
+		"div",
+		{ class: "controls" },
+		button("play", "", player.toggle, { class: "round", "aria-label": text("play") }),
+		element("span", { class: "time" }, ""),
+	);
+}
+
+/** Show where the player is. */
+function follow() {
+	const time = page.querySelector(".time");
+	if (!time) return;
+	const [at, length] = [player.place(), player.length()];
+	time.textContent = length ? `${clock(at)} / ${clock(length)}` : "";
+	const toggle = page.querySelector(".controls button");
+	toggle.setAttribute("aria-label", text(player.isPlaying() ? "pause" : "play"));
+	toggle.querySelector("use").setAttribute("href", `#icon-${player.isPlaying() ? "pause" : "play"}`);
+	const moved = length && (at > 0 || player.isPlaying());
+	const head = /** @type {HTMLElement} */ (page.querySelector(".playhead"));
+	head.hidden = !moved;
+	if (moved) head.style.transform = `rotate(${(at / length).toFixed(4)}turn)`;
+	const canvas = page.querySelector("canvas[role]");
+	canvas?.setAttribute("aria-valuemax", String(Math.round(length ?? 0)));
+	canvas?.setAttribute("aria-valuenow", String(Math.round(at)));
+	canvas?.setAttribute("aria-valuetext", `${clock(at)} / ${clock(length ?? 0)}`);
+}
+
+function panel(name, figure) {
+	if (!figure) return null;
+	return element("section", { class: `panel ${name}` }, element("h2", {}, text(name)), figure);
+}
+
+/** What is told of a clip to who does not see, and in the title. */
+export const news = (clip) => (clip.problem ? `${summary(clip)}. ${problemWords(clip.problem)}` : summary(clip));

@@ -1,0 +1,282 @@
+/** The page of all recordings: a diary by days, with search, filters and export. */
+
+import { read } from "../answer.js";
+import { button, byId, element } from "../dom.js";
+import { csv, json, labelled, read as readExport, save } from "../export.js";
+import { day, megabytes, moment, text, time } from "../language.js";
+import * as ring from "../ring.js";
+import * as store from "../store.js";
+import { toast } from "../toast.js";
+import { summary, title } from "../words.js";
+import { removeWithUndo } from "./removal.js";
+import { map } from "./map.js";
+
+const FIRST_ROWS = 30; // the others are added when the end of the list comes near
+
+const page = byId("history");
+const list = element("div", { class: "days" });
+const end = element("div", { class: "end", "aria-hidden": "true" });
+const empty = element("p", { class: "note" });
+const search = /** @type {HTMLInputElement} */ (element("input", { type: "search", oninput: refill }));
+const moods = element("div", { class: "choices", role: "group" });
+const tools = element("div", { class: "tools" });
+const footer = element("div", { class: "foot" });
+const used = element("p", { class: "note" });
+
+/** @type {Map<string, HTMLElement>} Rows by their clip's id. */
+const rows = new Map();
+/** @type {Map<string, HTMLElement>} A section for each day, by its name. */
+const sections = new Map();
+let mood = null; // of the filter
+let most = FIRST_ROWS;
+let visible = false;
+let pressed = false; // a finger is down: rows that come or go now would move what it is on
+let late = false; // there is something to do once it is up
+
+page.addEventListener("pointerdown", () => {
+	pressed = true;
+});
+for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(lifted));
+
+const nearEnd = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), {
+	rootMargin: "400px",
+});
+const pictures = new IntersectionObserver(paint, { rootMargin: "200px" });
+
+/** Show the page. */
+export function show() {
+	visible = true;
+	most = Math.max(FIRST_ROWS, rows.size);
+	page.replaceChildren(heading(), tools, empty, list, end, footer);
+	fillTools();
+	fillFooter();
+	refill();
+	nearEnd.observe(end);
+}
+
+/** Leave the page; the rows stay, for the place to come back to. */
+export function leave() {
+	visible = false;
+	nearEnd.disconnect();
+}
+
+/** Draw the rings in the colours of now. */
+export function redraw() {
+	for (const row of rows.values()) pictureLater(row);
+}
+
+/** Show one clip that was added, changed or removed: no other row is touched. */
+export function changed({ id, kind }) {
+	const row = rows.get(id);
+	const clip = store.get(id);
+	if (!row || kind === "removed" || !clip || !matches(clip)) refill();
+	else if (row.dataset.look !== lookOf(clip)) update(row, clip);
+	else if (kind === "changed") pictureLater(row);
+	showEmpty();
+	used.textContent = text("used", { size: megabytes(store.bytes()) });
+}
+
+const heading = () => element("h1", { tabindex: "-1" }, text("history"));
+
+function matching() {
+	return store.all().filter(matches);
+}
+
+function matches(clip) {
+	const words = search.value.trim().toLocaleLowerCase();
+	const found = !words || `${summary(clip)} ${title(clip)}`.toLocaleLowerCase().includes(words);
+	return found && (!mood || (clip.answer && read(clip.answer).mood) === mood);
+}
+
+/**
+ * Put the rows in order, and make those that are missing. What is in its place stays untouched: a
+ * finger may be on it.
+ */
+function refill() {
+	late = pressed;
+	if (late) return;
+	const clips = matching().slice(0, most);
+	const wanted = new Set(clips.map(({ id }) => id));
+	for (const id of [...rows.keys()]) if (!wanted.has(id)) drop(id);
+	const places = new Map(); // of the next row in each day's list
+	let section = list.firstElementChild;
+	for (const clip of clips) {
+		const name = day(clip.created);
+		if (!places.has(name)) {
+			section = settle(list, section, sections.get(name) ?? sectionOf(name));
+			places.set(name, sections.get(name).lastElementChild.firstElementChild);
+		}
+		const row = rows.get(clip.id) ?? make(clip);
+		if (row.dataset.look !== lookOf(clip)) update(row, clip); // it changed while it was not shown
+		places.set(name, settle(sections.get(name).lastElementChild, places.get(name), row));
+	}
+	showEmpty();
+}
+
+/** Have a child at a place among its siblings; returns the place after it. */
+function settle(parent, place, child) {
+	if (place === child) return child.nextElementSibling;
+	parent.insertBefore(child, place);
+	return place;
+}
+
+function sectionOf(name) {
+	const section = element("section", {}, element("h2", {}, name), element("ul", { class: "clips" }));
+	sections.set(name, section);
+	return section;
+}
+
+function lifted() {
+	pressed = false;
+	if (late) refill();
+}
+
+function more() {
+	if (!visible || most >= matching().length) return;
+	most += FIRST_ROWS;
+	refill();
+	nearEnd.unobserve(end);
+	nearEnd.observe(end); // it may be in sight still
+}
+
+function showEmpty() {
+	const any = store.all().length > 0;
+	empty.hidden = rows.size > 0;
+	empty.textContent = text(any ? "history.none" : "history.empty");
+	tools.hidden = footer.hidden = !any;
+}
+
+function make(clip) {
+	const { id } = clip;
+	const link = element(
+		"a",
+		{ href: `?clip=${id}`, "data-go": true },
+		element("canvas", { "aria-hidden": "true" }),
+		element("b", {}),
+		element("span", { class: "note" }),
+	);
+	const row = element("li", {}, link, button("delete", "", () => remove(id), { class: "quiet" }));
+	row.dataset.id = id;
+	rows.set(id, row);
+	update(row, clip);
+	return row;
+}
+
+function lookOf(clip) {
+	return [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
+}
+
+/** Write what has changed into a row; its elements stay, for the finger that is on one of them. */
+function update(row, clip) {
+	row.dataset.look = lookOf(clip);
+	row.dataset.mood = (clip.answer && read(clip.answer).mood) ?? "";
+	row.dataset.state = clip.state;
+	const note = [title(clip), time(clip.created), store.isKept(clip.id) ? "" : text("unkept")];
+	row.querySelector("b").textContent = summary(clip);
+	row.querySelector(".note").textContent = note.filter((part) => part).join(" · ");
+	row.querySelector(".quiet").setAttribute("aria-label", text("delete.named", { name: clip.name ?? moment(clip.created) }));
+	pictureLater(row);
+}
+
+/** Delete a clip; the focus goes to its neighbour, not to nowhere. */
+function remove(id) {
+	const all = [...page.querySelectorAll(".clips li")];
+	const place = all.indexOf(rows.get(id));
+	const next = all[place + 1] ?? all[place - 1];
+	removeWithUndo(id);
+	const target = next?.querySelector(".quiet") ?? page.querySelector("h1");
+	if (target instanceof HTMLElement) target.focus();
+}
+
+function drop(id) {
+	const row = rows.get(id);
+	if (!row) return;
+	const section = row.closest("section");
+	pictures.unobserve(row);
+	row.remove();
+	rows.delete(id);
+	if (section?.querySelector("li")) return;
+	section?.remove();
+	for (const [name, each] of sections) if (each === section) sections.delete(name);
+}
+
+/** Draw a row's ring when it comes into sight. */
+function pictureLater(row) {
+	pictures.unobserve(row);
+	pictures.observe(row);
+}
+
+function paint(entries) {
+	for (const { target, isIntersecting } of entries) {
+		if (!isIntersecting) continue;
+		pictures.unobserve(target);
+		const { levels } = store.get(target.dataset.id) ?? {};
+		if (levels) ring.draw(target.querySelector("canvas"), levels);
+	}
+}
+
+function fillTools() {
+	search.placeholder = text("search");
+	search.setAttribute("aria-label", text("search"));
+	moods.setAttribute("aria-label", text("valence"));
+	const names = ["joyful", "tense", "serene", "melancholy"];
+	const choices = names.map((name) =>
+		element(
+			"button",
+			{
+				...{ type: "button", class: "choice", "aria-pressed": String(mood === name) },
+				"data-mood": name,
+				onclick: () => filter(mood === name ? null : name),
+			},
+			text(`mood.${name}`),
+		),
+	);
+	moods.replaceChildren(...choices);
+	tools.replaceChildren(search, moods);
+}
+
+function filter(name) {
+	mood = name;
+	for (const each of moods.children) {
+		if (each instanceof HTMLElement) each.setAttribute("aria-pressed", String(each.dataset.mood === name));
+	}
+	refill();
+}
+
+function fillFooter() {
+	const label = (key) => ({ "aria-label": text(key) });
+	used.textContent = text("used", { size: megabytes(store.bytes()) });
+	const input = /** @type {HTMLInputElement} */ (
+		element("input", { type: "file", accept: ".json,application/json", onchange: () => take(input) })
+	);
+	const plane = map(store.all());
+	const actions = element(
+			"div",
+			{ class: "actions" },
+			button("save", "JSON", () => save(json(store.all())), label("export.json")),
+			button("save", "CSV", () => save(csv(store.all())), label("export.csv")),
+			button("save", text("export.labels"), saveLabels),
+			element("label", { class: "plain" }, input, text("import")),
+			button("delete", text("free"), free),
+		);
+	footer.replaceChildren(...[plane, actions, used].filter((part) => part));
+}
+
+async function saveLabels() {
+	const file = await labelled(store.all());
+	if (file) save(file);
+	else toast(text("labels.none"));
+}
+
+async function take(input) {
+	const clips = await readExport(input.files[0]);
+	input.value = "";
+	for (const clip of clips ?? []) if (!store.get(clip.id)) store.restore(clip);
+	toast(clips ? text("imported", { count: String(clips.length) }) : text("import.failed"));
+}
+
+async function free() {
+	if (!confirm(text("free.ask"))) return;
+	await store.freeSounds();
+	used.textContent = text("used", { size: megabytes(store.bytes()) });
+}

@@ -1,0 +1,175 @@
+/** The first page: one button that listens. */
+
+import { buzz, lock } from "../device.js";
+import { byId } from "../dom.js";
+import { on } from "../events.js";
+import { text } from "../language.js";
+import * as live from "../live.js";
+import * as recorder from "../recorder.js";
+import * as ring from "../ring.js";
+import * as spectrogram from "../spectrogram.js";
+import { say, toast } from "../toast.js";
+import { headline } from "../words.js";
+
+const SURE_MS = 2500; // to say "listen longer" before it ends early
+
+const page = byId("home");
+const button = byId("listen");
+const canvas = byId("live");
+const disc = byId("disc");
+const caption = byId("listen-caption");
+const count = byId("listen-count");
+const meter = byId("level");
+const complaint = byId("complaint");
+const soFar = byId("so-far");
+const hint = byId("hint");
+const longer = byId("longer");
+
+let ending = null; // the timer that ends a recording whose answer is sure
+let levels = null; // of the recording, as far as it is drawn
+let left = null; // seconds, as they were said last
+
+/** Wire the button; nothing else is needed for it to work. */
+export function start() {
+	button.addEventListener("click", () => press());
+	byId("cancel").addEventListener("click", recorder.cancel);
+	longer.addEventListener("click", goOn);
+	addEventListener("keydown", (event) => event.key === "Escape" && recorder.cancel());
+	on(recorder.events, "state", stateChanged);
+	on(recorder.events, "frame", draw);
+	on(recorder.events, "muted", () => complain(text("microphone.muted")));
+	on(recorder.events, "cancelled", () => toast(text("cancelled")));
+	on(recorder.events, "failed", (reason) => complain(text(`microphone.${reason}`)));
+	on(live.events, "answer", answered);
+	on(live.events, "quiet", quiet);
+	forgetOnceAllowed();
+}
+
+/** Show the page. */
+export function show() {
+	if (recorder.now() === "idle") ring.draw(canvas, spectrogram.idle());
+}
+
+/** Leave the page: the microphone is never open where its controls are not. */
+export function leave() {
+	recorder.cancel();
+	complain("");
+}
+
+/** Draw the ring in the colours and the size of now. */
+export function redraw() {
+	if (levels) ring.draw(canvas, levels, { rim: true, to: drawnTo() });
+	else ring.draw(canvas, spectrogram.idle());
+}
+
+/** Start to listen, or stop. */
+export function press(/** @type {"microphone"|"device"} */ source = "microphone") {
+	if (recorder.now() === "idle") {
+		complain("");
+		recorder.start(source);
+	} else if (recorder.isEnough()) {
+		recorder.stop();
+	} else if (recorder.now() === "listening") {
+		shake();
+	}
+}
+
+/** Show what is wrong; an empty sentence takes it back. */
+export function complain(sentence) {
+	complaint.textContent = sentence;
+	complaint.hidden = !sentence;
+}
+
+function stateChanged(/** @type {recorder.State} */ state) {
+	document.body.dataset.recorder = state;
+	clearTimeout(ending);
+	levels = null;
+	name({ idle: "listen", asking: "asking", listening: "listening", closing: "asking" }[state]);
+	soFar.textContent = "";
+	longer.hidden = true;
+	page.dataset.mood = "";
+	hint.textContent = text(state === "asking" ? "asking.reason" : "hint");
+	disc.style.transform = "";
+	if (state === "idle") count.textContent = "";
+	if (state === "listening") begin();
+	else if (state === "idle") ring.draw(canvas, spectrogram.idle());
+	lock(state === "listening");
+}
+
+function begin() {
+	ending = null;
+	complain("");
+	ring.clear(canvas);
+	left = recorder.SECONDS;
+	count.textContent = String(left);
+	say(text("listening"));
+	buzz(20);
+}
+
+/** Write on the disc; the longest word has to fit. */
+function name(key) {
+	caption.textContent = text(key);
+	const longest = Math.max(...caption.textContent.split(" ").map((word) => word.length));
+	caption.style.setProperty("--letters", String(longest));
+}
+
+function draw({ seconds, level, levels: all, from, to }) {
+	levels = all;
+	if (to > from) ring.draw(canvas, all, { from, to, rim: true });
+	meter.value = level;
+	disc.style.transform = `scale(${(0.9 + 0.1 * level).toFixed(3)})`;
+	const now = Math.max(0, Math.ceil(recorder.SECONDS - seconds));
+	if (now === left) return;
+	left = now;
+	count.textContent = String(left);
+	if (seconds >= recorder.MIN_SECONDS) name("stop");
+	if (left === 5) say(text("left", { seconds: "5" }));
+}
+
+const drawnTo = () => Math.ceil((recorder.seconds() / recorder.SECONDS) * spectrogram.COLUMNS);
+
+/** Show the answer to what is recorded so far; end early where it is sure and stays so. */
+function answered({ reading, seconds, sure }) {
+	if (recorder.now() !== "listening") return;
+	complain("");
+	const words = reading.heard ? headline(reading) : text("not-yet");
+	const figures = { answer: words, seconds: String(Math.round(seconds)) };
+	soFar.textContent = text(sure ? "sure-after" : "so-far", figures);
+	if (page.dataset.mood !== (reading.mood ?? "")) {
+		page.dataset.mood = reading.mood ?? "";
+		redraw();
+	}
+	if (!sure || ending) return;
+	say(soFar.textContent);
+	longer.hidden = false;
+	ending = setTimeout(recorder.stop, SURE_MS);
+}
+
+function goOn() {
+	clearTimeout(ending);
+	longer.hidden = true;
+	button.focus();
+}
+
+function quiet(nothing) {
+	const words = text("quiet");
+	if (nothing) complain(words);
+	else if (complaint.textContent === words) complain("");
+}
+
+/** Too early to stop: show that the tap was felt, and why nothing follows. */
+function shake() {
+	soFar.textContent = text("too-early");
+	say(text("too-early"));
+}
+
+/** Take the complaint back once the person allows the microphone in the browser's settings. */
+async function forgetOnceAllowed() {
+	try {
+		const name = /** @type {PermissionName} */ ("microphone");
+		const permission = await navigator.permissions.query({ name });
+		permission.onchange = () => permission.state !== "denied" && complain("");
+	} catch {
+		// This browser does not tell.
+	}
+}

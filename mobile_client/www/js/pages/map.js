@@ -1,0 +1,35 @@
+/** All recordings on one plane of moods: a second way to what the list has, for who points. */
+
+import { read } from "../answer.js";
+import { drawing } from "../dom.js";
+import { text } from "../language.js";
+import * as route from "../route.js";
+import { summary } from "../words.js";
+
+const SIDE = 200;
+
+/** The plane, or null where fewer than two recordings have a place on it. */
+export function map(clips) {
+	const points = clips.flatMap(pointOf);
+	if (points.length < 2) return null;
+	return drawing(
+		"svg",
+		{ class: "plane map", viewBox: "-4 -4 208 222", role: "img", "aria-label": text("map"), direction: "ltr" },
+		drawing("rect", { width: SIDE, height: SIDE, rx: 14, class: "field" }),
+		drawing("path", { d: "M100 0V200M0 100H200", class: "axis" }),
+		drawing("text", { x: 100, y: 214, class: "name" }, text("map")),
+		...points,
+	);
+}
+
+function pointOf(clip) {
+	if (!clip.answer) return [];
+	const { emotions, heard, mood } = read(clip.answer);
+	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
+	if (!heard || !x || !y) return [];
+	const place = ({ value, percentile }) => (percentile === null ? value : percentile / 100);
+	const at = { cx: SIDE * place(x), cy: SIDE * (1 - place(y)), r: 7 };
+	const onclick = () => route.go("clip", clip.id);
+	const title = drawing("title", {}, summary(clip));
+	return [drawing("circle", { ...at, class: "point", "data-mood": mood, onclick }, title)];
+}

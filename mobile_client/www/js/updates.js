@@ -1,0 +1,40 @@
+/** A new version of these files: it is offered, and taken at once where nothing is going on. */
+
+import { text } from "./language.js";
+import * as recorder from "./recorder.js";
+import { toast } from "./toast.js";
+
+let reloading = false;
+
+/** Register the service worker, and follow its updates while the page lives. */
+export async function start() {
+	const container = navigator.serviceWorker;
+	if (!container) return;
+	const first = !container.controller;
+	container.addEventListener("controllerchange", () => {
+		// The first worker takes over an uncontrolled page; a recording is not cut off.
+		if (first || reloading || recorder.now() !== "idle") return;
+		reloading = true;
+		location.reload();
+	});
+	try {
+		const registration = await container.register("service-worker.js");
+		offer(registration);
+		registration.addEventListener("updatefound", () => {
+			registration.installing?.addEventListener("statechange", () => offer(registration));
+		});
+		document.addEventListener("visibilitychange", () => {
+			if (!document.hidden) registration.update().catch(() => null); // not reached now
+		});
+	} catch {
+		// Without a worker the page works as long as there is a network.
+	}
+}
+
+function offer(registration) {
+	const { waiting } = registration;
+	if (!waiting || !navigator.serviceWorker.controller) return;
+	const act = () => waiting.postMessage("take over");
+	if (document.hidden && recorder.now() === "idle") act();
+	else toast(text("update"), { label: text("reload"), act });
+}

@@ -1,0 +1,53 @@
+/** An answer in words: the same in the page's title, the history, the picture and for the ear. */
+
+import { named, read } from "./answer.js";
+import { current, either, text, textOr } from "./language.js";
+
+/** A genre's name in the person's language. */
+export const genreName = (genre) => textOr(`genre.${genre}`, genre);
+
+/** What an answer is called: its genre, both of them, or that it has none. */
+export function headline(reading) {
+	const names = named(reading).map(genreName);
+	return names.length ? either(names) : textOr(`verdict.${reading.verdict}`, genreName(reading.genre));
+}
+
+/** A clip in one line. */
+export function summary(clip) {
+	if (clip.state !== "answered") return text(clip.why ?? clip.state);
+	const reading = read(clip.answer);
+	const { mood } = reading;
+	return mood ? `${headline(reading)}, ${text(`mood.${mood}`)}` : headline(reading);
+}
+
+/** What a clip is called in lists: the person's name for it, or the file's. */
+export const title = (clip) => clip.name ?? text("recording");
+
+/** Why the verdict is not the plain one; null where it is. */
+export function reason({ verdict, reason: words, genres }) {
+	if (verdict === "confident") return null;
+	const names = genres.slice(0, 2).map(({ genre }) => genreName(genre));
+	return textOr(`verdict.${verdict}.reason`, words, { both: either(names), first: names[0] });
+}
+
+/** A problem in the person's language: the service's own words are English, and have figures. */
+export function problemWords({ type, detail }) {
+	if (detail && current() === "en") return detail;
+	return textOr(`problem.${slug(type)}`, detail || text("refused"));
+}
+
+/** What to do about a problem. */
+export const advice = ({ type }) => textOr(`advice.${slug(type)}`, text("advice"));
+
+/** The last part of a problem's type. */
+export const slug = (type) => (type ?? "").split(":").at(-1);
+
+/** A warning, in the person's language where it is known. */
+export const warningWords = ({ type, detail }) => textOr(`warning.${type}`, detail);
+
+/** A score's place among the reference recordings, in words. */
+export function placeWords(name, percentile) {
+	const count = Math.round(percentile / 10);
+	if (count <= 0) return text(`${name}.least`);
+	return count >= 10 ? text(`${name}.most`) : text(`${name}.more`, { count: String(count) });
+}

@@ -1,0 +1,300 @@
+"""How it looks to everyone: large text, narrow and low screens, forced colours, both themes."""
+
+import pytest
+from playwright.sync_api import expect
+
+from service.schemas import ANALYSIS
+from service.web.routes.frontend import FOLDER
+from tests.mobile_client.conftest import expect_answer, open_client
+from tests.mobile_client.test_everyone import LANGUAGES, assert_accessible, assert_fits
+from tests.mobile_client.test_files import messages
+
+OUTSIDE = """() => {
+  const disc = document.getElementById("disc").getBoundingClientRect();
+  const words = document.querySelector("#listen .words");
+  const boxes = [];
+  for (const node of words.querySelectorAll("b, span")) {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const { left, right, top, bottom } = range.getBoundingClientRect();
+    if (right > left) boxes.push([left, right, top, bottom]);
+  }
+  const radius = disc.width / 2 + 1;
+  const [x, y] = [disc.x + disc.width / 2, disc.y + disc.height / 2];
+  return boxes.filter(([left, right, top, bottom]) =>
+    [left, right].some((each) => Math.abs(each - x) > radius) ||
+    [top, bottom].some((each) => Math.abs(each - y) > radius));
+}"""
+"""Words of the button that are not on its disc."""
+
+COVERED = """(selector) => {
+  const box = document.querySelector(selector).getBoundingClientRect();
+  return box.top >= 0 && box.bottom <= innerHeight + 1 && box.right <= innerWidth + 1;
+}"""
+
+
+def large(page, percent=200):
+    page.evaluate(f"document.documentElement.style.fontSize = '{percent}%'")
+
+
+def answer(page, sounds):
+    page.set_input_files("#files", sounds["m4a"])
+    expect_answer(page)
+
+
+class TestLargeText:
+    @pytest.mark.parametrize("width", [320, 360])
+    def test_nothing_is_cut_off(self, visit, sounds, width):
+        with visit(viewport={"width": width, "height": 780}) as page:
+            large(page)
+            assert_fits(page)
+            assert page.evaluate(OUTSIDE) == []
+            page.click("#listen")
+            expect(page.locator("#listen-caption")).to_have_text("Stop")
+            assert_fits(page)
+            assert page.evaluate(OUTSIDE) == []
+            page.keyboard.press("Escape")
+            answer(page, sounds)
+            assert_fits(page)
+            page.click("nav a")
+            expect(page.locator(".clips li")).to_have_count(1)
+            assert_fits(page)
+            page.goto("/?about")
+            large(page)
+            assert_fits(page)
+
+    def test_the_dock_covers_little(self, visit, sounds):
+        position = "getComputedStyle(document.querySelector('.dock')).position"
+        with visit() as page:
+            answer(page, sounds)
+            assert page.evaluate(position) == "sticky"
+            assert page.locator(".dock").bounding_box()["height"] < 780 / 6
+            large(page)
+            assert page.evaluate(position) == "static"
+
+
+class TestWords:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("width", [320, 360])
+    def test_they_are_on_the_disc(self, visit, language, width):
+        viewport = {"width": width, "height": 640}
+        texts = messages(FOLDER / "messages" / f"{language}.js")
+        with visit(locale=language, viewport=viewport) as page:
+            assert page.evaluate(OUTSIDE) == []
+            page.click("#listen")
+            expect(page.locator("#listen-caption")).to_have_text(texts["listening"])
+            assert page.evaluate(OUTSIDE) == []
+            expect(page.locator("#listen-caption")).to_have_text(texts["stop"])
+            assert page.evaluate(OUTSIDE) == []
+
+
+class TestLandscape:
+    @pytest.fixture
+    def low(self, visit):
+        """A phone on its side."""
+        with visit(viewport={"width": 780, "height": 360}) as page:
+            yield page
+
+    def test_listening(self, low):
+        low.click("#listen")
+        expect(low.locator("#listen-caption")).to_have_text("Stop")
+        assert low.evaluate(OUTSIDE) == []
+        for each in ("#listen", "#cancel"):
+            assert low.evaluate(COVERED, each), each
+
+    def test_the_files_button_is_in_sight(self, low):
+        assert low.evaluate(COVERED, ".dock")
+
+    def test_nothing_covers_the_answer(self, low, sounds):
+        answer(low, sounds)
+        low.evaluate("scrollTo(0, 0)")
+        ring = low.locator(".medallion").bounding_box()
+        middle = [ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] - 8]
+        on_top = "([x, y]) => document.elementFromPoint(x, y)?.closest('.dock, #toast')?.className"
+        assert low.evaluate(on_top, middle) is None
+        assert ring["y"] + ring["height"] <= 360
+
+
+class TestForcedColours:
+    def test_what_is_drawn_by_backgrounds_is_there(self, visit, sounds):
+        with visit(forced_colors="active") as page:
+            answer(page, sounds)
+            page.locator(".gauges summary").first.click()
+            seen = page.evaluate(
+                """() => [".bars .fill", ".gauges .dot", ".gauges .band"].map(
+                  (it) => getComputedStyle(document.querySelector(it)).backgroundColor)"""
+            )
+            canvas = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert canvas not in seen
+            assert "rgba(0, 0, 0, 0)" not in seen
+            border = "getComputedStyle(document.querySelector('.bars .track')).borderTopStyle"
+            assert page.evaluate(border) == "solid"
+
+
+class TestThemes:
+    def test_a_ring_follows_the_theme(self, page, sounds):
+        answer(page, sounds)
+        colour = "document.querySelector('#clip canvas').toDataURL()"
+        light = page.evaluate(colour)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_timeout(300)
+        assert page.evaluate(colour) != light
+
+    def test_the_persons_choice_is_kept(self, page):
+        page.goto("/?about")
+        page.get_by_role("button", name="Dark").click()
+        paper = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(paper) == "rgb(20, 17, 15)"
+        assert_accessible(page)
+        page.reload()
+        expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+        assert page.evaluate(paper) == "rgb(20, 17, 15)"
+        page.get_by_role("button", name="As the system").click()
+        assert page.evaluate(paper) == "rgb(251, 246, 238)"
+
+    def test_the_persons_language_is_kept(self, page):
+        page.goto("/?about")
+        page.get_by_role("button", name="Italiano").click()
+        expect(page.get_by_role("link", name="Cronologia")).to_be_visible()
+        open_client(page)
+        assert page.get_attribute("html", "lang") == "it"
+
+
+class TestMotion:
+    def test_pages_change_in_one_movement(self, visit, sounds):
+        with visit(reduced_motion="no-preference") as page:
+            page.evaluate(
+                """() => {
+                  const start = document.startViewTransition.bind(document);
+                  globalThis.moves = 0;
+                  document.startViewTransition = (change) => { moves += 1; return start(change); };
+                }"""
+            )
+            answer(page, sounds)
+            page.click("nav a")
+            expect(page.locator(".clips li")).to_have_count(1)
+            assert page.evaluate("moves") == 2
+
+
+class TestShared:
+    WRITTEN = """() => {
+      const write = CanvasRenderingContext2D.prototype.fillText;
+      globalThis.written = [];
+      CanvasRenderingContext2D.prototype.fillText = function (...words) {
+        written.push(words[0]);
+        return write.apply(this, words);
+      };
+      navigator.canShare = () => true;
+      navigator.share = async (shared) => { globalThis.shared = shared; };
+    }"""
+
+    @pytest.fixture
+    def picture(self, page, sounds):
+        """What the picture of an answer says."""
+
+        def share(**members):
+            page.evaluate(self.WRITTEN)
+            page.route(
+                "**/v1/analyze*", lambda route: route.fulfill(json=ANALYSIS | members), times=1
+            )
+            page.set_input_files("#files", sounds["m4a"])
+            expect(page.locator("#clip[data-state=answered]")).to_be_visible()
+            page.get_by_role("button", name="Share").click()
+            page.wait_for_function("() => globalThis.shared")
+            return " ".join(page.evaluate("written"))
+
+        return share
+
+    def test_silence_has_no_mood(self, picture):
+        words = picture(verdict="silence", mood=None)
+        assert "Silence" in words
+        assert "Energy" not in words
+        assert "next to nothing" in words
+
+    def test_two_genres_are_two(self, picture):
+        second = ANALYSIS["genres"][1]["genre"]
+        words = picture(verdict="mixed")
+        assert "House or" in words or "House" in words.split()
+        assert f"Too close to call: house or {second}." in words
+
+    def test_a_system_that_refuses_is_no_error(self, page, picture):
+        page.add_init_script("")
+        picture()
+        page.evaluate(
+            """() => {
+              navigator.share = async () => { throw new DOMException("no", "NotAllowedError"); };
+              navigator.clipboard.write = () => Promise.reject(new Error());
+            }"""
+        )
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Share").click()
+        assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+class TestWordsForPeople:
+    def test_what_was_left_out_is_told(self, page, sounds):
+        audio = ANALYSIS["audio"] | {"truncated": True, "analysed_seconds": 600}
+        page.route(
+            "**/v1/analyze*", lambda route: route.fulfill(json=ANALYSIS | {"audio": audio}), times=1
+        )
+        answer(page, sounds)
+        expect(page.locator(".glance")).to_contain_text("only the first 10:00")
+
+    def test_silence_is_told_once(self, page, sounds):
+        page.set_input_files("#files", sounds["silence"])
+        expect_answer(page, "Silence")
+        assert page.inner_text(".glance").count("play it louder") == 1
+
+    def test_refusals_are_in_the_persons_language(self, visit, sounds):
+        with visit(locale="ru") as page:
+            page.set_input_files("#files", sounds["text"])
+            expect(page.locator("#clip .verdict")).to_have_text("Это не звук.")
+            page.set_input_files("#files", sounds["short"])
+            expect(page.locator("#clip .verdict")).to_contain_text("слишком короткая")
+
+    def test_a_genre_explains_itself(self, page, sounds):
+        answer(page, sounds)
+        page.get_by_role("button", name="reggae", exact=True).first.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Often taken for rap")
+        expect(dialog).to_contain_text("66%")
+        assert_accessible(page)
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_be_hidden()
+
+    def test_announcements_end_once(self, page, sounds):
+        page.set_input_files("#files", sounds["text"])
+        expect(page.locator("#clip h1")).to_have_text("No answer")
+        status = page.get_by_role("status").text_content()
+        assert ".." not in status
+        assert not status.endswith(". ")
+
+    def test_a_sample_to_try(self, page):
+        page.click("#sample")
+        expect_answer(page)
+
+
+class TestLiveAnswer:
+    def test_it_shows_early_and_ends_early(self, page):
+        page.click("#listen")
+        expect(page.locator("#so-far")).to_contain_text("house")
+        expect(page.locator("#home")).to_have_attribute("data-mood", "joyful")
+        expect(page.locator("#so-far")).to_contain_text("Sure after")
+        expect_answer(page)
+        length = "() => document.querySelector('audio').duration"
+        page.wait_for_function(f"() => ({length})() > 5 && ({length})() < 14")
+
+    def test_a_service_that_refuses_it_is_left_alone(self, page):
+        asked = []
+
+        def busy(route):
+            asked.append(route)
+            route.fulfill(status=503, json={"detail": "busy"})
+
+        page.route("**/v1/analyze?timeline=false", busy)
+        page.click("#listen")
+        expect(page.locator("#listen-count")).to_have_text("5", timeout=30_000)
+        assert len(asked) <= 2
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.click("#listen")
+        expect_answer(page)
