@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from service import audio
 from service.analysis import analyze
+from service.library.find import promises_sound
 from service.library.records import Fingerprint, Record
 from service.library.tags import TagsError, tags_of, write_tags
 from service.loading import load_served, load_taxonomy
@@ -228,18 +229,31 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _tagged(path: Path, settings: LibrarySettings, analysis: Analysis) -> Record:
-    """Write the tags of an analysis, if that is asked for."""
-    said = {"analysis": analysis.model_dump(mode="json")}
-    if settings.write_tags is None:
-        return _record(path, settings, **said)
-    replace = settings.write_tags == "replace"
+    """Return the record of an analysis; write its tags first if the settings say so."""
+    answer = analysis.model_dump(mode="json")
     try:
-        written = write_tags(
-            path, tags_of(analysis), replace=replace, keep_times=settings.keep_times
-        )
+        tags = _write_tags(path, settings, analysis)
     except TagsError as error:
-        return _record(path, settings, **said, problem=_problem(UNTAGGED, str(error)))
-    return _record(path, settings, **said, tags=written)
+        return _record(path, settings, analysis=answer, problem=_problem(UNTAGGED, str(error)))
+    return _record(path, settings, analysis=answer, tags=tags)
+
+
+def _write_tags(path: Path, settings: LibrarySettings, analysis: Analysis) -> list[str]:
+    """Write the tags of an analysis if the settings say so; return their names.
+
+    Sound can also lie inside another file, such as a form or a disk image. Tags would break it, so
+    only a file that presents itself as sound gets them.
+    """
+    if settings.write_tags is None:
+        return []
+    if not promises_sound(path):
+        raise TagsError("Neither the name nor the first bytes of this file say that it is sound.")
+    return write_tags(
+        path,
+        tags_of(analysis),
+        replace=settings.write_tags == "replace",
+        keep_times=settings.keep_times,
+    )
 
 
 def _problem(slug: str, detail: str) -> dict[str, str]:

@@ -92,6 +92,18 @@ def test_tags_are_written_only_if_requested(clip):
     assert record.fingerprint == fingerprint(clip, settings(clip, write_tags="missing"))
 
 
+@pytest.mark.parametrize("mode", ["missing", "replace"])
+@pytest.mark.parametrize("around", [b"--XX\r\nContent-Type: audio/mpeg\r\n\r\n", b"\0" * 64])
+def test_sound_inside_another_file_is_analyzed_and_gets_no_tags(tmp_path, clips, around, mode):
+    path = tmp_path / "upload.bin"
+    path.write_bytes(around + clips["mp3"].removeprefix(b"ID3") + around)
+    before = path.read_bytes()
+    record = analyzed(path, write_tags=mode)
+    assert record.analysis["genre"]
+    assert slug(record) == "tags-not-written"
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("content", [b"hello", b""])
 def test_a_file_that_is_no_audio_is_a_record_too(clip, content, capfd):
     clip.write_bytes(content)
