@@ -13,7 +13,7 @@ from tools.benchmarks.alternatives import Tried
 from tools.benchmarks.cost import Stages
 from tools.benchmarks.measures import Growth, Sustained
 from tools.benchmarks.memory import AtRest
-from tools.benchmarks.performance import Figure, Measured
+from tools.benchmarks.performance import Figure, Measured, with_figure
 from tools.benchmarks.preparing import Preparing
 from tools.benchmarks.rivals import same_network
 
@@ -174,3 +174,14 @@ def test_the_page_divides_what_was_measured():
     assert "| this | that | 1.25 | more |" in page
     assert all(f"| {layout} | 0.50 |" in page for layout in measures.LAYOUTS)
     assert "| service | 2 | 30.0 |" in page
+
+
+def test_a_figure_measured_again_replaces_its_row_alone():
+    figure = Figure("memory", 301.0, "MB", 450, 300)
+    page = (
+        "| rate | 3 x | at most 4, aim 2 | reached |\n| memory | unknown |\n| memory of two | 1 |\n"
+    )
+    changed = with_figure(page, figure).splitlines()
+    assert changed == [page.splitlines()[0], figure.row(), page.splitlines()[2]]
+    with pytest.raises(ValueError, match="not enough values"):
+        with_figure("| rate | 3 x |\n", figure)

@@ -80,6 +80,25 @@ class Figure:
         return f"| {' | '.join(cells)} |"
 
 
+def memory_at_rest(at_rest):
+    """Return the figure of `tools.benchmarks.memory`."""
+    name = f"memory at rest after {at_rest.requests:,} mixed requests, up to ten minutes long"
+    return Figure(name, at_rest.mb, "MB", 450, 300)
+
+
+def with_figure(page, figure):
+    """Return a page with a figure that was measured again, in place of its row.
+
+    Raises
+    ------
+    ValueError
+        If the page has no row of that name.
+    """
+    rows = page.splitlines(keepends=True)
+    (place,) = [n for n, row in enumerate(rows) if row.startswith(f"| {figure.name} |")]
+    return "".join([*rows[:place], f"{figure.row()}\n", *rows[place + 1 :]])
+
+
 def figures(measured):
     """Yield each figure with its limits."""
     chain = sum(stage.total for stage in measured.stages.values())
@@ -117,11 +136,7 @@ def figures(measured):
         f"growth of memory over {growth.requests:,} requests, the first tenth left out",
         100 * (growth.late_mb / growth.early_mb - 1), "%", 2, 0,
     )  # fmt: skip
-    at_rest = measured.at_rest
-    yield Figure(
-        f"memory at rest after {at_rest.requests:,} mixed requests, up to ten minutes long",
-        at_rest.mb, "MB", 450, 300,
-    )  # fmt: skip
+    yield memory_at_rest(measured.at_rest)
     yield Figure(
         "preparing a corpus: decoded and transformed, a processor",
         measured.preparing.heard, "x real time", 400, 800, ">=",
