@@ -13,6 +13,8 @@ from tests.mobile_client.conftest import SPY
 from tests.mobile_client.test_everyone import assert_accessible
 from tools.server import serving
 
+pytestmark = pytest.mark.slow
+
 PAGE = """<!doctype html>
 <html lang="en">
 <meta http-equiv="Content-Security-Policy"

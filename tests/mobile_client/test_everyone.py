@@ -8,6 +8,8 @@ from service.web.routes.frontend import FOLDER
 from tests.mobile_client.test_files import messages
 from tools.browser import expect_answer
 
+pytestmark = pytest.mark.slow
+
 LANGUAGES = sorted(path.stem for path in (FOLDER / "messages").glob("*.js"))
 
 

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from tools.browser import expect_answer, ready, record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def installed(visit):

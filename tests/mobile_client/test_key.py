@@ -10,6 +10,8 @@ from tests.mobile_client.test_everyone import assert_accessible
 from tools.browser import expect_answer, ready
 from tools.server import serving
 
+pytestmark = pytest.mark.slow
+
 KEY, DIGEST = new_key()
 
 

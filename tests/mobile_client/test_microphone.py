@@ -5,7 +5,9 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.mobile_client.conftest import FAKE_DEVICE, GRANTED, expect_answer, ready
+from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, ready
+
+pytestmark = pytest.mark.slow
 
 TRACKS = "() => asked.flatMap(({ tracks }) => tracks.map((track) => track.readyState))"
 SLOWLY = """

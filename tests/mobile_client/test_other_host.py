@@ -12,6 +12,8 @@ from service.web.routes.frontend import FOLDER
 from tools.browser import expect_answer, ready
 from tools.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):

@@ -62,6 +62,7 @@ def analyze(server, recording):
     return response.json()
 
 
+@pytest.mark.slow
 def test_every_process_gives_the_same_answer_at_any_concurrency(process, recording):
     """Two workers with eight concurrent requests, and one thread in other libraries."""
     answers = [analyze(process, recording)]

@@ -186,6 +186,7 @@ def test_a_worker_that_crashes_is_replaced(several, clips):
     assert all("gauge" in files_of(several, pid) for pid in after)
 
 
+@pytest.mark.slow
 def test_a_replaced_worker_accepts_no_request_before_its_models_are_proved(several):
     started = several.log.count(STARTED)
     os.kill(several.workers()[0], signal.SIGKILL)
@@ -198,6 +199,7 @@ def test_a_replaced_worker_accepts_no_request_before_its_models_are_proved(sever
     assert statuses == {200}
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_for_seconds_is_not_replaced(several):
     """On a busy machine, uvicorn's default of five seconds kills workers again and again."""
     before = several.workers()

@@ -25,6 +25,7 @@ def locked():
     assert "Traceback" not in server.log
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(locked, tmp_path):
     """One check is left out: a body that fits the schema may be refused, if it is not audio."""
     command = [

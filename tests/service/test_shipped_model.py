@@ -23,6 +23,7 @@ OPUS_RATE = 48_000
 
 pytestmark = [
     pytest.mark.corpus,
+    pytest.mark.slow,
     pytest.mark.skipif(
         not (CORPUS / "tracks.csv").exists(),
         reason=f"no labelled corpus in {CORPUS}: the shipped model's figures were NOT checked",

@@ -11,6 +11,7 @@ from tools.torture import decoding, mutate, serving
 DECODED, POSTED = 300, 60
 
 
+@pytest.mark.slow
 def test_the_decoder_survives_damaged_recordings():
     outcome = decoding.decode_cases(range(DECODED))
     assert outcome.failed == []
@@ -66,6 +67,7 @@ def test_an_exception_of_another_kind_is_a_finding(monkeypatch):
     assert outcome.kinds["failure"] == len(outcome.failed)
 
 
+@pytest.mark.slow
 def test_a_crash_is_a_finding_and_the_others_go_on(monkeypatch):
     monkeypatch.setattr(decoding, "_work", _work_that_dies)
     outcome = decoding._by_processes(range(5), 0)

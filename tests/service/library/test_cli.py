@@ -54,6 +54,7 @@ def library(tmp_path, clips):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_resumes(library, tmp_path):
     records = tmp_path / "records.jsonl"
     command = [*ANALYZE, str(library), "--output", str(records), "--jobs", "1"]
@@ -157,6 +158,7 @@ def messy(tmp_path, clips, monkeypatch):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["records.csv", "records.jsonl"])
 def test_a_messy_folder_has_the_same_records_after_every_run(messy, name, capsys):
     output = messy / name  # in the folder itself
@@ -198,6 +200,7 @@ def test_a_folder_of_recordings_and_other_files_is_no_failure(tmp_path, clips, c
     )
 
 
+@pytest.mark.slow
 def test_a_changed_setting_analyzes_again(tmp_path, clips):
     (tmp_path / "x.mp3").write_bytes(clips["mp3"])
     taxonomy, output = tmp_path / "names.toml", tmp_path / "records.jsonl"

@@ -356,6 +356,7 @@ def test_a_full_disk_changes_nothing():
     assert any(kind.startswith("full") for kind in outcome.kinds)
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing_and_what_it_leaves_is_removed():
     outcome = tagging.kills(12, "test")
     assert outcome.failed == []
