@@ -17,7 +17,7 @@ from service.audio.spec import Waveform
 FULL_SCALE = 0.999  # a recorder clips at this magnitude
 OVERSHOOT = 1.1  # a sample beyond this was never clipped at full scale
 TOP, BELOW = (0.9, 1.05), (0.75, 0.9)  # magnitudes
-FULLEST_SAMPLE = 2.0**16  # floats may exceed full scale and even hold 16-bit integers
+FULLEST_SAMPLE = 2.0**16  # floats may exceed full scale, even hold 16-bit integers; more is damage
 LOUDEST_LOSSY = 4.0  # the limit of a lossy decoder's output for undamaged recordings
 
 STEP = 8  # every eighth sample suffices to judge phase and flat tops

@@ -62,8 +62,8 @@ def frames(
         If a packet is encrypted.
     """
     packets = container.demux(stream)
-    fruitless, begun = 0, False
-    while fruitless < MAX_DAMAGED:
+    silent, started = 0, False
+    while silent < MAX_DAMAGED:
         watch.look()
         try:
             packet = next(packets)
@@ -77,9 +77,9 @@ def frames(
         except av.FFmpegError:
             _refuse_encrypted(packet)
             decoded = []
-            tally.damaged += begun
-        fruitless += not decoded
-        begun = begun or bool(decoded)
+            tally.damaged += started
+        silent += not decoded
+        started = started or bool(decoded)
         yield from decoded
 
 

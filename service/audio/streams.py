@@ -15,7 +15,7 @@ USUAL_SECONDS = 15  # of the usual stream: then it is chosen if it holds sound
 SILENT_SECONDS = 60  # of the usual stream: then another is chosen if it holds sound
 MOST_SECONDS = 300  # of all streams together
 MOST_PACKETS = 100_000  # of all streams together, since packets may be nearly empty
-MUCH_LOUDER = 100.0  # times the power of the usual stream, 20 dB: another stream is chosen above it
+MUCH_LOUDER = 100.0  # times the power of the usual stream, 20 dB; a louder stream replaces it
 
 
 def sound_streams(container: av.container.InputContainer) -> list[av.AudioStream]:
@@ -30,7 +30,7 @@ def sound_streams(container: av.container.InputContainer) -> list[av.AudioStream
     """
     sound = [stream for stream in container.streams if stream.type == "audio"]
     if not sound:
-        raise NoAudioStreamError("This file has no audio stream.")
+        raise NoAudioStreamError("This file holds no sound: it has no audio stream.")
     # PyAV crashes the process if it decodes a stream without a decoder
     known = [
         stream

@@ -3,7 +3,7 @@
 Two faults of FFmpeg 8 give noise, not an error:
 
 * Integers of 24 valid bits in 32 (``WAVE_FORMAT_EXTENSIBLE``) are read as floats. They lie in the
-  upper bits, so the header may as well declare integers of 32 bits.
+  upper bits, so the patched header declares integers of 32 bits.
 * RIFX is big-endian RIFF. FFmpeg reads its header as big-endian, but its samples as little-endian.
 """
 

@@ -26,7 +26,7 @@ class Cut:
     windows : float32 [shape=(n_windows, N_SAMPLES)]
     starts, ends : list of int [shape=(n_windows,)]
         Position of each window in the waveform, in samples. A recording shorter than a window ends
-        before the window does, which repeats it.
+        before the window, which then repeats the recording.
     peaks_dbfs : float64 [shape=(n_windows,)]
         Peak level of the own part of each window, dBFS.
     lasting_dbfs : float64 [shape=(n_windows,)]

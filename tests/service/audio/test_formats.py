@@ -72,11 +72,11 @@ def test_the_pictures_of_a_film_are_ignored(muxer):
             frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number, np.uint8), "rgb24")
             frame.pts = number
             container.mux(video.encode(frame))
-            heard = av.AudioFrame.from_ndarray(
+            audio_frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(pcm[:, 1_764 * number : 1_764 * (number + 1)]), "s16", "mono"
             )
-            heard.sample_rate, heard.pts = 44_100, 1_764 * number
-            container.mux(sound.encode(heard))
+            audio_frame.sample_rate, audio_frame.pts = 44_100, 1_764 * number
+            container.mux(sound.encode(audio_frame))
         container.mux([*video.encode(None), *sound.encode(None)])
     recording = audio.decode(file.getvalue())
     assert recording.codec == "aac"
