@@ -39,10 +39,10 @@ class TestDecode:
 
     @pytest.mark.parametrize("name", CONTAINERS)
     def test_all_containers_sound_alike(self, clips, name):
-        def heard(name):
+        def spectrogram_of(name):
             return audio.log_mel(audio.windows(audio.decode(clips[name]).waveform))[0, :150]
 
-        difference = np.abs(heard(name).mean(axis=1) - heard("wav").mean(axis=1))
+        difference = np.abs(spectrogram_of(name).mean(axis=1) - spectrogram_of("wav").mean(axis=1))
         assert np.median(difference) < (0.01 if name in LOSSLESS else 2)  # dB
 
     @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
