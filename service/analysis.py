@@ -1,4 +1,4 @@
-"""The domain: an encoded recording -> what a model hears in it. No HTTP here."""
+"""The domain: an encoded recording -> its analysis by a model. No HTTP here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ MILLISECONDS_DIGITS = 2
 
 @dataclass(frozen=True)
 class Names:
-    """Names of the columns of scores."""
+    """Names of the columns of `Scores`."""
 
     genres: list[str]
     emotions: list[Emotion]
@@ -56,7 +56,7 @@ def analyze(
     *,
     timeline: bool = False,
 ) -> Analysis:
-    """Say what a model hears in a recording.
+    """Analyse a recording with a model.
 
     Parameters
     ----------
@@ -64,16 +64,16 @@ def analyze(
         A whole file in one of `audio.FORMATS`.
     model : Scorer
     bounds : audio.Bounds
-        Its check is called between the stages, too.
+        Its check is also called between the stages.
     taxonomy : Taxonomy
-        The verdict is about its genres.
+        The verdict is about the genres of this taxonomy.
     timeline : bool
-        Whether each window is to be told, too.
+        Whether to include the scores of each window.
 
     Returns
     -------
     analysis : Analysis
-        The mean over the recording's windows that hold sound, whatever the verdict on it.
+        Means over the windows that hold sound, whatever the verdict is.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def analyze(
         inference_ms=_milliseconds(transformed, scored),
     )
     return Analysis(
-        **_judged(cut, scores, names, model.card),
+        **_summary(cut, scores, names, model.card),
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
         audio=_facts(recording, cut.seconds(sounding)),
@@ -108,10 +108,10 @@ def analyze(
     )
 
 
-def _judged(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
-    """Return the members of an answer that are about the whole recording.
+def _summary(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+    """Return the members of the analysis that describe the whole recording.
 
-    Silent windows take no part, unless all are silent.
+    Silent windows are left out, unless all windows are silent.
     """
     sounding = cut.sounding(card.thresholds.silence_dbfs)
     if sounding.any():
@@ -123,13 +123,13 @@ def _judged(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[st
     return {
         "verdict": verdict,
         "reason": reason(verdict, [genre.genre for genre in genres]),
-        **_heard(scores, names),
+        **_averages(scores, names),
         "emotion": _ranges(scores, card),
     }
 
 
-def _heard(scores: Scores, names: Names) -> dict[str, Any]:
-    """Average scores over their windows, and give them their names."""
+def _averages(scores: Scores, names: Names) -> dict[str, Any]:
+    """Average scores over the windows, and return them by name."""
     genres = _ranked(names.genres, scores.genres)
     means = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS).tolist()
     emotions = dict(zip(names.emotions, means, strict=True))
@@ -149,7 +149,7 @@ def _mean(values: NDArray[np.float32]) -> float:
 
 
 def _ranked(names: list[str], scores: NDArray[np.floating]) -> list[GenreProbability]:
-    """Average genres over the windows, the most probable first."""
+    """Average genres over the windows, and sort them by probability."""
     mean: NDArray[np.float64] = scores.mean(axis=0, dtype=np.float64)
     probabilities = (mean / mean.sum()).round(PROBABILITY_DIGITS).tolist()
     genres = [
@@ -160,7 +160,7 @@ def _ranked(names: list[str], scores: NDArray[np.floating]) -> list[GenreProbabi
 
 
 def _ranges(scores: Scores, card: Card) -> dict[Emotion, EmotionRange]:
-    """Return the interval of each emotion, and its place in the reference corpus."""
+    """Return the interval of each emotion, and its percentile in the reference corpus."""
     means = scores.emotion.mean(axis=0, dtype=np.float64).tolist()
     return {
         emotion: EmotionRange(
@@ -173,24 +173,24 @@ def _ranges(scores: Scores, card: Card) -> dict[Emotion, EmotionRange]:
 
 
 def percentile(score: float, corpus: list[float] | None) -> float | None:
-    """Return where a score stands in a corpus, in percent.
+    """Return the percentile of a score in a corpus.
 
     Parameters
     ----------
     score : float
     corpus : list of float [shape=(101,)] or None
-        The scores at its percentiles.
+        The scores at the percentiles of the corpus.
 
     Returns
     -------
     percentile : float or None
-        Between two of them by linear interpolation; the middle of those that equal the score.
+        Linearly interpolated. If several percentiles equal the score, it is their mean.
     """
     if corpus is None:
         return None
     equal = np.flatnonzero(np.asarray(corpus) == score)
-    place = equal.mean() if len(equal) else np.interp(score, corpus, np.arange(len(corpus)))
-    return round(float(place), PERCENTILE_DIGITS)
+    rank = equal.mean() if len(equal) else np.interp(score, corpus, np.arange(len(corpus)))
+    return round(float(rank), PERCENTILE_DIGITS)
 
 
 def _timeline(
@@ -201,15 +201,15 @@ def _timeline(
         HeardWindow(
             start_seconds=round(start / audio.SAMPLE_RATE, SECONDS_DIGITS),
             end_seconds=round(end / audio.SAMPLE_RATE, SECONDS_DIGITS),
-            silence=not sounding[place],
-            **_heard(scores.windows(place, place + 1), names),
+            silence=not sounding[index],
+            **_averages(scores.windows(index, index + 1), names),
         )
-        for place, (start, end) in enumerate(zip(cut.starts, cut.ends, strict=True))
+        for index, (start, end) in enumerate(zip(cut.starts, cut.ends, strict=True))
     ]
 
 
 def _facts(recording: audio.Recording, analysed_seconds: float) -> AudioFacts:
-    """Describe what was decoded."""
+    """Return the facts of the decoded audio."""
     return AudioFacts(
         container=recording.container,
         codec=recording.codec,
@@ -229,16 +229,17 @@ def _milliseconds(start: float, end: float) -> float:
 
 
 def warm_up(models: Iterable[Scorer]) -> None:
-    """Prove that the installation works, and load what is loaded at first use.
+    """Check the installation, and load everything that is loaded at first use.
 
-    Decodes what phones send, a WebM with Opus and an MP4 with AAC, and has every model answer.
+    This decodes the formats that phones send, WebM with Opus and MP4 with AAC, and verifies every
+    model.
 
     Raises
     ------
     ProbeError
         If one of the two files is missing or cannot be decoded.
     service.model.ModelMismatchError
-        If a model answers otherwise than when it was exported.
+        If the scores of a model differ from those at its export.
     """
     for name in ("probe.webm", "probe.m4a"):
         try:

@@ -1,11 +1,12 @@
-"""How the C library keeps the memory that a server process frees.
+"""Limits the freed memory that the C library holds in a server process.
 
-Left to itself, glibc gives each thread an arena of its own, and learns from the first large buffer
-that is freed to keep later ones of that size. After some thousand recordings of all lengths the
-arenas hold hundreds of megabytes of holes, which never return to the system. With the limits here,
-a buffer as long as a window is used again, and that of a whole recording is returned at once.
+By default, glibc gives each thread an arena of its own. When a large buffer is freed, glibc raises
+its threshold, and later buffers of that size stay in the arenas. After some thousand recordings of
+all lengths, the arenas hold hundreds of megabytes of holes, which never return to the system. With
+the limits here, a buffer of the size of a window is reused, and a buffer of a whole recording
+returns to the system at once.
 
-Other C libraries (musl, macOS, Windows) have no such arenas: nothing is changed there.
+Other C libraries (musl, macOS, Windows) have no such arenas, so `limit` changes nothing there.
 """
 
 import ctypes
@@ -17,15 +18,15 @@ MIB = 2**20
 GLIBC_LIMITS = {
     "MALLOC_ARENA_MAX": (-8, 2),
     "MALLOC_MMAP_THRESHOLD_": (-3, 4 * MIB),  # the largest buffer of one window has 3.7 MB
-    "MALLOC_TRIM_THRESHOLD_": (-1, 32 * MIB),  # more than one analysis needs: it stays in use
+    "MALLOC_TRIM_THRESHOLD_": (-1, 32 * MIB),  # more than one analysis needs, for reuse
 }
-"""By the variable in which an operator may set it: the number of the option, and its value."""
+"""Number and value of each option, by the environment variable that sets it instead."""
 
 
 def limit() -> bool:
-    """Limit what glibc keeps, in this process; limits that the environment sets stay.
+    """Set the limits of glibc in this process, except those that the environment sets.
 
-    Call it before the process starts threads that work.
+    Call it before the process starts worker threads.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""What is wrong with a recording and may spoil the answer, so that a person can do better.
+"""Warnings about faults of a recording that may spoil its analysis.
 
-What the numbers were chosen on is in docs/DECISIONS.md.
+docs/DECISIONS.md states how the limits were chosen.
 """
 
 import numpy as np
@@ -9,22 +9,22 @@ from service import audio
 from service.schemas import Warned, WarningType
 
 CLIPPED = 0.05  # share of samples at full scale
-FLAT_TOPPED = 0.01  # share of samples about full scale, of a lossy recording
+FLAT_TOPPED = 0.01  # share of samples near full scale, in a lossy recording
 DAMAGED = 0.02  # share of packets that cannot be decoded
 VERY_QUIET_DBFS = -40.0  # peak
 TELEPHONE_HZ = 4_300.0  # a telephone's band ends at 4 kHz
-NARROW_DB = -75.0  # loudest that a narrow-band recording gets beyond it, in most frames
+NARROW_DB = -75.0  # limit of the level above that band, in most frames of a narrow-band recording
 _MOST = 95  # percent
 
 
 def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) -> list[Warned]:
-    """Say what is wrong with a recording.
+    """Return the warnings about a recording.
 
     Parameters
     ----------
     recording : audio.Recording
     spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
-        Of its windows that hold sound, as `audio.log_mel` returns them.
+        Spectrograms of the windows that hold sound, from `audio.log_mel`.
     """
     found: dict[WarningType, str | None] = {
         "damaged": _damaged(recording),
@@ -37,7 +37,7 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
 
 
 def _damaged(recording: audio.Recording) -> str | None:
-    """Say how much of the file is damaged, if it may matter."""
+    """Return how much of the file is damaged, if it may matter."""
     if recording.damaged_samples == 0 and recording.damaged_packets <= DAMAGED:
         return None
     return (
@@ -48,7 +48,7 @@ def _damaged(recording: audio.Recording) -> str | None:
 
 
 def _clipped(recording: audio.Recording) -> str | None:
-    """Say how much was overdriven, if it is much."""
+    """Return how much of the recording is clipped, if it is much."""
     if recording.at_full_scale > CLIPPED:
         share = recording.at_full_scale
     elif recording.flat_topped > FLAT_TOPPED:
@@ -61,7 +61,7 @@ def _clipped(recording: audio.Recording) -> str | None:
 
 
 def _very_quiet(recording: audio.Recording) -> str | None:
-    """Say how quiet it is, if it is very quiet and not silent."""
+    """Return how quiet the recording is, if it is very quiet and not silent."""
     if not audio.SILENT_DBFS < recording.peak_dbfs < VERY_QUIET_DBFS:
         return None
     return (
@@ -71,7 +71,7 @@ def _very_quiet(recording: audio.Recording) -> str | None:
 
 
 def _narrow_band(recording: audio.Recording, spectrograms: audio.Spectrograms) -> str | None:
-    """Say that it is a telephone's band, if it is."""
+    """Return that the recording has the band of a telephone, if it has."""
     if recording.peak_dbfs <= audio.SILENT_DBFS or not len(spectrograms):
         return None
     if beyond_telephone(spectrograms) >= NARROW_DB:
@@ -83,17 +83,17 @@ def _narrow_band(recording: audio.Recording, spectrograms: audio.Spectrograms) -
 
 
 def _out_of_phase(recording: audio.Recording) -> str | None:
-    """Say that channels cancel, if they do."""
+    """Return that the channels cancel one another, if they do."""
     if not recording.out_of_phase:
         return None
     return (
         "The channels cancel one another, as with one wire swapped: the answer is about their "
-        "difference or one of them. Record again with one of them turned round, or in mono."
+        "difference or one of them. Invert one of them and record again, or record in mono."
     )
 
 
 def beyond_telephone(spectrograms: audio.Spectrograms) -> float:
-    """Return how loud it gets beyond a telephone's band in one frame of 20, dB.
+    """Return the level above a telephone's band that one frame in 20 exceeds, dB.
 
     Parameters
     ----------

@@ -1,17 +1,17 @@
 """Audio front-end: encoded recording -> waveform -> windows -> log-mel spectrograms.
 
-The one definition of a model's input. `training` and the rest of `service` import it; nothing else
-in the project decodes, resamples or transforms a recording. It needs NumPy, SciPy, PyAV and soxr,
-and never torch, FastAPI or ONNX Runtime.
+This package is the only definition of a model's input. `training` and the rest of `service` import
+it; nothing else in the project decodes, resamples or transforms a recording. It needs NumPy, SciPy,
+PyAV and soxr, and never torch, FastAPI or ONNX Runtime.
 
 Data flows one way::
 
     decoding (formats, blocks, downmix, resampling)   bytes -> Recording, which knows its levels
     windowing                                         waveform -> Cut, which knows its windows
     spectrogram                                       windows -> log-mel spectrograms
-    identity                                          a fixed recording through all of it
+    identity                                          a fixed recording -> the signature
 
-`spec` has the numbers that shape a spectrogram, and the conventions.
+`spec` defines the numbers that shape a spectrogram, and the conventions.
 """
 
 from service.audio.blocks import MAX_CHANNELS, MAX_RATE, MIN_RATE

@@ -1,4 +1,4 @@
-"""Decoded frames -> blocks of samples that are worth a call of NumPy."""
+"""Decoded frames -> blocks of samples, large enough for NumPy to process efficiently."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from service.audio.errors import UnsupportedAudioError
 
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of an encoded recording
 MAX_CHANNELS = 8
-PLANAR = "p"  # ends FFmpeg's name of samples whose channels lie apart, not interleaved
-BLOCK_SAMPLES = 2**16  # of each channel, that are averaged and resampled at a time
-BLOCK_FRAMES = 2**11  # of a codec, that wait for it: a frame of one sample holds a kilobyte
+PLANAR = "p"  # suffix of FFmpeg's sample formats whose channels are not interleaved
+BLOCK_SAMPLES = 2**16  # per channel, averaged and resampled at a time
+BLOCK_FRAMES = 2**11  # a block has no more: even a frame of one sample takes a kilobyte
 
 SAMPLE_TYPES = {
     name + layout: np.dtype(numpys)
     for name, numpys in (("u8", "u1"), ("s16", "i2"), ("s32", "i4"), ("flt", "f4"), ("dbl", "f8"))
     for layout in ("", PLANAR)
 }
-"""By FFmpeg's names of the samples that are read, what NumPy calls them."""
+"""NumPy's type of each sample format that is read, by FFmpeg's name."""
 
 
 Plane = NDArray[Any]
@@ -30,32 +30,32 @@ Plane = NDArray[Any]
 
 @dataclass(frozen=True)
 class Block:
-    """Some frames of one kind, as they are coded; planes are [shape=(n_channels, n_samples)]."""
+    """Joined frames of one kind, as coded; planes are [shape=(n_channels, n_samples)]."""
 
     planes: NDArray[Any]
     sample_rate: int
 
 
 def blocks(frames: Iterable[av.AudioFrame]) -> Iterator[Block]:
-    """Join frames that follow one another: a call for each costs more than what it does.
+    """Join consecutive frames of one kind, since NumPy calls for each frame would be slow.
 
-    PyAV's own queue of frames will not do: its frames share the memory of a channel order that a
-    file describes itself, and each of them frees it.
+    PyAV's own queue of frames is not safe here: where a file defines a channel order of its own,
+    the frames of the queue share its memory, and each of them frees it.
     """
-    waiting: list[list[Plane]] = []
+    pending: list[list[Plane]] = []
     kind, samples = (0, 0, ""), 0
     for frame in frames:
-        its = frame.sample_rate, frame.layout.nb_channels, frame.format.name
-        if its != kind:
-            _check(*its)
-            yield from _joined(waiting, *kind)
-            waiting, kind, samples = [], its, 0
-        waiting.append(_planes(frame, *kind[1:]))
+        frame_kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
+        if frame_kind != kind:
+            _check(*frame_kind)
+            yield from _joined(pending, *kind)
+            pending, kind, samples = [], frame_kind, 0
+        pending.append(_planes(frame, *kind[1:]))
         samples += frame.samples
-        if samples >= BLOCK_SAMPLES or len(waiting) == BLOCK_FRAMES:
-            yield from _joined(waiting, *kind)
-            waiting, samples = [], 0
-    yield from _joined(waiting, *kind)
+        if samples >= BLOCK_SAMPLES or len(pending) == BLOCK_FRAMES:
+            yield from _joined(pending, *kind)
+            pending, samples = [], 0
+    yield from _joined(pending, *kind)
 
 
 def samples_of(frame: av.AudioFrame) -> Plane:
@@ -64,7 +64,7 @@ def samples_of(frame: av.AudioFrame) -> Plane:
     Raises
     ------
     UnsupportedAudioError
-        If they are outside the published limits.
+        If the frame is outside the published limits.
     """
     kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
     _check(*kind)
@@ -72,12 +72,12 @@ def samples_of(frame: av.AudioFrame) -> Plane:
 
 
 def _joined(
-    waiting: list[list[Plane]], rate: int, channels: int, sample_format: str
+    pending: list[list[Plane]], rate: int, channels: int, sample_format: str
 ) -> Iterator[Block]:
     """Join the planes of frames of one kind, if there are any."""
-    if not waiting:
+    if not pending:
         return
-    planes = [np.concatenate(each) for each in zip(*waiting, strict=True)]
+    planes = [np.concatenate(each) for each in zip(*pending, strict=True)]
     if sample_format.endswith(PLANAR):
         yield Block(np.stack(planes), rate)
     else:
@@ -97,10 +97,10 @@ def _check(rate: int, channels: int, sample_format: str) -> None:
 
 
 def _planes(frame: av.AudioFrame, channels: int, sample_format: str) -> list[Plane]:
-    """Return a frame's samples as they are coded: each channel's, or all of them interleaved.
+    """Return a frame's samples as they are coded: one plane per channel, or one interleaved plane.
 
-    Planes are read one by one: PyAV, asked for all, looks for a ninth after eight, which ends the
-    process.
+    Planes are read one by one: `frame.planes` looks for a ninth plane after eight, and the process
+    crashes.
     """
     dtype, samples = SAMPLE_TYPES[sample_format], frame.samples
     if sample_format.endswith(PLANAR):

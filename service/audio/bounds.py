@@ -1,4 +1,4 @@
-"""How much decoding may take."""
+"""Limits of the sound and the time that decoding may take."""
 
 import math
 from collections.abc import Callable
@@ -7,22 +7,22 @@ from time import monotonic
 
 from service.audio.errors import DecodeTimeoutError
 
-MAX_SECONDS = 600  # decoding stops here unless told otherwise: 21 MiB of Opus can hold ten hours
+MAX_SECONDS = 600  # the default limit: 21 MiB of Opus can hold ten hours
 CHECK_SECONDS = 0.02  # between calls of `Bounds.check`
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What decoding may take.
+    """Limits of decoding.
 
     Attributes
     ----------
     max_seconds : float
-        Of sound: what follows is left out.
+        Duration of sound; the rest of the recording is left out.
     decode_seconds : float
-        Of time: a recording that takes longer is refused.
+        Time limit; a recording that takes longer is refused.
     check : callable
-        Called now and then between the packets of a recording. What it raises ends decoding.
+        Called at intervals of `CHECK_SECONDS` between packets. An exception from it ends decoding.
     """
 
     max_seconds: float = MAX_SECONDS
@@ -31,11 +31,11 @@ class Bounds:
 
 
 UNBOUNDED = Bounds()
-"""Any time, and `MAX_SECONDS` of sound."""
+"""No time limit, and `MAX_SECONDS` of sound."""
 
 
 class Watch:
-    """Holds the decoding of one recording to its bounds of time, however often it starts again."""
+    """Enforces the time limit of one recording, over all passes of its decoding."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -43,7 +43,7 @@ class Watch:
         self._deadline = self._check_at + bounds.decode_seconds
 
     def look(self) -> None:
-        """Call the check where it is time to.
+        """Call the check if it is due, and enforce the time limit.
 
         Raises
         ------
@@ -56,6 +56,6 @@ class Watch:
             self._check_at = now + CHECK_SECONDS
         if now > self._deadline:
             raise DecodeTimeoutError(
-                f"Decoding this takes longer than {self._bounds.decode_seconds:g} s; send less of "
-                "it."
+                f"Decoding this takes longer than {self._bounds.decode_seconds:g} s; send a "
+                "shorter part of it."
             )

@@ -29,7 +29,7 @@ from service.audio.source import Source
 from service.audio.spec import Waveform
 from service.audio.streams import loudest, sound_streams
 
-MISREAD = ("pcm_f16le", "pcm_f24le")  # FFmpeg's guess at integers in a wider container
+MISREAD = ("pcm_f16le", "pcm_f24le")  # FFmpeg takes integers in a wider container for these
 
 Weights = dict[int, NDArray[np.float32]]
 
@@ -50,11 +50,12 @@ class Recording:
     channels : int
         As encoded.
     duration_seconds : float
-        Of what was decoded, counted in samples: a container's own word is never trusted.
+        Duration of the decoded sound, counted in samples: the duration that a container states
+        is never trusted.
     truncated : bool
-        Whether the recording went on after `Bounds.max_seconds`.
+        Whether the recording is longer than `Bounds.max_seconds`.
     at_full_scale : float
-        Share of the samples, of any channel, that `downmix.count_clipped` counts.
+        Share of the samples of all channels that `downmix.count_clipped` counts.
     flat_topped : float
         Share of the samples of a lossy recording that `downmix.count_flat` counts.
     out_of_phase : bool
@@ -63,7 +64,7 @@ class Recording:
     damaged_packets : float
         Share of the packets that cannot be decoded.
     damaged_samples : int
-        Samples that no undamaged recording has, of any channel.
+        Number of samples, in all channels, that no undamaged recording has.
     peak_dbfs, rms_dbfs : float
         Levels of the waveform, as `levels` measures them.
     """
@@ -88,14 +89,14 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     """Decode an encoded file, down-mixed to mono and resampled.
 
     Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Where they
-    cancel one another, the file is decoded a second time, as `downmix.Phase` says. Of several
-    streams of sound, the one that holds sound is taken. Damaged packets are left out, and a file
-    that breaks off ends there.
+    cancel one another, the file is decoded a second time with the weights of `downmix.Phase`. If
+    there are several audio streams, `streams.loudest` chooses one. Damaged packets are left out.
+    Of a truncated file, the part before the end is decoded.
 
     Parameters
     ----------
     data : bytes or file
-        A whole file in one of `FORMATS`; of an open one, only what is needed is read.
+        A whole file in one of `FORMATS`; only the needed parts of an open file are read.
     bounds : Bounds
 
     Returns
@@ -106,9 +107,9 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     Raises
     ------
     NotAudioError
-        If the bytes are of no accepted format, or nothing in them can be decoded.
+        If the format is not known, or nothing in the file can be decoded.
     UnsupportedFormatError
-        If they are audio of a known format that is not accepted, or encrypted.
+        If the format is known and not accepted, or the sound is encrypted.
     NoAudioStreamError
         If the container holds no audio stream.
     UnsupportedAudioError
@@ -118,7 +119,7 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     ClipTooShortError
         If the file is well formed and holds no samples.
     DecodeTimeoutError
-        If it takes longer than `Bounds.decode_seconds`.
+        If decoding takes longer than `Bounds.decode_seconds`.
     OSError
         If the file cannot be read to its end.
     """
@@ -134,7 +135,7 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
         reading = _Reading(codec, bounds.max_seconds, weights)
         reading.take(blocks(frames(container, stream, codec, watch, tally)))
         if reading.empty and FORMATS[container.format.name] == "mp4" and source.holds(b"enca"):
-            raise UnsupportedFormatError(ENCRYPTED)  # parsed as sound, it gave no packet
+            raise UnsupportedFormatError(ENCRYPTED)  # the parser found no packet in it
         return reading.recording(FORMATS[container.format.name], tally), reading.phase
 
     with _opened(source) as container:
@@ -166,7 +167,7 @@ def _opened(source: Source) -> Iterator[av.container.InputContainer]:
 
 
 class _Reading:
-    """The blocks of one stream, on their way to a recording."""
+    """Collects the blocks of one stream and makes a recording of them."""
 
     def __init__(self, codec: av.AudioCodecContext, max_seconds: float, weights: Weights) -> None:
         self._codec, self._max_seconds, self._weights = codec, max_seconds, weights
@@ -175,24 +176,24 @@ class _Reading:
         self._first: Block | None = None
         self._pieces: list[Waveform] = []
         self._resampler = Resampler()
-        self._seconds = Fraction(0)  # exact: a recording of just the longest is not cut short
-        self._clipped = self._damaged = self._samples = self._flat = self._looked_at = 0
+        self._seconds = Fraction(0)  # exact: a recording of exactly `max_seconds` is not truncated
+        self._clipped = self._damaged = self._samples = self._flat = self._examined = 0
         self.phase = Phase()
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was taken."""
+        """Whether there has been no block yet."""
         return self._first is None
 
     def take(self, blocks: Iterable[Block]) -> None:
-        """Take blocks until there is enough."""
+        """Add blocks until `max_seconds` is exceeded."""
         for block in blocks:
             self._first = self._first or block
             checked = check(block.planes, bounded=self._bounded)
             if checked.damaged and self._codec.name in MISREAD:
                 raise UnsupportedAudioError(
                     "The header of this file says that its samples are floats, and they are not: "
-                    "send it as 24 or 32 bits."
+                    "send it with integer samples of 24 or 32 bits."
                 )
             self._count(checked)
             waveform = mono(checked, self._weights.get(len(block.planes)))
@@ -202,23 +203,23 @@ class _Reading:
                 break
 
     def _count(self, block: Checked) -> None:
-        """Count what may be wrong with a block."""
+        """Count the clipped, flat and damaged samples of a block."""
         self._clipped += count_clipped(block)
         if self._lossy:
-            flat, some = count_flat(block)
+            flat, examined = count_flat(block)
             self._flat += flat
-            self._looked_at += some
+            self._examined += examined
         self._damaged += block.damaged
         self._samples += block.planes.size
         self.phase.add(block)
 
     def recording(self, container: str, tally: Tally) -> Recording:
-        """Return what was taken.
+        """Return the recording that the blocks make.
 
         Raises
         ------
         ClipTooShortError, NotAudioError
-            If there is nothing.
+            If there was no block.
         """
         if self._first is None:
             if not tally.packets and self._codec.name.startswith("pcm_"):
@@ -236,7 +237,7 @@ class _Reading:
             duration_seconds=min(float(self._seconds), self._max_seconds),
             truncated=self._seconds > self._max_seconds,
             at_full_scale=self._clipped / max(self._samples, 1),
-            flat_topped=max(self._flat, 0) / max(self._looked_at, 1),
+            flat_topped=max(self._flat, 0) / max(self._examined, 1),
             out_of_phase=bool(self._weights),
             damaged_packets=tally.damaged_share,
             damaged_samples=self._damaged,

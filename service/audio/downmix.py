@@ -1,8 +1,8 @@
 """Samples of several channels, as they are coded -> one channel.
 
-Channels are averaged. Where they cancel one another, as with a wire that is swapped, the average
-is not what a person hears: `Phase` collects the evidence while a recording is decoded, and says
-with which weights to decode it again.
+Channels are averaged. Where they cancel one another, as with a swapped wire, the average differs
+from what a person hears. `Phase` detects this while a recording is decoded, and returns the weights
+for decoding it a second time.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from numpy.typing import NDArray
 
 from service.audio.spec import Waveform
 
-FULL_SCALE = 0.999  # a sample of this magnitude is as loud as a recorder can tell
+FULL_SCALE = 0.999  # a recorder clips at this magnitude
 OVERSHOOT = 1.1  # a sample beyond this was never clipped at full scale
 TOP, BELOW = (0.9, 1.05), (0.75, 0.9)  # magnitudes
-FULLEST_SAMPLE = 2.0**16  # float files may pass full scale, even hold 16-bit integers; not more
-LOUDEST_LOSSY = 4.0  # loudest that a lossy decoder makes of an undamaged recording
+FULLEST_SAMPLE = 2.0**16  # floats may exceed full scale, even hold 16-bit integers; more is damage
+LOUDEST_LOSSY = 4.0  # the limit of a lossy decoder's output for undamaged recordings
 
-STEP = 8  # every eighth sample tells as much about phase and flat tops as all of them
+STEP = 8  # every eighth sample suffices to judge phase and flat tops
 SOUNDING_POWER = 1e-6  # mean square of channels, -60 dBFS: less is silence
-CANCELLING = 0.6  # times the power that unrelated channels have when averaged: less cancels
-COHERENT = 1.4  # times that power: more, and the difference of channels would cancel
+CANCELLING = 0.6  # times the power of averaged unrelated channels: below it, channels cancel
+COHERENT = 1.4  # times that power: above it, the difference of channels would cancel
 OUT_OF_PHASE = 0.5  # share of the sounding blocks that cancel
 RARELY = 0.1  # share of the sounding blocks that may be coherent where the difference is taken
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A block whose samples are finite and no louder than they may be.
+    """A block whose samples are finite and within the allowed range.
 
     Attributes
     ----------
     planes : [shape=(n_channels, n_samples)]
         Samples as they are coded.
     middle, half_range : float
-        Of what a sample can say; 0 and 1 for floats.
+        Middle and half of the range of a sample; 0 and 1 for floats.
     loudest : float
         Magnitude of the loudest sample, full scale 1.
     damaged : int
-        Samples that no undamaged recording has.
+        Number of samples that no undamaged recording has.
     """
 
     planes: NDArray[Any]
@@ -53,32 +53,32 @@ class Checked:
     @property
     def power(self) -> float:
         """Mean square of the samples, full scale 1."""
-        some = (self.planes - np.float32(self.middle)) / np.float32(self.half_range)
-        return float(np.einsum("ci,ci", some, some)) / max(some.size, 1)
+        samples = (self.planes - np.float32(self.middle)) / np.float32(self.half_range)
+        return float(np.einsum("ci,ci", samples, samples)) / max(samples.size, 1)
 
 
 def is_bounded(codec: av.CodecContext) -> bool:
-    """Say whether a decoder's floats have to be held to `LOUDEST_LOSSY`.
+    """Return whether `LOUDEST_LOSSY` limits the floats of a decoder.
 
-    Those of PCM and of WavPack are the recorder's own; all other codecs of floats are lossy.
+    Floats of PCM and WavPack are the recorder's own; all other codecs of floats are lossy.
     """
     return not codec.name.startswith(("pcm_", "wavpack"))
 
 
 def check(planes: NDArray[Any], *, bounded: bool) -> Checked:
-    """Find the loudest sample of a block, and end what is beyond all bounds.
+    """Find the loudest sample of a block, and clip samples that no undamaged recording has.
 
-    Integers end at full scale by nature. Floats of PCM may pass it: they are the recorder's own,
-    and end at `FULLEST_SAMPLE`. Those of a lossy decoder pass it by a little where a master is
-    loud. Where a packet is damaged they are thousands, and a player clips them: FFmpeg's
-    conversion to 16 bits and the output of Web Audio both end at full scale. So a block with a
-    sample beyond `LOUDEST_LOSSY` ends at full scale, too. A block without one stays as it is.
+    Integers cannot exceed full scale. Floats of PCM can: they are the recorder's own, and are
+    clipped at `FULLEST_SAMPLE`. Floats of a lossy decoder exceed full scale a little where a
+    master is loud. They reach thousands where a packet is damaged, and a player clips them:
+    FFmpeg's conversion to 16 bits and the output of Web Audio both clip at full scale. So a block
+    with a sample beyond `LOUDEST_LOSSY` is clipped at full scale. Other blocks stay unchanged.
 
     Parameters
     ----------
     planes : [shape=(n_channels, n_samples)]
     bounded : bool
-        Whether a lossy decoder made them.
+        Whether the samples come from a lossy decoder.
     """
     highest, lowest = float(planes.max(initial=0)), float(planes.min(initial=0))
     if np.issubdtype(planes.dtype, np.integer):
@@ -104,7 +104,7 @@ def mono(block: Checked, weights: NDArray[np.float32] | None = None) -> Waveform
     ----------
     block : Checked
     weights : float32 [shape=(n_channels,)], optional
-        Of a weighted sum to take in place of the average.
+        Weights of a sum that replaces the average.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def mono(block: Checked, weights: NDArray[np.float32] | None = None) -> Waveform
 
 
 def _sum(planes: NDArray[Any]) -> NDArray[np.floating]:
-    """Add channels one by one: NumPy's own sum takes 50 times as long where they interleave."""
+    """Add channels one by one: NumPy's sum of interleaved channels takes 50 times as long."""
     wide = np.float64 if np.issubdtype(planes.dtype, np.integer) else planes.dtype
     total: NDArray[np.floating] = planes[0].astype(wide)
     for plane in planes[1:]:
@@ -135,8 +135,8 @@ def count_clipped(block: Checked) -> int:
     """Count the samples at full scale, where a recorder clips.
 
     Their magnitude is between `FULL_SCALE` and `OVERSHOOT`, which is as far as a lossy codec moves
-    a clipped sample. What lies beyond was not clipped: float samples pass full scale where a master
-    is loud.
+    a clipped sample. Samples beyond it were not clipped: floats exceed full scale where a master is
+    loud.
     """
     if block.loudest < FULL_SCALE:
         return 0
@@ -148,41 +148,41 @@ def count_clipped(block: Checked) -> int:
 
 
 def count_flat(block: Checked) -> tuple[int, int]:
-    """Count how many more samples lie about full scale than below it, and how many were looked at.
+    """Count the surplus of samples near full scale over those below it, and the samples examined.
 
-    A lossy codec spreads the flat tops of a clipped recording over `TOP`. In any other recording a
-    sample is the rarer the louder it is, so fewer lie there than in `BELOW`, also where a master
-    passes full scale.
+    A lossy codec spreads the flat tops of a clipped recording over `TOP`. In other recordings
+    louder samples are rarer, so fewer lie in `TOP` than in `BELOW`, even where a master exceeds
+    full scale.
     """
-    some = block.planes[:, ::STEP]
+    examined = block.planes[:, ::STEP]
     if block.loudest < TOP[0]:
-        return 0, some.size
-    loud = np.abs((some - np.float32(block.middle)) / np.float32(block.half_range))
+        return 0, examined.size
+    loud = np.abs((examined - np.float32(block.middle)) / np.float32(block.half_range))
     top, below = (
         int(np.count_nonzero((loud >= low) & (loud < high))) for low, high in (TOP, BELOW)
     )
-    return top - below, some.size
+    return top - below, examined.size
 
 
 class Phase:
-    """Evidence, block by block, that channels cancel one another when they are averaged.
+    """Detects, block by block, whether channels cancel one another when they are averaged.
 
-    Channels that have nothing to do with one another lose power when they are averaged, by their
-    number, and so does a single live channel among dead ones. Channels that cancel lose far more.
-    Each sounding block votes, so a passage or an effect does not decide for a whole recording.
+    Unrelated channels lose power in proportion to their number when they are averaged, and so does
+    a single live channel among dead ones. Channels that cancel lose far more. Each sounding block
+    votes, so that one passage or effect does not decide for the whole recording.
     """
 
     def __init__(self) -> None:
         self._votes: dict[int, _Votes] = {}
 
     def add(self, block: Checked) -> None:
-        """Take a block; one of a single channel says nothing."""
+        """Add a block; a block of one channel has no vote."""
         channels = len(block.planes)
         if channels > 1:
             self._votes.setdefault(channels, _Votes(channels)).add(block)
 
     def weights(self) -> dict[int, NDArray[np.float32]]:
-        """Return, by the number of channels, the weights that keep sound which else cancels."""
+        """Return the weights that avoid cancellation, by the number of channels."""
         found = {channels: votes.weights() for channels, votes in self._votes.items()}
         return {channels: weights for channels, weights in found.items() if weights is not None}
 
@@ -201,22 +201,22 @@ class _Votes:
         self.covariance = np.zeros((channels, channels))
 
     def add(self, block: Checked) -> None:
-        """Take a block's vote."""
-        some = block.planes[:, ::STEP].astype(np.float32, order="C")
-        variance = _variance(some)
+        """Add the vote of a block."""
+        samples = block.planes[:, ::STEP].astype(np.float32, order="C")
+        variance = _variance(samples)
         if variance <= SOUNDING_POWER * block.half_range**2:
             return
-        mean = _sum(some)[None] / len(some)
-        ratio = len(some) * _variance(mean) / variance
+        mean = _sum(samples)[None] / len(samples)
+        ratio = len(samples) * _variance(mean) / variance
         self.sounding += 1
         self.coherent += ratio > COHERENT
         if ratio < CANCELLING:
             self.cancelling += 1
-            some -= some.mean(axis=1, keepdims=True)
-            self.covariance += np.einsum("ci,di->cd", some, some) / block.half_range**2
+            samples -= samples.mean(axis=1, keepdims=True)
+            self.covariance += np.einsum("ci,di->cd", samples, samples) / block.half_range**2
 
     def weights(self) -> NDArray[np.float32] | None:
-        """Return the better of the difference and one channel, or None for the average."""
+        """Return the weights of the difference or of one channel, or None for the average."""
         if not self.sounding or self.cancelling < OUT_OF_PHASE * self.sounding:
             return None
         loudest = int(self.covariance.diagonal().argmax())

@@ -1,4 +1,4 @@
-"""Why a recording cannot be analysed. Each message is written for the person who sent it."""
+"""Errors of a recording that cannot be analysed. The messages are for the person who sent it."""
 
 from typing import ClassVar, Self
 
@@ -18,23 +18,23 @@ class AudioError(ValueError):
 
 
 class NotAudioError(AudioError):
-    """The bytes are no audio that can be decoded."""
+    """The file is not audio that can be decoded."""
 
 
 class UnsupportedFormatError(NotAudioError):
-    """The bytes are audio, in a format that is not taken."""
+    """The file is audio in a format that is not accepted."""
 
     slug = "unsupported-format"
 
 
 class NoAudioStreamError(AudioError):
-    """The container is fine and holds no sound: a silent video, a picture."""
+    """The container is intact and holds no audio stream, like a silent video or a picture."""
 
     slug = "no-audio-stream"
 
 
 class UnsupportedAudioError(AudioError):
-    """The sound has a sample rate, channels or samples outside the limits."""
+    """The sample rate, the channels or the sample format are outside the limits."""
 
     slug = "unsupported-audio"
 
@@ -46,11 +46,11 @@ class ClipTooShortError(AudioError):
 
     @classmethod
     def of(cls, seconds: float) -> Self:
-        """Return the refusal of a recording that lasts some seconds."""
+        """Return the error for a recording of this duration."""
         return cls(f"Send at least {MIN_SECONDS} s of audio; this is {seconds:.1f} s.")
 
 
 class DecodeTimeoutError(AudioError):
-    """Decoding takes longer than it may."""
+    """Decoding takes longer than the time limit."""
 
     slug = "decode-timeout"

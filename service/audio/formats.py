@@ -1,4 +1,4 @@
-"""What FFmpeg may open, and with which of its parts."""
+"""The demuxers and decoders that FFmpeg may use, and its limits."""
 
 import ctypes
 import sys
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import av
 
-MAX_STREAMS = 64  # films have a dozen; a megabyte of MP4 can hold hundreds, each with its decoder
-MAX_ALLOCATION = 2**27  # bytes that FFmpeg may ask for at once; some files of 33 bytes ask for 2 GB
+MAX_STREAMS = 64  # films have a dozen; a megabyte of MP4 can hold hundreds, each with a decoder
+MAX_ALLOCATION = 2**27  # bytes per allocation of FFmpeg; some files of 33 bytes request 2 GB
 
 FORMATS = {
     "wav": "wav",
@@ -37,13 +37,13 @@ FORMATS = {
 }
 """FFmpeg's demuxers that may open an upload, and the container names published for them.
 
-A closed list: among the others are playlists, which would have the server fetch addresses and
-files that the sender names. Each of these passed the torture that `tools.torture` describes.
+The list is closed because FFmpeg also has demuxers of playlists: with these, an upload could make
+the server fetch addresses and files. Each demuxer here passed the test of `tools.torture`.
 """
 
 
 def _decoders_of_sound() -> Iterator[str]:
-    """Name FFmpeg's decoders of sound."""
+    """Yield the names of FFmpeg's audio decoders."""
     for name in sorted(av.codec.codecs_available):
         try:
             codec = av.Codec(name, "r")
@@ -60,17 +60,17 @@ OPENING = {
 }
 """Options with which FFmpeg opens an upload.
 
-Opening decodes some of every stream to learn what it is, and nothing bounds that: a cover of 2 MB
-may be a PNG of 200 megapixels. Only decoders of sound may do so.
+FFmpeg decodes a part of every stream when it opens a file, without a limit: a cover of 2 MB may be
+a PNG of 200 megapixels. So only audio decoders are allowed.
 """
 
 
 def _bound_allocations() -> None:
-    """Have FFmpeg refuse what asks for more than `MAX_ALLOCATION` at once, in this process.
+    """Limit each allocation of FFmpeg in this process to `MAX_ALLOCATION`.
 
-    PyAV has no call for it; its extension knows the library that does.
+    PyAV has no function for this, but its extension links the library that has one.
     """
-    if sys.platform != "win32":  # where an extension does not tell of the libraries it uses
+    if sys.platform != "win32":  # an extension there does not export its libraries
         ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION))
 
 

@@ -1,4 +1,4 @@
-"""What tells one front-end from another: a fixed recording and its spectrogram."""
+"""The signature of a front-end: the spectrogram of a fixed recording."""
 
 import io
 import wave
@@ -12,14 +12,14 @@ from service.audio.spec import Windows
 from service.audio.spectrogram import log_mel
 from service.audio.windowing import windows
 
-SKEW_TOLERANCE = 0.01  # dB between two front-ends that count as one
+SKEW_TOLERANCE = 0.01  # dB: two front-ends count as equal up to this difference
 
 
 def reference_windows() -> Windows:
-    """Decode and cut a fixed recording, by which front-ends and models are told apart.
+    """Decode a fixed recording for comparing front-ends and models, and cut it into windows.
 
-    It is a 10 s stereo WAV at 44.1 kHz: a 55 Hz pulse train between two silences, on one channel.
-    It passes through decoding, averaging, resampling and the rule for short clips, and its
+    The recording is a 10 s stereo WAV at 44.1 kHz: a 55 Hz pulse train between two silences, on one
+    channel. It passes through decoding, averaging, resampling and the rule for short clips, and its
     spectrogram reaches every band, the floor and both edges of a sound.
 
     Returns
@@ -39,10 +39,11 @@ def reference_windows() -> Windows:
 
 
 def signature() -> NDArray[np.float32]:
-    """Return what this front-end makes of a fixed recording, to tell two front-ends apart.
+    """Return the mean spectrum of a fixed recording, which identifies this front-end.
 
     `training.release` writes it into the model file; `service.model` compares it with its own
-    before serving, and `training.data` with that of cached spectrograms before using them.
+    before serving, and `training.data` compares it with the signature of cached spectrograms before
+    using them.
 
     Returns
     -------
@@ -53,9 +54,9 @@ def signature() -> NDArray[np.float32]:
 
 
 def skew(other: Iterable[float]) -> float:
-    """Return how far another front-end's signature is from this one's: the largest difference, dB.
+    """Return the largest difference, in dB, between another front-end's signature and this one's.
 
-    Infinite if it has another number of mel bands.
+    The difference is infinite if the numbers of mel bands differ.
     """
     theirs = np.asarray(list(other), dtype=np.float32)
     ours = signature()

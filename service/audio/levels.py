@@ -7,13 +7,13 @@ import numpy as np
 from service.audio import spec
 from service.audio.spec import Waveform
 
-PIECE = 2**16  # samples whose energy float32 can sum: ten minutes as float64 would be 106 MB
+PIECE = 2**16  # samples whose energy float32 can sum; ten minutes as float64 would take 106 MB
 
 
 def levels(waveform: Waveform) -> tuple[float, float]:
     """Return the peak and the RMS level of a waveform, dBFS, at least `SILENT_DBFS`.
 
-    0 dBFS is a sample of magnitude 1 for the peak, and a square wave of it for the RMS.
+    A sample of magnitude 1 has a peak of 0 dBFS; a square wave of magnitude 1 has an RMS of 0 dBFS.
     """
     pieces = (waveform[at : at + PIECE] for at in range(0, len(waveform), PIECE))
     energy = sum(float(np.einsum("i,i", piece, piece)) for piece in pieces)

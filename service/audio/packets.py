@@ -8,12 +8,12 @@ import av
 from service.audio.bounds import Watch
 from service.audio.errors import UnsupportedFormatError
 
-MAX_DAMAGED = 10_000  # packets without sound: a small file can hold millions, a minute's work
+MAX_DAMAGED = 10_000  # packets without sound; a small file can hold millions, which take a minute
 END = (StopIteration, IndexError, av.FFmpegError)
-"""Ends a file. PyAV raises IndexError after the last packet where a stream appeared late."""
+"""Exceptions that end a file. PyAV raises IndexError at the end if a stream appeared late."""
 
-ENCRYPTED = "This recording is encrypted, which is not taken."
-FEW_DAMAGED = 10  # packets: a join of two recordings may break as many
+ENCRYPTED = "This recording is encrypted; encrypted recordings are not accepted."
+FEW_DAMAGED = 10  # packets that a join of two recordings may break
 
 
 @dataclass
@@ -23,10 +23,10 @@ class Tally:
     Attributes
     ----------
     packets : int
-        With content.
+        Number of packets with content.
     damaged : int
-        Refused by the decoder, after the first that it took: the first ones of a recording that
-        was cut rest on packets that are not there.
+        Number of packets that the decoder rejects, after the first that it accepts. In a recording
+        whose beginning was cut off, the first packets depend on missing ones.
     """
 
     packets: int = 0
@@ -34,7 +34,7 @@ class Tally:
 
     @property
     def damaged_share(self) -> float:
-        """Share of the packets that are damaged; 0 for so few as a join leaves behind."""
+        """Share of the packets that are damaged; 0 up to `FEW_DAMAGED` packets."""
         return self.damaged / self.packets if self.damaged > FEW_DAMAGED else 0.0
 
 
@@ -45,16 +45,16 @@ def frames(
     watch: Watch,
     tally: Tally,
 ) -> Iterator[av.AudioFrame]:
-    """Yield what can be decoded, in order, up to `MAX_DAMAGED` packets that cannot.
+    """Yield decoded frames in order, until `MAX_DAMAGED` packets gave none.
 
     Parameters
     ----------
     container, stream
     decoder : av.AudioCodecContext
-        The stream's own, or one in its place.
+        The stream's own decoder, or a replacement.
     watch : Watch
     tally : Tally
-        Counts along.
+        Updated with each packet.
 
     Raises
     ------
@@ -62,8 +62,8 @@ def frames(
         If a packet is encrypted.
     """
     packets = container.demux(stream)
-    fruitless, begun = 0, False
-    while fruitless < MAX_DAMAGED:
+    silent, started = 0, False
+    while silent < MAX_DAMAGED:
         watch.look()
         try:
             packet = next(packets)
@@ -77,13 +77,13 @@ def frames(
         except av.FFmpegError:
             _refuse_encrypted(packet)
             decoded = []
-            tally.damaged += begun
-        fruitless += not decoded
-        begun = begun or bool(decoded)
+            tally.damaged += started
+        silent += not decoded
+        started = started or bool(decoded)
         yield from decoded
 
 
 def _refuse_encrypted(packet: "av.Packet[av.AudioStream]") -> None:
-    """Refuse a packet that says how it is encrypted; to ask each would cost a twentieth."""
+    """Refuse an encrypted packet. Checking every packet would take a twentieth more time."""
     if packet.has_sidedata("encryption_info"):
         raise UnsupportedFormatError(ENCRYPTED)

@@ -1,4 +1,7 @@
-"""Why a file cannot be opened, from its first bytes, in a sentence for the person who sent it."""
+"""Explains why a file cannot be opened, in a sentence for the person who sent it.
+
+The first bytes of the file tell what it is.
+"""
 
 import re
 
@@ -12,7 +15,7 @@ from service.audio.errors import (
 )
 from service.audio.formats import MAX_STREAMS
 
-HEAD = 4_096  # bytes that are looked at
+HEAD = 4_096  # bytes that are examined
 SMALLEST = 32  # bytes: no recording is smaller
 
 SOUND = {
@@ -39,7 +42,7 @@ SOUND = {
     "a SILK voice message": rb"\x02?#!SILK",
     "WTV": rb"\xb7\xd8\x00\x20",
 }
-"""What holds sound and is not taken: its name, and the bytes that it begins with."""
+"""Formats of sound that are not accepted, and the bytes that their files begin with."""
 
 OTHER = {
     "an empty page of zeros": rb"\0{64}",
@@ -59,25 +62,25 @@ OTHER = {
     "a HEIF picture": rb"....ftyp(?:heic|heix|mif1|avif)",
     "text that holds a data URL": rb"\s*\"?data:[\w.+-]+/[\w.+-]+[;,]",
 }
-"""What holds no sound."""
+"""Formats without sound, and the bytes that their files begin with."""
 
 MIDDLE = rb"\x1f\x43\xb6\x75|\xa3.{1,8}?\x81|....(?:moof|styp|sidx|mdat)|OggS\0[\x00\x01\x04\x05]"
-"""How the second chunk of a recorder begins: a cluster or a block of WebM, a fragment, a page."""
+"""First bytes of later chunks of a recorder: WebM cluster or block, MP4 fragment, Ogg page."""
 
 UNFINISHED = rb"....ftyp"
 
 
 def refusal(head: bytes, size: int, error: av.FFmpegError) -> AudioError:
-    """Return why FFmpeg cannot open a file.
+    """Return the error that explains why FFmpeg cannot open a file.
 
     Parameters
     ----------
     head : bytes
         The first `HEAD` bytes.
     size : int
-        Of the whole file, bytes.
+        Size of the whole file, bytes.
     error : av.FFmpegError
-        What FFmpeg says.
+        The error that FFmpeg reports.
     """
     if isinstance(error, av.MemoryError):
         return UnsupportedAudioError(
@@ -85,12 +88,12 @@ def refusal(head: bytes, size: int, error: av.FFmpegError) -> AudioError:
             "recording needs."
         )
     if name := _named(SOUND, head):
-        return UnsupportedFormatError(f"This is {name}, a format that is not taken.")
+        return UnsupportedFormatError(f"This is {name}, a format that is not accepted.")
     return NotAudioError(_why_not(head, size))
 
 
 def _why_not(head: bytes, size: int) -> str:
-    """Say why a file is not audio."""
+    """Return a sentence on why a file is not audio."""
     if not size:
         return "The file is empty."
     if name := _named(OTHER, head):
@@ -110,5 +113,5 @@ def _named(names: dict[str, bytes], head: bytes) -> str | None:
 
 
 def _begins(magic: bytes, head: bytes) -> bool:
-    """Say whether a file begins with certain bytes."""
+    """Return whether a file begins with certain bytes."""
     return re.match(magic, head, re.DOTALL) is not None

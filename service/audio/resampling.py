@@ -8,9 +8,9 @@ from service.audio.spec import Waveform
 
 
 class Resampler:
-    """Brings blocks of any rate to `SAMPLE_RATE`; the rate may change midway, as in joined MP3s.
+    """Resamples blocks to `SAMPLE_RATE`; their rate may change midway, as in joined MP3s.
 
-    Streaming, so that ten minutes of 192 kHz never lie in memory at that rate.
+    It works as a stream, so that ten minutes of 192 kHz are never in memory at that rate.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Resampler:
         self._stream: soxr.ResampleStream | None = None
 
     def push(self, block: Waveform, rate: int) -> Waveform:
-        """Take a block at `rate` Hz and return what is ready, possibly nothing."""
+        """Add a block at `rate` Hz and return the samples that are ready, possibly none."""
         ready: list[Waveform] = []
         if self._stream is None or rate != self._rate:
             ready.append(self.flush())
@@ -28,7 +28,7 @@ class Resampler:
         return np.concatenate(ready)
 
     def flush(self) -> Waveform:
-        """Return what the resampler still holds."""
+        """Return the samples that the resampler still holds."""
         if self._stream is None:
             return np.empty(0, np.float32)
         tail: Waveform = self._stream.resample_chunk(np.empty(0, np.float32), last=True)

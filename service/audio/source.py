@@ -1,18 +1,18 @@
-"""The bytes of a recording, as FFmpeg may read them."""
+"""A file-like object that FFmpeg can read safely."""
 
 import io
 from typing import BinaryIO
 
-PIECE = 2**20  # bytes that are looked at together
-SEEK_SIZE = 0x10000  # FFmpeg's question about the size of a file
+PIECE = 2**20  # bytes that are searched at a time
+SEEK_SIZE = 0x10000  # FFmpeg's AVSEEK_SIZE: a request for the size of the file
 
 
 class Source:
     """A seekable file that FFmpeg may open more than once.
 
-    PyAV calls `read` and `seek` from inside FFmpeg, where an exception cannot pass. It prints
-    those that it has to drop. So this one raises none: a seek to nowhere returns -1, and a read
-    that fails ends the file and is kept as `error`.
+    PyAV calls `read` and `seek` from inside FFmpeg, through which no exception can propagate. PyAV
+    prints exceptions and drops them. So these methods raise none: an invalid seek returns -1, and a
+    failed read ends the file and stores the exception in `error`.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Source:
     size : int
         Bytes.
     error : OSError or None
-        What ended reading before the end of the file.
+        The exception of a failed read.
     """
 
     def __init__(self, data: bytes | BinaryIO) -> None:
@@ -34,18 +34,18 @@ class Source:
         self._file.seek(0)
 
     def head(self, size: int) -> bytes:
-        """Return the first bytes, and go back before them."""
+        """Return the first bytes, and seek to the beginning."""
         head = self.at(0, size)
         self.seek(0)
         return head
 
     def at(self, start: int, size: int) -> bytes:
-        """Return the bytes from a place on."""
+        """Return bytes from a position."""
         self.seek(start)
         return self.read(size)
 
     def holds(self, mark: bytes) -> bool:
-        """Say whether some bytes are anywhere in the file."""
+        """Return whether the file contains certain bytes."""
         self.seek(0)
         tail = b""
         while piece := self.read(PIECE):
@@ -55,11 +55,11 @@ class Source:
         return False
 
     def patch(self, start: int, replacement: bytes) -> None:
-        """Have some bytes read as others from now on; the file stays as it is."""
+        """Replace bytes in later reads; the file itself stays unchanged."""
         self._patches[start] = replacement
 
     def raise_error(self) -> None:
-        """Raise what ended reading, if anything did."""
+        """Raise the exception of a failed read, if there is one."""
         if self.error:
             raise self.error
 
@@ -77,7 +77,7 @@ class Source:
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move, and return the new position; -1 where there is none such."""
+        """Move to a position and return it, or -1 if it is invalid."""
         if whence == SEEK_SIZE:
             return self.size
         try:
@@ -91,7 +91,7 @@ class Source:
 
 
 def _overlaid(data: bytes, at: int, replacement: bytes) -> bytes:
-    """Replace bytes from a place on, which may lie before the beginning or cross the end."""
+    """Replace bytes from `at` on; the replacement may extend beyond either end of the data."""
     if at < 0:
         replacement, at = replacement[-at:], 0
     replacement = replacement[: len(data) - at]

@@ -1,4 +1,4 @@
-"""The front-end's numbers, and the names of what they shape.
+"""The front-end's numbers, and its terms.
 
 Conventions
 -----------
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 SAMPLE_RATE = 22_050  # Hz
 WINDOW_SECONDS = 15
-MIN_SECONDS = 3  # a shorter recording is refused, a shorter remainder is left out
+MIN_SECONDS = 3  # a shorter recording is refused; a shorter remainder is left out
 
 N_FFT = 2_048  # samples, 93 ms
 HOP = 735  # samples: 30 frames a second exactly
 N_MELS = 128
 F_MIN, F_MAX = 20.0, 11_000.0  # Hz; phones and 32 kbit/s codecs keep little above
-SPAN_DB = 80.0  # the loudest point of a window is 0 dB, what is SPAN_DB below is floor
-QUIETEST_POWER = 1e-10  # power of a mel band below which nothing is heard
-KNEE_HZ, HZ_PER_MEL = 1_000.0, 200 / 3  # of the mel scale: linear below
-MEL_STEP = math.log(6.4) / 27  # of the logarithm of frequency, above
+SPAN_DB = 80.0  # the loudest point of a window is 0 dB; the floor is SPAN_DB below it
+QUIETEST_POWER = 1e-10  # power of a mel band that counts as silence
+KNEE_HZ, HZ_PER_MEL = 1_000.0, 200 / 3  # the mel scale is linear below the knee
+MEL_STEP = math.log(6.4) / 27  # step of the logarithm of frequency above the knee
 
 N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
 N_FRAMES = 1 + N_SAMPLES // HOP  # 451: frames are centred, the first on 0 s, the last on 15 s

@@ -1,7 +1,7 @@
 """Windows -> log-mel spectrograms: the models' input.
 
-They are those of `librosa.feature.melspectrogram` in decibels, which a test holds them to;
-docs/PERFORMANCE.md has the cost of librosa itself, in time, in memory and at every start.
+They equal those of `librosa.feature.melspectrogram` in decibels; a test checks this.
+docs/PERFORMANCE.md states what librosa itself would cost in time, in memory and at every start.
 """
 
 import math
@@ -18,10 +18,10 @@ from service.audio.spec import Spectrograms, Waveform, Windows
 
 
 def log_mel(windows: Windows) -> Spectrograms:
-    """Log-mel power spectrograms of windows: the models' input.
+    """Compute log-mel power spectrograms of windows: the models' input.
 
     Frame ``t`` is centred on ``t * HOP / SAMPLE_RATE`` seconds; the edges are zero-padded. Every
-    window is levelled by its own loudest point, so the gain of a microphone has no part in it.
+    window is normalised to its loudest point, so the gain of a microphone does not matter.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def log_mel(windows: Windows) -> Spectrograms:
     Returns
     -------
     spectrograms : float32 [shape=(n_windows, N_MELS, N_FRAMES)], dB in [-SPAN_DB, 0]
-        ``-SPAN_DB`` throughout for digital silence.
+        Digital silence is ``-SPAN_DB`` throughout.
     """
     filters = mel_filters()
     power = np.stack([filters @ _power(window) for window in windows])
@@ -41,7 +41,7 @@ def log_mel(windows: Windows) -> Spectrograms:
 
 
 def _power(window: Waveform) -> NDArray[np.float32]:
-    """Power of the short-time Fourier transform; shape=(1 + N_FFT // 2, N_FRAMES)."""
+    """Return the power of the short-time Fourier transform; shape=(1 + N_FFT // 2, N_FRAMES)."""
     frames = sliding_window_view(np.pad(window, spec.N_FFT // 2), spec.N_FFT)[:: spec.HOP]
     spectrum = rfft(frames * hann())
     return np.asarray((np.square(spectrum.real) + np.square(spectrum.imag)).T)
@@ -55,15 +55,15 @@ def hann() -> NDArray[np.float32]:
 def mel_filters() -> csr_array:
     """Return triangles of equal area; float32 [shape=(N_MELS, 1 + N_FFT // 2)].
 
-    Sparse, since nearly all is zero; and a dense product is BLAS's, whose threads burn a processor
-    each while they wait for the next one.
+    The matrix is sparse, since most of it is zero. Also, a dense product would run in BLAS, whose
+    threads use a processor each while they wait for the next product.
     """
     return _filters(tuple(mel_edges().tolist()), spec.N_FFT, spec.SAMPLE_RATE)
 
 
 @cache
 def _filters(hertz: tuple[float, ...], n_fft: int, sample_rate: int) -> csr_array:
-    """Return the filters between some edges; see `mel_filters`."""
+    """Return the filters between given edges; see `mel_filters`."""
     edges = np.array(hertz)[:, None]
     bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
@@ -73,10 +73,10 @@ def _filters(hertz: tuple[float, ...], n_fft: int, sample_rate: int) -> csr_arra
 
 
 def mel_edges() -> NDArray[np.float64]:
-    """Return where mel bands begin, peak and end.
+    """Return the frequencies at which mel bands begin, peak and end.
 
-    They are even on the mel scale of Slaney's Auditory Toolbox (1998), which is linear up to 1 kHz
-    and logarithmic above.
+    The edges are equidistant on the mel scale of Slaney's Auditory Toolbox (1998), which is linear
+    up to 1 kHz and logarithmic above.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def mel_edges() -> NDArray[np.float64]:
 
 
 def _mel(hertz: float) -> float:
-    """Return where a frequency is on the mel scale."""
+    """Convert a frequency to mel."""
     if hertz < spec.KNEE_HZ:
         return hertz / spec.HZ_PER_MEL
     return spec.KNEE_HZ / spec.HZ_PER_MEL + math.log(hertz / spec.KNEE_HZ) / spec.MEL_STEP

@@ -1,10 +1,10 @@
-"""Headers of WAV that FFmpeg reads wrongly, and how to have it read them rightly.
+"""Repairs WAV headers that FFmpeg reads wrongly.
 
 Two faults of FFmpeg 8 give noise, not an error:
 
 * Integers of 24 valid bits in 32 (``WAVE_FORMAT_EXTENSIBLE``) are read as floats. They lie in the
-  upper bits, so they are integers of 32 bits, too, and the header may say so.
-* RIFX is RIFF with the highest byte first. FFmpeg reads its header so, and its samples as RIFF's.
+  upper bits, so the patched header declares integers of 32 bits.
+* RIFX is big-endian RIFF. FFmpeg reads its header as big-endian, but its samples as little-endian.
 """
 
 import struct
@@ -15,12 +15,12 @@ import av
 from service.audio.errors import UnsupportedFormatError
 from service.audio.source import Source
 
-MOST_CHUNKS = 64  # that are looked at before the one with the format
+MOST_CHUNKS = 64  # chunks that are searched for the format
 PCM, EXTENSIBLE = 0x0001, 0xFFFE
 PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
-W64_GUID = bytes.fromhex("2e91cf11a5d628db04c10000")  # follows the name of the first chunk
+W64_GUID = bytes.fromhex("2e91cf11a5d628db04c10000")  # after the name of the first chunk
 FORMAT = "HHIIHHHH"  # tag, channels, rate, bytes a second, bytes a frame, bits, size, valid bits
-PLAIN, VALID_AT, GUID_AT = 16, 18, 24  # bytes, in a chunk of the format
+PLAIN, VALID_AT, GUID_AT = 16, 18, 24  # bytes in the format chunk
 
 
 def mend(source: Source) -> bool:
@@ -29,7 +29,7 @@ def mend(source: Source) -> bool:
     Returns
     -------
     big_endian : bool
-        Whether the highest byte of each sample comes first, contrary to what FFmpeg will say.
+        Whether the samples are big-endian, although FFmpeg will report little-endian.
     """
     name = source.head(12)
     big_endian = name[:4] == b"RIFX" and name[8:] == b"WAVE"
@@ -43,19 +43,19 @@ def mend(source: Source) -> bool:
 
 
 def big_endian(codec: av.AudioCodecContext) -> av.AudioCodecContext:
-    """Return a decoder of the same samples with the highest byte first.
+    """Return a decoder of the same samples in big-endian order.
 
     Raises
     ------
     UnsupportedFormatError
-        If they are not PCM.
+        If the samples are not PCM.
     """
     if codec.name in ("pcm_u8", "pcm_alaw", "pcm_mulaw"):
         return codec
     name = codec.name.removesuffix("le") + "be"
     if name not in av.codec.codecs_available:
         raise UnsupportedFormatError(
-            "This is RIFX with samples that are not PCM, which is not taken."
+            "This is RIFX with samples that are not PCM; only PCM is accepted."
         )
     decoder = av.CodecContext.create(name, "r")
     if not isinstance(decoder, av.AudioCodecContext):
@@ -65,25 +65,25 @@ def big_endian(codec: av.AudioCodecContext) -> av.AudioCodecContext:
 
 
 def _mend_format(source: Source, start: int, body: bytes, order: str) -> None:
-    """Have integers said to have fewer valid bits count as those that they are stored in."""
+    """Declare all stored bits of integers valid, and the format of RIFX plain PCM."""
     if len(body) < GUID_AT + 16:
         return
     tag, *_, bits, _, valid = struct.unpack_from(order + FORMAT, body)
     guid = body[GUID_AT:]
-    if order == ">":  # its first three numbers, too
+    if order == ">":  # the first three numbers of the GUID are big-endian, too
         guid = guid[3::-1] + guid[5:3:-1] + guid[7:5:-1] + guid[8:]
     if tag != EXTENSIBLE or guid != PCM_GUID:
         return
     if 0 < valid < bits:
         source.patch(start + VALID_AT, struct.pack(order + "H", bits))
-    if order == ">":  # FFmpeg knows the extension in RIFF alone: the rest becomes a chunk to skip
+    if order == ">":  # FFmpeg reads the extension in RIFF only: it becomes a chunk to skip
         size = int.from_bytes(source.at(start - 4, 4))
         source.patch(start - 4, struct.pack(">IH", PLAIN, PCM))
         source.patch(start + PLAIN, struct.pack(">4sI", b"JUNK", size - PLAIN - 8))
 
 
 def _chunks(source: Source, order: str) -> Iterator[tuple[bytes, int]]:
-    """Yield the names of the first chunks of a WAV, and where their bodies begin."""
+    """Yield the names of the first chunks of a WAV, and the positions of their bodies."""
     head = source.head(40)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         at, inclusive, header, align = 12, False, order + "4sI", 2

@@ -1,4 +1,4 @@
-"""Waveform -> windows that know where they are and whether they hold sound."""
+"""Waveform -> windows with their positions and levels."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from service.audio.levels import peak_dbfs
 from service.audio.spec import Waveform, Windows
 
 PIECE = spec.SAMPLE_RATE // 20  # samples: 50 ms
-LASTING = 5  # pieces, a quarter of a second: more than a codec smears
+LASTING = 5  # pieces, a quarter of a second: longer than the smear of a codec
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Cut:
     ----------
     windows : float32 [shape=(n_windows, N_SAMPLES)]
     starts, ends : list of int [shape=(n_windows,)]
-        Where each window lies in the waveform, in samples. A short recording ends before its
-        window does, which repeats it.
+        Position of each window in the waveform, in samples. A recording shorter than a window ends
+        before the window, which then repeats the recording.
     peaks_dbfs : float64 [shape=(n_windows,)]
         Peak level of the own part of each window, dBFS.
     lasting_dbfs : float64 [shape=(n_windows,)]
-        Peak level that the own part of each window reaches in `LASTING` pieces: a lossy codec
-        leaves some hundredths of a second of sound where there is silence before or after it.
+        Peak level that the own part of each window reaches in `LASTING` pieces. A lossy codec
+        smears sound over some hundredths of a second of the silence before or after it.
     """
 
     windows: Windows
@@ -41,25 +41,25 @@ class Cut:
     lasting_dbfs: NDArray[np.float64]
 
     def sounding(self, silence_dbfs: float) -> NDArray[np.bool_]:
-        """Say which windows hold sound: those whose peak is above a level in dBFS.
+        """Return which windows hold sound: those with a lasting peak above a level in dBFS.
 
-        It has to last, unless it lasts in no window.
+        If no window has a lasting peak above it, any peak above it counts.
         """
         lasting = self.lasting_dbfs > silence_dbfs
         return lasting if lasting.any() else self.peaks_dbfs > silence_dbfs
 
     def seconds(self, chosen: NDArray[np.bool_]) -> float:
-        """Return how much of the recording the own parts of some windows cover."""
+        """Return the total duration of the own parts of the chosen windows."""
         own = np.diff([0, *self.ends])
         return float(own[chosen].sum() / spec.SAMPLE_RATE)
 
 
 def window_starts(n_samples: int) -> list[int]:
-    """Say where the windows of a waveform begin.
+    """Return the positions at which the windows of a waveform begin.
 
     Windows follow one another without overlap. A remainder of `MIN_SECONDS` or more has a window
-    of its own, moved back so that it ends with the waveform; a shorter one is left out. So 16 s
-    have one window, at 0 s, and 20 s have two, at 0 s and 5 s.
+    of its own, moved back so that it ends with the waveform; a shorter one is left out. For
+    example, 16 s have one window, at 0 s, and 20 s have two, at 0 s and 5 s.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def window_starts(n_samples: int) -> list[int]:
 
 
 def cut(waveform: Waveform) -> Cut:
-    """Cut a waveform into windows; one shorter than a window is repeated until it fills one.
+    """Cut a waveform into windows; a waveform shorter than a window is repeated to fill one.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def cut(waveform: Waveform) -> Cut:
     Returns
     -------
     cut : Cut
-        Its windows begin where `window_starts` says.
+        Its windows begin at the positions that `window_starts` returns.
 
     Raises
     ------
@@ -123,5 +123,5 @@ def _lasting_dbfs(waveform: Waveform) -> float:
 
 
 def windows(waveform: Waveform) -> Windows:
-    """Return the windows of a waveform alone, as `cut` makes them."""
+    """Return only the windows of `cut`."""
     return cut(waveform).windows

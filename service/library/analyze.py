@@ -1,7 +1,7 @@
 """Analyses the recordings of a library in several processes.
 
-A file that crashes the decoder ends a process, but not the run: the recordings in progress are
-tried again, each in a process of its own, and the one that crashes it again gets a record.
+A file that crashes the decoder ends a process, but not the run. The recordings in progress are
+retried, each in a separate process, and a recording that crashes again gets a record.
 """
 
 import json
@@ -36,16 +36,16 @@ UNREADABLE = "unreadable-file"
 CHANGED = "file-changed"
 FAILED = "internal-error"
 UNTAGGED = "tags-not-written"
-"""Slugs of problems of files alone, beside those of `audio.AudioError`."""
+"""Slugs of the problems of files, besides the slugs of `audio.AudioError`."""
 
 NO_SOUND_TYPES = {
     PROBLEM_TYPES + error.slug for error in (audio.NotAudioError, audio.NoAudioStreamError)
 }
-"""Types of the problems of a file that is no sound."""
+"""Problem types of files without sound."""
 
-ATTEMPTS = 2  # at a file that changes while it is analysed
+ATTEMPTS = 2  # for a file that changes during its analysis
 DIGEST_DIGITS = 16
-AHEAD = 2  # recordings queued for each process, so that none is idle
+AHEAD = 2  # recordings in the queue per process, so that no process is idle
 
 _KINDS = {
     stat.S_ISFIFO: "a named pipe",
@@ -56,7 +56,7 @@ _KINDS = {
 
 
 class _NotAFileError(OSError):
-    """A path leads to something that must not be opened; a pipe would block for good."""
+    """The path is not a regular file and must not be opened; a pipe would block forever."""
 
 
 def analyze_all(paths: Iterable[Path], settings: LibrarySettings) -> Iterator[Record]:
@@ -68,23 +68,23 @@ def analyze_all(paths: Iterable[Path], settings: LibrarySettings) -> Iterator[Re
     settings : LibrarySettings
         Names a model that can be served.
     """
-    waiting, more = iter(paths), True
+    pending, more = iter(paths), True
     while more:
-        suspects = yield from _until_one_crashes(waiting, settings)
+        suspects = yield from _until_one_crashes(pending, settings)
         for path in suspects:
             yield _alone(path, settings)
         more = bool(suspects)
 
 
 def _until_one_crashes(
-    waiting: Iterator[Path], settings: LibrarySettings
+    pending: Iterator[Path], settings: LibrarySettings
 ) -> Generator[Record, None, list[Path]]:
-    """Analyse until a process crashes; return what was in progress, nothing if all is done."""
+    """Analyse until a process crashes; return the recordings in progress, none if all are done."""
     running: dict[Path, Future[Record]] = {}
     with _pool(settings.jobs) as pool:
         try:
             while True:
-                for path in islice(waiting, AHEAD * settings.jobs - len(running)):
+                for path in islice(pending, AHEAD * settings.jobs - len(running)):
                     running[path] = Future()  # in progress, even if a crash prevents its submission
                     running[path] = pool.submit(analyze_file, path, settings)
                 if not running:
@@ -100,24 +100,25 @@ def _until_one_crashes(
 
 
 def _alone(path: Path, settings: LibrarySettings) -> Record:
-    """Analyse a recording in a process of its own."""
+    """Analyse a recording in a separate process."""
     with _pool(1) as pool:
         try:
             return pool.submit(analyze_file, path, settings).result()
         except BrokenProcessPool:
-            return _record(path, settings, problem=_problem(CRASHED, "The decoder crashed on it."))
+            problem = _problem(CRASHED, "The decoder crashed on this file.")
+            return _record(path, settings, problem=problem)
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Start processes."""
+    """Start a pool of processes."""
     return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _live_with_parent)
 
 
 def _live_with_parent() -> None:
-    """Have this process ignore an interrupt, and end when its parent does.
+    """Make this process ignore interrupts, and end when its parent ends.
 
-    The parent handles an interrupt. One that is killed cannot end its processes, which would wait
-    for work for good.
+    The parent handles interrupts. A killed parent cannot end its processes, which would wait for
+    work forever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
@@ -138,10 +139,10 @@ def loaded(settings: LibrarySettings) -> tuple[Scorer, Taxonomy]:
 
 
 def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
-    """Return the state of a file now, and all else that its record depends on.
+    """Return the current state of a file, and everything else that its record depends on.
 
-    A path that cannot be read has neither size nor time: a record of that is up to date until it
-    can be read.
+    An unreadable path has neither size nor time, so its record is up to date until the path can be
+    read.
     """
     model, _ = loaded(settings)
     requested = {
@@ -174,10 +175,10 @@ def _settings_digest(settings: LibrarySettings) -> str:
 
 
 def analyze_file(path: Path, settings: LibrarySettings) -> Record:
-    """Analyse one recording, and write its tags if that is requested.
+    """Analyse one recording, and write its tags if requested.
 
-    One that changes meanwhile is tried again: another process may have written tags into it under
-    another name.
+    A recording that changes meanwhile is retried: another process may have written tags into it
+    under another name.
     """
     for _ in range(ATTEMPTS):
         record = _attempt(path, settings)
@@ -201,7 +202,7 @@ def _attempt(path: Path, settings: LibrarySettings) -> Record:
     except Exception as error:  # noqa: BLE001, one file never ends a run
         return Record(before, None, _problem(FAILED, f"{type(error).__name__}: {error}"), [])
     if fingerprint(path, settings) != before:
-        detail = "The file changed while it was analysed; run the command again."
+        detail = "The file changed during its analysis; run the command again."
         return Record(before, None, _problem(CHANGED, detail), [])
     record = _tagged(path, settings, analysis)
     return record if record.tags else replace(record, fingerprint=before)
@@ -213,7 +214,7 @@ def _open(path: Path) -> BinaryIO:
     Raises
     ------
     OSError
-        If it cannot be read, or is no regular file.
+        If it cannot be read, or is not a regular file.
     audio.NotAudioError
         If it is empty.
     """
@@ -222,7 +223,7 @@ def _open(path: Path) -> BinaryIO:
         if is_kind(state.st_mode):
             raise _NotAFileError(0, f"This is {kind}, not a file")
     if stat.S_ISDIR(state.st_mode):
-        os.listdir(path)  # noqa: PTH208, it says why the folder was not searched
+        os.listdir(path)  # noqa: PTH208, its error says why the folder was not searched
     elif state.st_size == 0:
         raise audio.NotAudioError("This file is empty.")
     return path.open("rb")
@@ -268,5 +269,5 @@ def _record(
     problem: dict[str, str] | None = None,
     tags: Iterable[str] = (),
 ) -> Record:
-    """Return the record of a file as it is now."""
+    """Return a record of a file in its current state."""
     return Record(fingerprint(path, settings), analysis, problem, list(tags))

@@ -34,25 +34,25 @@ def run(settings: LibrarySettings) -> int:
     Raises
     ------
     service.model.ModelError, service.taxonomy.TaxonomyError
-        If what is installed cannot be used.
+        If the installed model or taxonomy cannot be used.
     service.library.find.MissingPathError
         If there is nothing at a path.
     OutputError
-        If the output cannot be written, or is something else.
+        If the output cannot be written, or is a file with other content.
     TagsError
-        If tags are requested, and mutagen is not installed.
+        If tags are requested and mutagen is not installed.
     """
     if settings.write_tags and not find_spec("mutagen"):
         raise TagsError("Writing tags needs the extra tags: pip install '.[tags]'.")
-    # settings go to another process with every recording, and paths may be many
+    # every recording carries the settings to another process, and there may be many paths
     paths, settings = settings.paths, settings.model_copy(update={"paths": ()})
     loaded(settings)
     library = Library(paths, exclude=_written(settings.output))
     analysed = failed = 0
     with _open_output(settings, library) as records:
-        waiting = [path for path in library.candidates if str(path) not in records.done]
-        results = analyze_all(waiting, settings)
-        for record in tqdm(results, total=len(waiting), unit="recording", disable=None):
+        pending = [path for path in library.candidates if str(path) not in records.done]
+        results = analyze_all(pending, settings)
+        for record in tqdm(results, total=len(pending), unit="recording", disable=None):
             if _holds_no_sound(record) and library.leave_out(Path(record.fingerprint.path)):
                 continue
             records.add(record)
@@ -86,7 +86,7 @@ def _open_output(settings: LibrarySettings, library: Library) -> "RecordFile | _
 
 
 class _StandardOutput:
-    """JSON lines for another program; no record of an earlier run is known."""
+    """JSON lines for another program; there are no records of an earlier run."""
 
     def __init__(self) -> None:
         self.done: dict[str, bool] = {}
@@ -110,12 +110,12 @@ class _StandardOutput:
 
 
 def _discard_output() -> None:
-    """Send standard output nowhere: the interpreter flushes it at its end, and would fail again."""
+    """Discard standard output: the interpreter flushes it at exit, which would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _summary(analysed: int, failed: int, unchanged: int, failed_before: int) -> str:
-    """Return a line on the recordings."""
+    """Return a line about the recordings."""
     parts = [f"{_count(analysed, 'recording')} analysed"]
     if failed:
         parts.append(f"{failed:,} of them with a problem, see their records")
@@ -127,7 +127,7 @@ def _summary(analysed: int, failed: int, unchanged: int, failed_before: int) -> 
 
 
 def _left_out(library: Library) -> str:
-    """Return a line on the files that were left out, if there are any."""
+    """Return a line about the files that were left out, if any."""
     parts = []
     if kinds := library.no_sound:
         ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))

@@ -2,11 +2,11 @@
 
 The rule
 --------
-* A file that is named on the command line is a candidate, whatever its name.
-* In a folder, everything is a candidate but hidden files and folders, links to folders, and files
-  with a suffix of `NO_SOUND`. Those are left out and counted.
-* The content of a candidate decides, not its name. One that holds no sound is left out and counted
-  as well, unless it promises sound by a suffix of `SOUND` or by how it begins (`_SIGNATURES`).
+* A file that is given on the command line is a candidate, whatever its name.
+* In a folder, everything is a candidate except hidden files and folders, links to folders, and
+  files with a suffix of `NO_SOUND`. These are left out and counted.
+* The content of a candidate decides, not its name. A candidate without sound is left out and
+  counted as well, unless its suffix (`SOUND`) or its first bytes (`_SIGNATURES`) promise sound.
 * Every other candidate gets a record: an analysis, or the problem with it.
 """
 
@@ -47,9 +47,9 @@ NO_SOUND = {
     }.items()
     for suffix in suffixes.split()
 }
-"""Suffixes of what is no sound by nature, and the kind that it is counted as."""
+"""Suffixes of files that cannot be sound, and the kind under which they are counted."""
 
-OTHER = "other"  # the kind of those that were tried
+OTHER = "other"  # the kind of candidates without sound
 
 _SIGNATURES = re.compile(
     rb"ID3|OggS|fLaC|FRM8|DSD |MAC |TTA1|MPCK|MP\+|wvpk|tBaK|ajkg|caff|riff|RF64|BW64|RIFX"
@@ -57,8 +57,8 @@ _SIGNATURES = re.compile(
     rb"|.{4}ftypM4[ABP]|.{8}(WAVE|AIFF|AIFC|8SVX)|G.{187}G.{187}G",
     re.DOTALL,
 )
-"""How files of sound begin."""
-_SIGNATURE_BYTES = 2 * 188 + 1  # the last one is of a transport stream, in packets of 188 bytes
+"""First bytes of sound files."""
+_SIGNATURE_BYTES = 2 * 188 + 1  # the last one: a transport stream has packets of 188 bytes
 
 
 class MissingPathError(ValueError):
@@ -73,19 +73,19 @@ class Library:
     paths : iterable of Path
         Files and folders.
     exclude : collection of Path
-        Files that are neither candidates nor counted: those that the command writes itself.
+        Files that are neither candidates nor counted: the output of the command.
 
     Attributes
     ----------
     candidates : list of Path
-        Absolute, each once, in the order of their names. A folder that cannot be read is one, so
-        that it gets a record.
+        Absolute paths without duplicates, sorted. An unreadable folder is a candidate, so that it
+        gets a record.
     no_sound : Counter of str
-        How many files were left out since they are no sound, by kind.
+        Number of files left out because they are not sound, by kind.
     hidden : int
-        How many hidden files and folders were left out.
+        Number of hidden files and folders left out.
     links : int
-        How many links to folders were left out: they may lead back to where they are.
+        Number of links to folders left out: they may form a loop.
 
     Raises
     ------
@@ -111,17 +111,17 @@ class Library:
         self.candidates = sorted(candidates)
 
     def leave_out(self, path: Path) -> bool:
-        """Say whether a candidate that holds no sound is left out, and count it if so."""
+        """Return whether a candidate without sound is left out, and count it if so."""
         if path in self._named or promises_sound(path):
             return False
         self.no_sound[OTHER] += 1
         return True
 
     def _below(self, top: Path) -> Iterator[Path]:
-        """Yield the candidates in a folder and in the folders in it, however deep."""
-        waiting = [top]
-        while waiting:
-            folder = waiting.pop()
+        """Yield the candidates in a folder and in its subfolders, at any depth."""
+        pending = [top]
+        while pending:
+            folder = pending.pop()
             if folder in self._walked:
                 continue
             self._walked.add(folder)
@@ -138,7 +138,7 @@ class Library:
                 if entry.name.startswith("."):
                     self.hidden += 1
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(path)
+                    pending.append(path)
                 elif entry.is_symlink() and os.path.isdir(path):  # noqa: PTH112, it never raises
                     self.links += 1
                 elif kind := NO_SOUND.get(_suffix(path)):
@@ -151,7 +151,7 @@ class Library:
 
 
 def promises_sound(path: Path) -> bool:
-    """Say whether a file is meant to be sound, by its suffix or by how it begins."""
+    """Return whether the suffix or the first bytes of a file promise sound."""
     if _suffix(path) in SOUND:
         return True
     try:

@@ -1,8 +1,8 @@
 """The records of a library, and the file that holds them: JSON lines or a table.
 
-A run resumes from this file. A recording is done if it has a record with the same fingerprint that
-has all that is requested now. Records that are out of date, or were cut off, are left out when the
-file is opened again; records of files outside this run stay.
+A run resumes from this file. A recording is done if it has a record with the same fingerprint and
+contains everything that is requested now. Opening the file again removes records that are out of
+date or truncated; records of files outside this run stay.
 """
 
 import csv
@@ -21,7 +21,7 @@ from service.card import Emotion
 from service.schemas import PROBLEM_TYPES, AudioFacts, EmotionRange
 
 RETRIED = {PROBLEM_TYPES + audio.DecodeTimeoutError.slug}
-"""Problems of a busy machine rather than of a file: the next run tries such a recording again."""
+"""Problems of a busy machine, not of a file: the next run tries such a recording again."""
 
 
 class OutputError(ValueError):
@@ -30,20 +30,21 @@ class OutputError(ValueError):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The state of a file, and all that its record depends on.
+    """The state of a file, and everything else that its record depends on.
 
     Attributes
     ----------
     path : str
         Absolute.
     size_bytes, modified_ns : int
-        Of the file, after its tags were written; 0 of what cannot be read.
+        Size and modification time of the file, after its tags were written; 0 if the file cannot be
+        read.
     model : str
         Digest of the model file.
     settings : str
         Digest of the settings that change an analysis.
     asked : tuple of str
-        What was requested beside the analysis: ``timeline``, ``tags``, ``replace`` of tags.
+        Requests besides the analysis: ``timeline``, ``tags``, ``replace`` (of tags).
     """
 
     path: str
@@ -54,7 +55,7 @@ class Fingerprint:
     asked: tuple[str, ...]
 
     def covers(self, current: "Fingerprint") -> bool:
-        """Say whether a record with this fingerprint is as good as a new one."""
+        """Return whether a record with this fingerprint is still valid for the current one."""
         return set(current.asked) <= set(self.asked) and (
             replace(self, asked=()) == replace(current, asked=())
         )
@@ -71,9 +72,9 @@ class Record:
     ----------
     fingerprint : Fingerprint
     analysis : dict or None
-        A `service.schemas.Analysis`, as JSON has it.
+        A `service.schemas.Analysis` as JSON.
     problem : dict or None
-        ``type`` and ``detail`` of what went wrong with the recording or with writing its tags.
+        ``type`` and ``detail`` of a failure to analyse the recording or to write its tags.
     tags : list of str
         Names of the tags that were written into the file.
     """
@@ -86,14 +87,14 @@ class Record:
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """A record as a file has it.
+    """A record as it is stored in a file.
 
     Attributes
     ----------
     fingerprint : Fingerprint
     problem_type : str or None
     text : str
-        With the end of its line.
+        The record with its line ending.
     """
 
     fingerprint: Fingerprint
@@ -102,45 +103,45 @@ class StoredRecord:
 
 
 class Format(Protocol):
-    """How records are written.
+    """A format of records.
 
     Attributes
     ----------
     head : str
-        What a file begins with.
+        The beginning of every file.
     errors : str
-        How text is encoded that is no UTF-8, as in names of files.
+        Error handler for text that is not UTF-8, as in file names.
     """
 
     head: str
     errors: str
 
     def text(self, record: Record) -> str:
-        """Return a record as text, with the end of its line."""
+        """Return a record as text, with its line ending."""
 
     def read(self, file: TextIO) -> Iterator[StoredRecord]:
-        """Yield the records of a file, without one that was cut off.
+        """Yield the records of a file, except a truncated one.
 
         Raises
         ------
         OutputError
-            If the file holds something else.
+            If the file has other content.
         """
 
 
 class JsonLines:
-    """One JSON object per line. It is UTF-8: a stray byte of a name is escaped."""
+    """One JSON object per line, in UTF-8. Bytes of a name that are not UTF-8 are escaped."""
 
     head = ""
     errors = "backslashreplace"
 
     def text(self, record: Record) -> str:
-        """Return a record as text, with the end of its line."""
+        """Return a record as text, with its line ending."""
         members = asdict(record)
         return json.dumps(members.pop("fingerprint") | members, ensure_ascii=False) + "\n"
 
     def read(self, file: TextIO) -> Iterator[StoredRecord]:
-        """Yield the records of a file, without one that was cut off."""
+        """Yield the records of a file, except a truncated one."""
         for line in file:
             if not line.endswith("\n"):
                 _check_start(line, '{"path": "')
@@ -151,19 +152,19 @@ class JsonLines:
                 fingerprint = Fingerprint(**values | {"asked": tuple(values["asked"])})
                 problem = (members["problem"] or {}).get("type")
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                raise OutputError("it has a line that is no record") from error
+                raise OutputError("it has a line that is not a record") from error
             yield StoredRecord(fingerprint, problem, line)
 
 
 class Table:
     """Comma-separated values under column names, without timelines.
 
-    A stray byte of a name is written as it is.
+    Bytes of a name that are not UTF-8 are written unchanged.
 
     Parameters
     ----------
     genres, emotions : list of str
-        Of the model that answers.
+        Genres and emotions of the model.
     """
 
     errors = "surrogateescape"
@@ -181,34 +182,34 @@ class Table:
         self.head = _row(self._columns)
 
     def text(self, record: Record) -> str:
-        """Return a record as text, with the end of its line."""
+        """Return a record as text, with its line ending."""
         cells = _cells(record)
         return _row([cells.get(column, "") for column in self._columns])
 
     def read(self, file: TextIO) -> Iterator[StoredRecord]:
-        """Yield the records of a file, without one that was cut off."""
+        """Yield the records of a file, except a truncated one."""
         _check_start(file.read(len(self.head)), self.head)
         try:
             for row in csv.reader(line for line in file if line.endswith(("\n", "\r"))):
-                if len(row) == len(self._columns):  # else it was cut off
+                if len(row) == len(self._columns):  # otherwise it is truncated
                     cells = dict(zip(self._columns, row, strict=True))
                     yield StoredRecord(
                         _fingerprint(cells), cells["problem.type"] or None, _row(row)
                     )
         except (csv.Error, ValueError) as error:
-            raise OutputError("it has a row that is no record") from error
+            raise OutputError("it has a row that is not a record") from error
 
 
-def _check_start(text: str, ours: str) -> None:
-    """Refuse a file that does not begin as ours do; it may be cut off before that ends."""
-    if not (text.startswith(ours) or ours.startswith(text)):
+def _check_start(text: str, expected: str) -> None:
+    """Refuse a file with another beginning than expected; it may be truncated there."""
+    if not (text.startswith(expected) or expected.startswith(text)):
         raise OutputError("it begins differently")
 
 
 def _row(cells: Iterable[object]) -> str:
     """Return a row of a table.
 
-    The writer is given both ends of lines, since Python before 3.13 quotes no others.
+    The line ending has both characters, since Python before 3.13 quotes no other ones in cells.
     """
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(cells)
@@ -228,7 +229,7 @@ def _fingerprint(cells: dict[str, str]) -> Fingerprint:
 
 
 def _cells(record: Record) -> dict[str, object]:
-    """Return the cells of a record by their columns."""
+    """Return the cells of a record by column."""
     fingerprint, analysis = asdict(record.fingerprint), record.analysis or {}
     lists = {
         "asked": record.fingerprint.asked,
@@ -256,20 +257,20 @@ class RecordFile:
     Parameters
     ----------
     path : Path
-        It is created if it does not exist.
+        The file is created if it does not exist.
     layout : Format
     current : iterable of Fingerprint
-        Of all the recordings of this run.
+        Fingerprints of all recordings of this run.
 
     Attributes
     ----------
     done : dict of str to bool
-        Paths of the recordings whose record is up to date, and whether it has a problem.
+        Whether the record has a problem, by path of each recording with an up-to-date record.
 
     Raises
     ------
     OutputError
-        If it cannot be written, or holds something else.
+        If the file cannot be written, or has other content.
     """
 
     def __init__(self, path: Path, layout: Format, current: Iterable[Fingerprint]) -> None:
@@ -277,7 +278,7 @@ class RecordFile:
         self.done: dict[str, bool] = {}
         self._path = Path(os.path.realpath(path))
         if os.path.lexists(self._path) and not os.path.isfile(self._path):  # noqa: PTH113
-            raise OutputError(f"{path} is no file: name another one.")
+            raise OutputError(f"{path} is not a file: choose another path.")
         try:
             self._renew({fingerprint.path: fingerprint for fingerprint in current})
             self._file = self._open(self._path, "a")
@@ -285,7 +286,7 @@ class RecordFile:
             raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
     def _renew(self, current: dict[str, Fingerprint]) -> None:
-        """Write the file without the records that are out of date."""
+        """Rewrite the file without the records that are out of date."""
         renewed = part_of(self._path)
         try:
             with self._open(renewed, "w") as file:
@@ -303,7 +304,7 @@ class RecordFile:
             path = stored.fingerprint.path
             if path not in current:
                 if stored.fingerprint.modified_ns or not os.path.isdir(path):  # noqa: PTH112
-                    yield stored.text  # else it is a folder that can be read again
+                    yield stored.text  # otherwise a folder that is readable now
             elif (
                 path not in self.done
                 and stored.fingerprint.covers(current[path])
@@ -313,7 +314,7 @@ class RecordFile:
                 yield stored.text
 
     def _stored(self) -> Iterator[StoredRecord]:
-        """Yield the records that the file has."""
+        """Yield the records of the existing file."""
         if not self._path.exists():
             return
         with self._open(self._path, "r") as file:
@@ -322,7 +323,7 @@ class RecordFile:
             except (OutputError, UnicodeDecodeError) as error:
                 raise OutputError(
                     f"{self._path} was not written by this command with this model and taxonomy, "
-                    f"{error}: name another file."
+                    f"{error}: choose another file."
                 ) from error
 
     def _open(self, path: Path, mode: str) -> TextIO:
@@ -330,12 +331,12 @@ class RecordFile:
         return path.open(mode, encoding="utf-8", errors=errors, newline="")  # type: ignore[return-value]
 
     def add(self, record: Record) -> None:
-        """Append a record; it survives if the process is killed right after.
+        """Append a record; it is safe even if the process is killed right after.
 
         Raises
         ------
         OutputError
-            If it cannot be written, as where the disk is full.
+            If it cannot be written, for example since the disk is full.
         """
         try:
             self._file.write(self._layout.text(record))
@@ -344,16 +345,16 @@ class RecordFile:
             raise OutputError(f"{self._path} cannot be written: {error.strerror}.") from error
 
     def __enter__(self) -> Self:
-        """Take part in a with statement."""
+        """Return the file."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file. What could not be written has been reported by `add`."""
+        """Close the file. `add` has already reported any failure to write."""
         with suppress(OSError):
             self._file.close()
 
 
 def part_of(path: Path) -> Path:
-    """Return the temporary file beside a file of records, or beside what a link leads to."""
+    """Return the path of the temporary file beside a file of records; links are resolved."""
     target = Path(os.path.realpath(path))
     return target.with_name(f"{target.name}.part")

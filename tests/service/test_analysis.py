@@ -15,7 +15,7 @@ from tools import signals
 
 
 def long_wav(seconds):
-    """A WAV whose every 15 s sound different."""
+    """Return a WAV in which every 15 s sound different."""
     parts = [
         signals.groove(15, audio.SAMPLE_RATE, bpm=80 + 30 * number, seed=number)
         for number in range(int(seconds // 15) + 1)
@@ -34,7 +34,7 @@ class TestAnalyse:
         assert sorted(genre.genre for genre in answer.genres) == sorted(model.card.genres)
         assert answer.genre == answer.genres[0].genre
 
-    def test_the_answer_is_the_models(self, model):
+    def test_the_scores_are_those_of_the_model(self, model):
         data = long_wav(15)
         answer = analyze(data, model)
         scores = model.score(audio.log_mel(audio.windows(audio.decode(data).waveform)))
@@ -58,7 +58,7 @@ class TestAnalyse:
         assert answer.music == pytest.approx(scores.music.mean(), abs=1e-4)
         assert answer.known == pytest.approx(scores.known.mean(), abs=1e-4)
 
-    def test_the_gain_has_no_part_in_it(self, model):
+    def test_the_gain_does_not_matter(self, model):
         answers = [
             analyze(signals.wav(gain * signals.groove(6, CLIP_RATE), CLIP_RATE), model)
             for gain in (1, 0.1)
@@ -67,7 +67,7 @@ class TestAnalyse:
         assert loud == pytest.approx(quiet, abs=0.01)
         assert answers[0].audio.peak_dbfs - answers[1].audio.peak_dbfs == pytest.approx(20, abs=0.1)
 
-    def test_facts_of_the_audio(self, clips, model):
+    def test_the_analysis_has_the_facts_of_the_audio(self, clips, model):
         facts = analyze(clips["m4a"], model).audio
         assert (facts.container, facts.codec) == ("mp4", "aac")
         assert (facts.sample_rate, facts.channels) == (CLIP_RATE, 1)
@@ -80,13 +80,13 @@ class TestAnalyse:
         facts = analyze(long_wav(17), model).audio
         assert (facts.duration_seconds, facts.analysed_seconds) == (17, 15)
 
-    def test_digital_silence_has_an_answer(self, model):
+    def test_digital_silence_has_an_analysis(self, model):
         answer = analyze(signals.wav(np.zeros(4 * CLIP_RATE, np.float32), CLIP_RATE), model)
         assert answer.audio.peak_dbfs == audio.SILENT_DBFS
         assert answer.verdict == "silence"
         assert sum(genre.probability for genre in answer.genres) == pytest.approx(1, abs=1e-6)
 
-    def test_the_model_is_named(self, clips, model):
+    def test_the_analysis_names_the_model(self, clips, model):
         named = analyze(clips["mp3"], model).model
         assert (named.name, named.version) == (model.card.name, model.card.version)
         assert named.digest == model.digest
@@ -110,13 +110,13 @@ class TestAnalyse:
             (signals.wav(signals.sine(1), 4_000), audio.UnsupportedAudioError),
         ],
     )
-    def test_what_cannot_be_analysed_is_refused(self, model, data, error):
+    def test_invalid_recordings_are_refused(self, model, data, error):
         with pytest.raises(error):
             analyze(data, model)
 
 
 class TestEmotion:
-    def test_the_interval_is_the_cards(self, clips, model):
+    def test_the_interval_comes_from_the_card(self, clips, model):
         answer = analyze(clips["wav"], model)
         assert answer.emotion.keys() == set(model.card.emotions)
         for name, found in answer.emotion.items():
@@ -124,7 +124,7 @@ class TestEmotion:
             assert found.low == pytest.approx(max(0, score - half), abs=2e-4)
             assert found.high == pytest.approx(min(1, score + half), abs=2e-4)
 
-    def test_the_percentile_is_within_the_cards_corpus(self, clips, model, monkeypatch):
+    def test_the_percentile_comes_from_the_card(self, clips, model, monkeypatch):
         corpus = {"energy": [number / 200 for number in range(101)]}
         card = model.card.model_copy(update={"percentiles": corpus})
         monkeypatch.setattr(model, "card", card)
@@ -137,14 +137,14 @@ class TestEmotion:
         ("score", "place"),
         [(0.0, 0), (0.2, 0), (0.25, 10), (0.3, 40), (0.65, 75.0), (0.7, 80), (0.9, 100), (1, 100)],
     )
-    def test_a_score_has_one_place(self, score, place):
+    def test_a_score_has_one_percentile(self, score, place):
         corpus = [*np.linspace(0.2, 0.3, 21)[:-1], *[0.3] * 41, *np.linspace(0.5, 0.9, 41)[1:]]
         assert len(corpus) == 101
         assert analysis.percentile(score, corpus) == pytest.approx(place, abs=0.1)
 
 
 class TestTimeline:
-    def test_there_is_none_unless_asked_for(self, clips, model):
+    def test_there_is_no_timeline_by_default(self, clips, model):
         assert analyze(clips["wav"], model).timeline is None
 
     def test_each_window_has_its_entry(self, model):
@@ -158,7 +158,7 @@ class TestTimeline:
             assert sum(genre.probability for genre in each.genres) == pytest.approx(1, abs=1e-6)
             assert each.genre == each.genres[0].genre
 
-    def test_a_short_clip_has_one_that_ends_with_it(self, model):
+    def test_the_window_of_a_short_clip_ends_with_the_clip(self, model):
         data = signals.wav(signals.groove(5, CLIP_RATE), CLIP_RATE)
         (only,) = analyze(data, model, timeline=True).timeline
         assert (only.start_seconds, only.end_seconds) == (0, 5)
@@ -169,28 +169,28 @@ def test_an_operator_may_name_and_merge_genres(clips, model):
     own = {each.genre: each.probability for each in analyze(clips["wav"], model).genres}
     answer = analyze(clips["wav"], model, taxonomy=Taxonomy(names), timeline=True)
     for genres in (answer.genres, answer.timeline[0].genres):
-        told = {each.genre: each.probability for each in genres}
-        assert len(told) == 8
-        assert told["Electronic"] == pytest.approx(own["house"] + own["dubstep"], abs=1e-6)
-        assert told["Hip-hop"] == pytest.approx(own["rap"], abs=1e-6)
-        assert told["jazz"] == pytest.approx(own["jazz"], abs=1e-6)
+        merged = {each.genre: each.probability for each in genres}
+        assert len(merged) == 8
+        assert merged["Electronic"] == pytest.approx(own["house"] + own["dubstep"], abs=1e-6)
+        assert merged["Hip-hop"] == pytest.approx(own["rap"], abs=1e-6)
+        assert merged["jazz"] == pytest.approx(own["jazz"], abs=1e-6)
 
 
-def test_genres_too_close_to_call_are_not_mixed_under_one_name(told, model):
+def test_genres_too_close_to_call_are_not_mixed_under_one_name(analysis_of, model):
     names = dict.fromkeys([model.card.genres[4], model.card.genres[2]], "Either")
-    assert told(first=(0.5, 0.5)).verdict == "mixed"
-    answer = told(first=(0.5, 0.5), taxonomy=Taxonomy(names))
+    assert analysis_of(first=(0.5, 0.5)).verdict == "mixed"
+    answer = analysis_of(first=(0.5, 0.5), taxonomy=Taxonomy(names))
     assert (answer.verdict, answer.reason) == ("confident", "This sounds like Either.")
 
 
 @pytest.fixture
-def told(model, monkeypatch):
-    """What is said of half a minute where a model's scores are given: one of each window."""
+def analysis_of(model, monkeypatch):
+    """Return a function that analyses two windows with given scores of the model."""
     limits = {"silence_dbfs": -60, "music": 0.5, "known": 0.5, "margin": 0.2}
     card = model.card.model_copy(update={"thresholds": Thresholds(**limits)})
     monkeypatch.setattr(model, "card", card)
 
-    def tell(gain=1, first=(0.8, 0.8), music=(1, 1), known=(1, 1), taxonomy=MODELS_OWN):
+    def run(gain=1, first=(0.8, 0.8), music=(1, 1), known=(1, 1), taxonomy=MODELS_OWN):
         genres = np.zeros((2, len(card.genres)), np.float32)
         genres[:, 4], genres[:, 2] = first, 1 - np.array(first)
         emotion = np.zeros((2, len(card.emotions)), np.float32)
@@ -199,7 +199,7 @@ def told(model, monkeypatch):
         data = signals.wav(gain * signals.sine(30), audio.SAMPLE_RATE)
         return analyze(data, model, taxonomy=taxonomy)
 
-    return tell
+    return run
 
 
 class TestVerdict:
@@ -213,8 +213,10 @@ class TestVerdict:
             ({"gain": 0.0009}, "silence"),
         ],
     )
-    def test_every_verdict_has_its_reason_and_keeps_the_scores(self, told, model, scores, verdict):
-        answer = told(**scores)
+    def test_every_verdict_has_its_reason_and_keeps_the_scores(
+        self, analysis_of, model, scores, verdict
+    ):
+        answer = analysis_of(**scores)
         assert answer.verdict == verdict
         ranked = [genre.genre for genre in answer.genres]
         assert ranked[:2] == [model.card.genres[4], model.card.genres[2]]
@@ -222,11 +224,11 @@ class TestVerdict:
         assert sum(genre.probability for genre in answer.genres) == pytest.approx(1, abs=1e-6)
 
     @pytest.mark.parametrize("name", ["first", "music", "known"])
-    def test_it_is_about_the_mean_over_the_windows(self, told, name):
-        assert told(**{name: (0.3, 1)}).verdict == "confident"
+    def test_the_verdict_is_about_the_mean_over_the_windows(self, analysis_of, name):
+        assert analysis_of(**{name: (0.3, 1)}).verdict == "confident"
 
-    def test_four_digits_are_told(self, told):
-        answer = told(music=(0.87654321, 0.87654321), known=(0.6, 0.7))
+    def test_scores_have_four_digits(self, analysis_of):
+        answer = analysis_of(music=(0.87654321, 0.87654321), known=(0.6, 0.7))
         assert (answer.music, answer.known) == (0.8765, 0.65)
 
 
@@ -237,14 +239,14 @@ class TestWarmUp:
     @pytest.mark.parametrize(
         ("name", "codec"), [("probe.webm", ("webm", "opus")), ("probe.m4a", ("mp4", "aac"))]
     )
-    def test_probes_are_what_phones_send(self, name, codec):
+    def test_probes_have_the_formats_of_phones(self, name, codec):
         recording = audio.decode((analysis.PROBES / name).read_bytes())
         assert (recording.container, recording.codec) == codec
         assert recording.duration_seconds == pytest.approx(3, abs=0.1)
         assert audio.levels(recording.waveform)[1] > -30
 
     @pytest.mark.parametrize("broken", ["probe.webm", "probe.m4a"])
-    def test_a_decoder_that_fails_is_noticed(self, model, monkeypatch, tmp_path, broken):
+    def test_a_failing_decoder_is_detected(self, model, monkeypatch, tmp_path, broken):
         for probe in analysis.PROBES.iterdir():
             content = b"?" if probe.name == broken else probe.read_bytes()
             (tmp_path / probe.name).write_bytes(content)
@@ -252,12 +254,12 @@ class TestWarmUp:
         with pytest.raises(ProbeError, match=f"{broken} cannot be decoded"):
             warm_up([model])
 
-    def test_missing_probes_are_noticed(self, model, monkeypatch, tmp_path):
+    def test_missing_probes_are_detected(self, model, monkeypatch, tmp_path):
         monkeypatch.setattr(analysis, "PROBES", tmp_path)
         with pytest.raises(ProbeError):
             warm_up([model])
 
-    def test_a_model_that_answers_otherwise_is_noticed(self):
+    def test_a_model_with_different_scores_is_detected(self):
         model = Model(MODELS / "fifteen.onnx")
         answer = [value + 1 for value in model.card.reference_answer]
         model.card = model.card.model_copy(update={"reference_answer": answer})
@@ -266,7 +268,7 @@ class TestWarmUp:
 
 
 def with_silence(*parts, encoding="wav", floor=0.0):
-    """A recording of parts that sound and, where its seconds are negative, are silent."""
+    """Return a recording of sounding and silent parts; negative seconds are silent."""
     rng = np.random.default_rng(0)
     pieces = [
         signals.groove(each, CLIP_RATE)
@@ -280,20 +282,20 @@ def with_silence(*parts, encoding="wav", floor=0.0):
 class TestSilentWindows:
     @pytest.mark.parametrize("parts", [(-30, 30), (30, -30), (-15, 15, -30, 15, -15)])
     @pytest.mark.parametrize("encoding", ["wav", "flac", "opus", "mp3"])
-    def test_they_take_no_part_in_an_answer(self, model, parts, encoding):
+    def test_silent_windows_do_not_change_the_analysis(self, model, parts, encoding):
         answer = analyze(with_silence(*parts, encoding=encoding), model, timeline=True)
         assert answer.audio.analysed_seconds == pytest.approx(30, abs=0.1)
-        heard = [each for each in answer.timeline if not each.silence]
-        assert 2 <= len(heard) < len(answer.timeline)
-        assert answer.energy == pytest.approx(np.mean([each.energy for each in heard]), abs=1e-4)
-        assert answer.music == pytest.approx(np.mean([each.music for each in heard]), abs=1e-4)
-        assert answer.known == pytest.approx(np.mean([each.known for each in heard]), abs=1e-4)
+        audible = [each for each in answer.timeline if not each.silence]
+        assert 2 <= len(audible) < len(answer.timeline)
+        assert answer.energy == pytest.approx(np.mean([each.energy for each in audible]), abs=1e-4)
+        assert answer.music == pytest.approx(np.mean([each.music for each in audible]), abs=1e-4)
+        assert answer.known == pytest.approx(np.mean([each.known for each in audible]), abs=1e-4)
         mean = np.mean(
-            [{g.genre: g.probability for g in each.genres}[answer.genre] for each in heard]
+            [{g.genre: g.probability for g in each.genres}[answer.genre] for each in audible]
         )
         assert answer.genres[0].probability == pytest.approx(mean, abs=1e-5)
 
-    def test_the_answer_is_that_of_the_music_alone(self, model):
+    def test_the_analysis_equals_that_of_the_music_alone(self, model):
         alone = analyze(with_silence(30), model)
         silent = analyze(with_silence(-45, 30, -15), model)
         assert silent.verdict == alone.verdict
@@ -305,7 +307,7 @@ class TestSilentWindows:
         answer = analyze(with_silence(15, -15, floor=floor), model, timeline=True)
         assert [each.silence for each in answer.timeline] == [False, silence]
 
-    def test_where_all_are_silent_so_is_the_recording(self, model):
+    def test_a_recording_of_silent_windows_is_silent(self, model):
         answer = analyze(with_silence(-40), model, timeline=True)
         assert answer.verdict == "silence"
         assert answer.audio.analysed_seconds == 0
@@ -317,5 +319,5 @@ class TestSilentWindows:
         assert [each.silence for each in answer.timeline] == [False, True]
         assert answer.audio.analysed_seconds == 15
 
-    def test_silence_is_no_narrow_band(self, model):
+    def test_silence_is_not_a_narrow_band(self, model):
         assert analyze(with_silence(-120, 15), model).warnings == []

@@ -1,4 +1,4 @@
-"""Bombs through a real socket: each is answered or refused, soon, and costs little memory."""
+"""Bombs through a real socket: the service soon answers or refuses each, with little memory."""
 
 import httpx2 as httpx
 import pytest
@@ -16,7 +16,7 @@ PARTS = 10_000
 
 @pytest.fixture(scope="module")
 def bounded():
-    """A service that hears a minute of a recording, since the tests are in a hurry."""
+    """Start a service that decodes one minute of a recording, to save time in the tests."""
     server = Server("--max-seconds", "60")
     server.wait_until_ready()
     yield server
@@ -34,7 +34,7 @@ def test_a_bomb_costs_little(bounded, name):
 
 
 def form(parts):
-    """A form of many parts, and the headers that say so."""
+    """Return a form of many parts, and its headers."""
     body = b"".join(b"--B\r\n" + part + b"\r\n" for part in parts) + b"--B--\r\n"
     return {"content": body, "headers": {"Content-Type": "multipart/form-data; boundary=B"}}
 
@@ -68,7 +68,7 @@ def test_a_part_of_ten_thousand_headers_is_refused(bounded):
 
 
 def test_an_endless_body_costs_no_more_than_the_limit(bounded):
-    """Chunk after chunk, far beyond the limit: what follows the refusal is not kept."""
+    """A client sends chunks far beyond the limit; the service drops those after its refusal."""
     limit = httpx.get(f"{bounded.url}/v1/limits").json()["max_upload_bytes"]
     before = bounded.memory_mb()
     sent = 0
@@ -96,7 +96,7 @@ def test_the_largest_batch_costs_no_more_than_its_body(bounded):
 
 
 @pytest.mark.parametrize(("expected", "most"), [("silence", 1_000), ("not-audio", -1)])
-def test_a_bomb_that_goes_off_would_be_noticed(bounded, monkeypatch, expected, most):
+def test_a_bomb_that_works_is_detected(bounded, monkeypatch, expected, most):
     monkeypatch.setattr(bombs, "BOMBS", {"one": (lambda scale: b"x", {expected})})
     monkeypatch.setattr(bombs, "MOST_GROWN_MB", most)
     (failed,) = bombs.torture(bounded, 1).failed

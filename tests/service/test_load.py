@@ -1,4 +1,4 @@
-"""A few seconds of the load that ``make torture`` keeps up for minutes, and what ends it."""
+"""A few seconds of the load of ``make torture``, and processes that stop under it."""
 
 import asyncio
 import os
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.slow
 
 CLIENTS, SECONDS = 256, 4.0
 OPTIONS = ("--log-format", "json", "--shutdown-seconds", "30")
-TWICE = 40.0  # requests a second at the least
+LEAST_RATE = 40.0  # requests a second at the least
 
 
 @pytest.fixture
 def starting():
-    """Starts a service, and sees to it that none is left."""
+    """Return a function that starts a service; all services are stopped at the end."""
     servers = []
 
     def start(*options):
@@ -33,13 +33,13 @@ def starting():
         server.process.wait()
 
 
-def twice(server):
-    return max(TWICE, 2 * asyncio.run(load.capacity(server, seconds=1)))
+def overload(server):
+    return max(LEAST_RATE, 2 * asyncio.run(load.capacity(server, seconds=1)))
 
 
 def test_every_request_is_answered_or_refused(starting):
     server = starting()
-    result = asyncio.run(load.load(server, CLIENTS, SECONDS, twice(server)))
+    result = asyncio.run(load.load(server, CLIENTS, SECONDS, overload(server)))
     assert server.stop() == 0
     statuses = result.statuses()
     assert statuses.keys() == {200, 503}
@@ -47,12 +47,12 @@ def test_every_request_is_answered_or_refused(starting):
     assert result.wrong() == []
     answered = {each.id: each.status for each in result.sent}
     assert answered.items() <= load.logged(server).items()
-    assert result.growth() < 1.3  # of some seconds; `make torture` is stricter
+    assert result.growth() < 1.3  # for some seconds; `make torture` is stricter
 
 
 def test_stopping_loses_no_accepted_request(starting):
     server = starting()
-    rate = twice(server)
+    rate = overload(server)
     stopped = []
 
     def stop():
@@ -72,8 +72,8 @@ def test_stopping_loses_no_accepted_request(starting):
 def test_a_killed_process_loses_no_more_than_it_held(starting):
     server = starting("--workers", "2")
     server.wait_until_started(2)
-    rate, victim = twice(server), server.workers()[0]
-    killed = []  # it was alive at the first time, and dead at the second
+    rate, victim = overload(server), server.workers()[0]
+    killed = []  # it was alive at the first check, and dead at the second
 
     def kill():
         killed.append(time.monotonic())
@@ -86,7 +86,7 @@ def test_a_killed_process_loses_no_more_than_it_held(starting):
     assert all(each.begun < dead and alive < each.ended for each in result.unanswered())
     after = [each.status for each in result.sent if each.begun > dead]
     assert set(after) == {200, 503}
-    server.wait_until_started(3)  # another took its place
+    server.wait_until_started(3)  # another process replaced it
     assert server.stop() == 0
     accepted = load.logged(server)
     answered = {each.id: each.status for each in result.sent if each.status}
@@ -115,5 +115,5 @@ def test_a_killed_process_loses_no_more_than_it_held(starting):
         ),
     ],
 )
-def test_a_wrong_answer_would_be_noticed(got, wrong):
+def test_a_wrong_answer_is_detected(got, wrong):
     assert wrong in load.judge("a", got)[1]

@@ -1,4 +1,4 @@
-"""What a process gives back to the system once it has freed it."""
+"""Freed memory of a process returns to the system."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from service import memory
 from tools.server import resident_mb
 
 LIMIT
-np.ones(30 * 2**20, np.uint8)  # freed at once: by this, glibc learns to keep such buffers
+np.ones(30 * 2**20, np.uint8)  # freed at once: after this, glibc holds buffers of this size
 before = resident_mb(os.getpid())
 pairs = [(np.ones(10 * 2**20, np.uint8), np.ones(10_000, np.uint8)) for _ in range(20)]
 small = [pair[1] for pair in pairs]  # each lies behind a large one
@@ -69,11 +69,11 @@ for thread in threads:
     thread.join()
 print(len(set(found)))
 """
-"""Prints in how many arenas eight threads have their memory."""
+"""Prints the number of arenas that eight threads use."""
 
 
 def printed(script, limit, **environment):
-    """What a process prints that does or does not limit its memory."""
+    """Return the output of a process with or without the limits."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run(
         [sys.executable, "-c", script.replace("LIMIT", "memory.limit()" if limit else "")],
@@ -83,8 +83,8 @@ def printed(script, limit, **environment):
 
 
 @glibc
-def test_freed_recordings_return_to_the_system():
-    assert printed(HOLES, limit=False) > 150  # else this test shows nothing
+def test_memory_of_freed_recordings_returns_to_the_system():
+    assert printed(HOLES, limit=False) > 150  # otherwise this test proves nothing
     assert printed(HOLES, limit=True) < 20
 
 
@@ -99,11 +99,11 @@ def test_threads_share_arenas():
 
 
 @glibc
-def test_an_operators_own_limits_stay():
+def test_limits_of_an_operator_stay():
     assert printed(HOLES, limit=True, MALLOC_MMAP_THRESHOLD_=str(32 * memory.MIB)) > 150
 
 
-def test_another_c_library_is_left_alone(monkeypatch):
+def test_another_c_library_is_not_changed(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("musl", "1.2"))
     monkeypatch.setattr(memory, "GLIBC_LIMITS", {"A": None})  # would fail if it were used
     assert not memory.limit()

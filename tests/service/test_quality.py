@@ -14,7 +14,7 @@ RATE = 44_100
 
 
 def warned(data):
-    """The types of what is wrong with an encoded recording."""
+    """Return the types of the warnings about an encoded recording."""
     recording = audio.decode(data)
     wrong = warnings_of(recording, audio.log_mel(audio.windows(recording.waveform)))
     assert all(each.detail.endswith(".") for each in wrong)
@@ -26,22 +26,22 @@ def groove():
     return signals.groove(5, RATE)
 
 
-def test_music_is_fine(groove, clips):
+def test_music_causes_no_warning(groove, clips):
     assert warned(signals.wav(groove, RATE)) == []
     for name, data in clips.items():
         assert warned(data) == [], name
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_recorder_that_was_overdriven_is_noticed(groove, channels):
+def test_an_overdriven_recording_is_clipped(groove, channels):
     loud = (40 * groove).clip(-1, 1)
     assert warned(signals.wav(loud, RATE, channels)) == ["clipped"]
     assert warned(signals.encode(loud, RATE, "m4a", channels)) == ["clipped"]
 
 
 @pytest.mark.parametrize("name", ["wav", "mp3", "vorbis", "webm"])
-def test_so_is_one_that_was_overdriven_a_little(name):
-    """A fifth of the samples is clipped, which a lossy codec spreads about full scale."""
+def test_a_slightly_overdriven_recording_is_clipped(name):
+    """A fifth of the samples is clipped; a lossy codec spreads them around full scale."""
     rate = 48_000
     loud = signals.groove(5, rate)
     clipped = (loud / np.quantile(np.abs(loud), 0.8)).clip(-1, 1)
@@ -51,15 +51,15 @@ def test_so_is_one_that_was_overdriven_a_little(name):
 
 @pytest.mark.parametrize("gain", [1, 2, 3])
 @pytest.mark.parametrize("name", ["opus", "vorbis"])
-def test_a_master_that_passes_full_scale_is_not_clipped(gain, name):
-    """Floats encoded beyond full scale: nothing is flat."""
+def test_a_master_that_exceeds_full_scale_is_not_clipped(gain, name):
+    """Floats are encoded beyond full scale, so that no top is flat."""
     noise = soxr.resample(np.random.default_rng(0).normal(0, 0.2, 5 * 8_000), 8_000, 48_000)
     file = io.BytesIO()
     soundfile.write(file, gain * noise, 48_000, format="OGG", subtype=name.upper())
     assert "clipped" not in warned(file.getvalue())
 
 
-def test_one_channel_is_enough(groove):
+def test_one_clipped_channel_is_enough(groove):
     stereo = np.stack([(40 * groove).clip(-1, 1), 0.1 * groove], axis=1)
     assert warned(float_wav(stereo, RATE)) == ["clipped"]
 
@@ -77,11 +77,11 @@ def test_the_count_does_not_depend_on_the_format(groove, encoding):
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(0.05, []), (0.01, ["very_quiet"]), (0, [])])
-def test_what_is_very_quiet_is_noticed_and_silence_is_a_verdict(groove, gain, expected):
+def test_a_very_quiet_recording_causes_a_warning_unless_it_is_silent(groove, gain, expected):
     assert warned(float_wav(gain * groove, RATE)) == expected
 
 
-def test_a_telephone_is_noticed(groove):
+def test_a_telephone_recording_is_narrow(groove):
     telephone = soxr.resample(groove, RATE, 8_000)
     assert warned(float_wav(telephone, 8_000)) == ["narrow_band"]
     assert warned(float_wav(soxr.resample(telephone, 8_000, RATE), RATE)) == ["narrow_band"]

@@ -1,4 +1,4 @@
-"""Holds the shipped model to its card, through the service's own path, on the labelled corpus."""
+"""Check the shipped model against its card, through the service, on the labelled corpus."""
 
 import csv
 import os
@@ -38,7 +38,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def card(model):
-    """The card of the model, if its figures were measured on this corpus."""
+    """Return the card of the model, if its figures were measured on this corpus."""
     if model.card.corpus != corpus_digest(read_corpus(CORPUS)):
         pytest.skip(
             f"the card was measured on another corpus ({model.card.corpus or 'it names none'}): "
@@ -55,12 +55,12 @@ def test_clips():
 
 @pytest.fixture(scope="module")
 def answers(model, test_clips):
-    """What the service says of each test clip."""
+    """Return the analysis of each test clip."""
     return [analyze((CORPUS / clip["file"]).read_bytes(), model) for clip in test_clips]
 
 
 def test_repeating_a_short_clip_is_no_worse_than_padding_it(model, test_clips):
-    """The rule of short clips still holds, on 5 s of each clip."""
+    """The rule for short clips is checked on 5 s of each clip."""
     right = {"repeated": 0, "padded": 0}
     for clip in test_clips:
         waveform = audio.decode((CORPUS / clip["file"]).read_bytes()).waveform
@@ -73,7 +73,7 @@ def test_repeating_a_short_clip_is_no_worse_than_padding_it(model, test_clips):
     assert right["repeated"] >= right["padded"]
 
 
-def test_the_accuracy_is_the_one_on_the_card(card, test_clips, answers):
+def test_the_accuracy_equals_that_on_the_card(card, test_clips, answers):
     right = [a.genre == clip["genre"] for a, clip in zip(answers, test_clips, strict=True)]
     stated = card.figures.test.genre.clip_accuracy.value
     assert np.mean(right) == pytest.approx(stated, abs=1e-3)
@@ -81,17 +81,19 @@ def test_the_accuracy_is_the_one_on_the_card(card, test_clips, answers):
 
 def test_every_genre_is_as_good_as_on_the_card(card, test_clips, answers):
     true = np.array([clip["genre"] for clip in test_clips])
-    told = np.array([answer.genre for answer in answers])
+    predicted = np.array([answer.genre for answer in answers])
     rows = card.figures.test.genre.per_genre
     assert [row.genre for row in rows] == card.genres
     for row in rows:
-        right = np.sum((told == true) & (true == row.genre))
+        right = np.sum((predicted == true) & (true == row.genre))
         assert row.clips == np.sum(true == row.genre)
         assert row.recall * row.clips == pytest.approx(right, abs=0.1), row.genre
-        assert row.precision * np.sum(told == row.genre) == pytest.approx(right, abs=0.1), row.genre
+        assert row.precision * np.sum(predicted == row.genre) == pytest.approx(right, abs=0.1), (
+            row.genre
+        )
 
 
-def test_the_verdicts_are_those_on_the_card(card, test_clips, answers):
+def test_the_verdicts_equal_those_on_the_card(card, test_clips, answers):
     (row,) = (row for row in card.figures.test.verdicts if row.kind == "genres")
     counts = Counter(answer.verdict for answer in answers)
     assert row.clips == len(answers)
@@ -110,8 +112,8 @@ LOSSLESS = ("wav", "aiff", "flac")
 LOSSY = ("mp3", "opus", "webm", "m4a")
 
 
-def test_seven_containers_give_one_answer(model, test_clips):
-    """On the first test clip of each genre; how far a codec moves an answer is printed."""
+def test_seven_containers_have_the_same_analysis(model, test_clips):
+    """The first test clip of each genre is encoded; the largest changes of scores are printed."""
     moves, agree = [], 0
     for genre in model.card.genres:
         clip = next(row for row in test_clips if row["genre"] == genre)
@@ -134,8 +136,8 @@ def test_seven_containers_give_one_answer(model, test_clips):
     assert np.median(moves) < 0.05
 
 
-def test_few_recordings_are_warned_of_and_all_by_telephone(test_clips):
-    """What the limits of `service.quality` lie between."""
+def test_few_recordings_cause_warnings_and_all_telephone_recordings_do(test_clips):
+    """The limits of `service.quality` separate telephone recordings from nearly all others."""
     loud, peaks, wide, narrow = [], [], [], []
     for clip in test_clips:
         recording = audio.decode((CORPUS / clip["file"]).read_bytes())

@@ -1,4 +1,4 @@
-"""The objects of an ASF, the container of WMA, that are no tags."""
+"""The objects of an ASF file, the container of WMA, that are not tags."""
 
 from typing import BinaryIO
 from uuid import UUID
@@ -13,11 +13,11 @@ TAGS = {
     UUID("5fbf03b5-a92e-11cf-8ee3-00c00c205365"),  # header extension: more tags, and padding
     UUID("1806d474-cadf-4509-a4ba-9aabcb96aae8"),  # padding
 }
-SIZE = slice(16, 24)  # of the file, in its properties
+SIZE = slice(16, 24)  # of the file; bytes of the file properties
 
 
 def objects(file: BinaryIO) -> Parts:
-    """List the objects but those of tags."""
+    """List all objects except tags."""
     length = int.from_bytes(read_at(file, 16, 8), "little")
     found: Parts = []
     at = 30

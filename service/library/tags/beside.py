@@ -1,8 +1,9 @@
-"""A copy beside a file, which takes the file's place or goes.
+"""A temporary copy beside a file, which replaces the file or is removed.
 
-A process may be killed at any time. Then the file is as it was or as it is to be, and a copy may be
-left over: hidden, so that no run takes it for music, and with a name made of the file's, so that
-the next writing finds it. Who writes holds a lock on the file, so what is found is left over.
+The process may be killed at any time. The file is then either the old or the new one, and a copy
+may be left over. The copy is hidden, so that no run takes it for music. Its name is derived from
+the file's, so that the next run finds it. A writer holds a lock on the file, so a copy that is
+found under the lock is left over.
 """
 
 import os
@@ -18,33 +19,33 @@ from service.library.tags.errors import TagsError
 from service.library.tags.ranges import blocks
 
 NAME = ".fifteen-tags-{}.part"
-OWNER_ONLY = 0o600  # until all is there, and it becomes the file's
+OWNER_ONLY = 0o600  # until the copy is complete and gets the mode of the file
 
 
 @contextmanager
 def copied(path: Path, before: os.stat_result) -> Iterator[Path]:
-    """Copy a file to a name of ours in its folder, and remove the copy if it is still there.
+    """Copy a file to a temporary name in its folder, and remove the copy at the end.
 
     Parameters
     ----------
     path : Path
     before : os.stat_result
-        Of the file.
+        Status of the file.
 
     Raises
     ------
     TagsError
-        If a copy must not take the file's place.
+        If a copy must not replace the file.
     OSError
-        If file or folder may not be written, or if there is no room.
+        If the file or its folder is not writable, or the disk is full.
     """
     if before.st_nlink > 1:
         raise TagsError(
             f"The tags cannot be written: the file has {before.st_nlink} names (hard links), and "
-            "its other names would keep the file without them."
+            "its other names would still lead to the file without tags."
         )
     copy = path.with_name(NAME.format(blake2b(os.fsencode(path.name), digest_size=12).hexdigest()))
-    with path.open("r+b") as file:  # nothing is written through it: this asks whether one may
+    with path.open("r+b") as file:  # to check the permission: nothing is written through it
         locked = _locked(file)
         _refuse_if_changed(path, before)
         if locked:
@@ -54,40 +55,40 @@ def copied(path: Path, before: os.stat_result) -> Iterator[Path]:
                 out.writelines(blocks(file, 0, before.st_size))
                 out.close()
                 if not locked:
-                    file.close()  # Windows replaces no file that is open
+                    file.close()  # Windows cannot replace an open file
                 yield copy
             finally:
                 copy.unlink(missing_ok=True)
 
 
 def _created(copy: Path) -> BinaryIO:
-    """Create a file that is not there."""
+    """Create a file that does not exist yet."""
     try:
         descriptor = os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY)
     except FileExistsError as error:
         raise TagsError(
-            f"The tags cannot be written: {copy.name} is in the way, the copy of a stopped run."
+            f"The tags cannot be written: {copy.name}, the copy of a stopped run, already exists."
         ) from error
     return os.fdopen(descriptor, "wb")
 
 
 def put_in_place(copy: Path, path: Path, before: os.stat_result, *, keep_times: bool) -> None:
-    """Have a copy take a file's place when it is on the disk, with all that is known of the file.
+    """Replace a file by its copy, with the metadata of the file, after the copy is on the disk.
 
     Parameters
     ----------
     copy, path : Path
     before : os.stat_result
-        Of the file when it was read.
+        Status of the file when it was read.
     keep_times : bool
-        Whether the file's time of change stays; otherwise it is now.
+        Whether to preserve the modification time of the file.
 
     Raises
     ------
     TagsError
-        If the file has changed since.
+        If the file has changed since then.
     OSError
-        If the system does not let it.
+        If the system refuses.
     """
     _inherit(copy, path, before)
     if not keep_times:
@@ -95,7 +96,7 @@ def put_in_place(copy: Path, path: Path, before: os.stat_result, *, keep_times: 
     _sync(copy)
     _refuse_if_changed(path, before)
     copy.replace(path)
-    with suppress(OSError):  # not every system can: then a loss of power may bring the old back
+    with suppress(OSError):  # where this fails, a power cut may restore the old file
         _sync(path.parent)
 
 
@@ -107,16 +108,16 @@ def _inherit(copy: Path, path: Path, before: os.stat_result) -> None:
                 os.chown(copy, *owner)
     shutil.copystat(path, copy)
     if sys.platform == "linux":
-        with suppress(OSError):  # the folder may have given it access control of its own
+        with suppress(OSError):  # the folder may have given the copy other access control
             for name in set(os.listxattr(copy)) - set(os.listxattr(path)):
                 os.removexattr(copy, name)
 
 
 def _refuse_if_changed(path: Path, before: os.stat_result) -> None:
-    now = path.stat()
+    current = path.stat()
     if any(
-        getattr(now, known) != getattr(before, known)
-        for known in ("st_ino", "st_dev", "st_size", "st_mtime_ns", "st_nlink")
+        getattr(current, name) != getattr(before, name)
+        for name in ("st_ino", "st_dev", "st_size", "st_mtime_ns", "st_nlink")
     ):
         raise TagsError("The tags cannot be written: another program is changing the file.")
 
@@ -131,21 +132,21 @@ def _sync(path: Path) -> None:
 
 
 def _locked(file: BinaryIO) -> bool:
-    """Lock a file until it is closed; say whether the system could.
+    """Lock a file until it is closed; return whether the system can.
 
     Raises
     ------
     TagsError
-        If another process writes tags into it.
+        If another process is writing tags into the file.
     """
     if sys.platform == "win32":
         return False
-    import fcntl  # noqa: PLC0415 - it is not there on Windows
+    import fcntl  # noqa: PLC0415 - Windows does not have it
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise TagsError("The tags cannot be written: another run is writing some.") from error
-    except OSError:  # some network drives; then what is left over stays, and the file is refused
+        raise TagsError("The tags cannot be written: another run is writing them.") from error
+    except OSError:  # some network drives: a copy that is left over stays, and the file is refused
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a file holds beside its tags, as FFmpeg reads it, so that two files can be compared."""
+"""The content of a file besides its tags, as FFmpeg reads it, for comparing two files."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -15,24 +15,24 @@ from service.library.tags.parts import parts
 from service.library.tags.ranges import Parts
 
 RAW_NAMES = {"mood": ("tmoo", "wm/mood")}
-"""What ID3v2 and ASF call a tag for which FFmpeg has no name of its own."""
+"""Names in ID3v2 and ASF of a tag for which FFmpeg has no common name."""
 
 OPENING = {"format_whitelist": ",".join(audio.FORMATS), "codec_whitelist": "none"}
-"""What FFmpeg may open a file with: what may be analysed, and no decoder, as nothing is decoded."""
+"""Options with which FFmpeg opens a file: the formats of an analysis, and no decoders."""
 
-NOT_PLAYED = "skip_samples"  # what FFmpeg hangs to a packet of which a player leaves out a part
+NOT_PLAYED = "skip_samples"  # side data of a packet of which players skip a part
 
 
 @dataclass(frozen=True)
 class Description:
-    """What FFmpeg says of a file before it reads the sound.
+    """FFmpeg's description of a file, before it reads the sound.
 
     Attributes
     ----------
     container, codec : str
         FFmpeg's names.
     metadata : tuple of tuples of str
-        Of the container and of each stream: name and value.
+        Names and values of the container and of each stream.
     """
 
     container: str
@@ -40,17 +40,18 @@ class Description:
     metadata: tuple[tuple[tuple[str, str], ...], ...]
 
     def values(self, name: str) -> list[str]:
-        """Return the values of a name, wherever it is and in whatever case."""
-        return [value for held in self.metadata for key, value in held if _is(key, name)]
+        """Return all values of a name, in any case."""
+        return [value for metadata in self.metadata for key, value in metadata if _is(key, name)]
 
     def others(self, names: Collection[str]) -> object:
-        """Return the names of all metadata but some.
+        """Return the names of all metadata except `names`.
 
-        Of a name that a file has several times, FFmpeg gives the last, and mutagen sorts them.
+        The values are left out: where a name occurs several times, FFmpeg returns only the last
+        value, and mutagen changes their order.
         """
         return [
-            {key.casefold() for key, _ in held if not any(_is(key, name) for name in names)}
-            for held in self.metadata
+            {key.casefold() for key, _ in metadata if not any(_is(key, name) for name in names)}
+            for metadata in self.metadata
         ]
 
 
@@ -60,12 +61,12 @@ def _is(key: str, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds beside its tags.
+    """The content of a file besides its tags.
 
     Attributes
     ----------
     streams : list
-        What each stream is, with a digest of its packets and their times; the chapters.
+        The properties of each stream, a digest of its packets and their times, and the chapters.
     parts : Parts
         The container's own parts.
     """
@@ -76,7 +77,7 @@ class Content:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a file by its content: FFmpeg does not see its name, as when it is analysed."""
+    """Open a file by its content: FFmpeg does not see the name, as in an analysis."""
     with (
         path.open("rb") as file,
         av.open(
@@ -89,7 +90,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def description(path: Path) -> Description:
-    """Return what FFmpeg says of a file.
+    """Return FFmpeg's description of a file.
 
     Raises
     ------
@@ -98,16 +99,16 @@ def description(path: Path) -> Description:
     """
     with _opened(path) as container:
         sound = container.streams.audio
-        held = [container.metadata, *(stream.metadata for stream in container.streams)]
+        described = [container.metadata, *(stream.metadata for stream in container.streams)]
         return Description(
             container.format.name,
             sound[0].codec_context.name if sound and sound[0].codec_context else "",
-            tuple(tuple(metadata.items()) for metadata in held),
+            tuple(tuple(metadata.items()) for metadata in described),
         )
 
 
 def content(path: Path, container: str) -> Content:
-    """Read all of a file.
+    """Return the content of a file.
 
     Raises
     ------
@@ -120,13 +121,12 @@ def content(path: Path, container: str) -> Content:
 
 
 def _streams(path: Path) -> list[Any]:
-    """Return what each stream is, and the chapters."""
+    """Return the properties and the digest of each stream, and the chapters."""
     with _opened(path) as container:
-        said: list[Any] = [_said(stream) for stream in container.streams]
+        properties: list[Any] = [_properties(stream) for stream in container.streams]
         chapters = str(container.chapters())
-        digests: defaultdict[int, blake2b] = defaultdict(
-            blake2b
-        )  # of some containers, streams appear on the way
+        # a defaultdict, since the streams of some containers appear late
+        digests: defaultdict[int, blake2b] = defaultdict(blake2b)
         try:
             for packet in container.demux():
                 times = packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.size
@@ -134,16 +134,16 @@ def _streams(path: Path) -> list[Any]:
                 digest.update(repr(times).encode() + bytes(packet))
                 if packet.has_sidedata(NOT_PLAYED):
                     digest.update(bytes(packet.get_sidedata(NOT_PLAYED)))
-        except av.FFmpegError as error:  # of a damaged file, the sound that is read is compared
-            said.append(type(error).__name__)
+        except av.FFmpegError as error:  # of a damaged file, the readable part is compared
+            properties.append(type(error).__name__)
         found = [(index, digest.hexdigest()) for index, digest in sorted(digests.items())]
-        return [*said, chapters, *found]
+        return [*properties, chapters, *found]
 
 
-def _said(stream: Any) -> tuple[Any, ...]:
-    """Return what a container says of a stream."""
-    context, said = stream.codec_context, (stream.index, stream.type, stream.disposition)
-    if context is None:  # of a codec that FFmpeg does not know
-        return said
+def _properties(stream: Any) -> tuple[Any, ...]:
+    """Return the properties of a stream."""
+    context, common = stream.codec_context, (stream.index, stream.type, stream.disposition)
+    if context is None:  # FFmpeg does not know the codec
+        return common
     sound = (context.sample_rate, context.layout.name) if stream.type == "audio" else ()
-    return *said, str(stream.time_base), context.name, context.extradata, *sound
+    return *common, str(stream.time_base), context.name, context.extradata, *sound

@@ -1,5 +1,5 @@
-"""What goes wrong with the tags of a file."""
+"""The error of writing tags."""
 
 
 class TagsError(RuntimeError):
-    """Tags cannot be written into a file, which is as it was. The message is for a person."""
+    """Tags cannot be written into a file; it is unchanged. The message is for a person."""

@@ -1,6 +1,6 @@
 """Opens the tags of a file, by its content, and saves them into a copy of it.
 
-FFmpeg says what the file is, as it did when the file was analysed: a name is no evidence.
+FFmpeg detects the kind of the file, as in an analysis; the name of the file does not matter.
 """
 
 import io
@@ -23,20 +23,20 @@ class TaggedFile(Protocol):
     """The tags of a file, in memory."""
 
     def values(self, name: str) -> list[str]:
-        """Return the values of a name, wherever it is and in whatever case."""
+        """Return all values of a name, in any case."""
 
     def put(self, name: str, value: str) -> None:
-        """Give a name one value wherever it is, or add it."""
+        """Set every tag of a name to one value, or add the tag."""
 
     def others(self, names: Collection[str]) -> object:
-        """Return all tags but some, to be compared."""
+        """Return all tags except `names`, for comparison."""
 
     def save(self, copy: Path) -> None:
         """Write the tags into a copy of the file."""
 
 
 class _Inside:
-    """Tags that are a part of a container, which mutagen writes anew."""
+    """Tags inside a container, which mutagen rewrites."""
 
     def __init__(
         self, path: Path, kind: Any, form: Callable[[Any], Form], options: dict[str, Any]
@@ -61,18 +61,18 @@ class _Inside:
 
 
 def _saving(tags: Any) -> dict[str, Any]:
-    """Return the options by which ID3v2 keeps its version and its values.
+    """Return the options that preserve the version and the values of ID3v2.
 
-    mutagen does not write 2.2. It becomes 2.3, which has the same frames.
+    mutagen cannot write version 2.2. It writes 2.3, which has the same frames.
     """
     return {"v2_version": 4 if tags.version >= (2, 4) else 3, "v23_sep": None}
 
 
 class _Around:
-    """Tags before and behind a sound, which stays where it is between them.
+    """Tags before and after the sound, which stays unchanged between them.
 
-    mutagen makes the tags, and they are put around the sound here: it would drop an ID3v1 tag, or
-    write it anew.
+    mutagen only creates the bytes of the tags. This class writes them around the sound, since
+    mutagen would drop or rewrite an ID3v1 tag.
     """
 
     def __init__(self, path: Path, *, usual: str) -> None:
@@ -89,12 +89,12 @@ class _Around:
 
     @staticmethod
     def _read_id3(head: bytes) -> Any:
-        """Read ID3v2 as it is, but 2.2 as the 2.3 that is written for it."""
+        """Read ID3v2 as it is; convert 2.2 to 2.3, which is written instead."""
         oldest = head[3] == 2
         return mutagen("id3").ID3(io.BytesIO(head), translate=oldest, v2_version=3, load_v1=False)
 
     def _add(self, usual: str) -> None:
-        """Add tags of the usual form, to which an ID3v1 tag passes what it holds."""
+        """Add tags of the usual form, with the values of an ID3v1 tag."""
         if usual == "ape":
             self._ape = mutagen("apev2").APEv2()
             return
@@ -125,18 +125,18 @@ class _Around:
         ends = self._ends
         with self._path.open("rb") as file, copy.open("wb") as out:
             if self._id3 is not None:
-                out.write(_made(self._id3, self._head))
+                out.write(_id3_bytes(self._id3, self._head))
             out.writelines(blocks(file, ends.id3, ends.ape_start))
             if self._ape is not None:
-                made = io.BytesIO()
-                self._ape.save(made)
-                out.write(made.getvalue())
+                ape = io.BytesIO()
+                self._ape.save(ape)
+                out.write(ape.getvalue())
             out.writelines(blocks(file, ends.ape_end, size_of(file)))
 
 
-def _made(tags: Any, old: bytes) -> bytes:
-    """Return ID3v2 as mutagen writes it: into the room of the old if that is enough."""
-    file = io.BytesIO(old + bytes(ID3V1))  # at the end it looks for ID3v1, and finds none
+def _id3_bytes(tags: Any, old: bytes) -> bytes:
+    """Return ID3v2 as mutagen writes it: in the space of the old tag if that suffices."""
+    file = io.BytesIO(old + bytes(ID3V1))  # mutagen searches the end for ID3v1, and finds none
     tags.save(file, v1=0, **_saving(tags))
     return file.getvalue()[: id3_size(file.getvalue())]
 
@@ -153,10 +153,10 @@ INSIDE: dict[str, tuple[str, str, Callable[[Any], Form], dict[str, Any]]] = {
     "ogg flac": ("oggflac", "OggFLAC", Vorbis, {}),
     "ogg speex": ("oggspeex", "OggSpeex", Vorbis, {}),
 }
-"""By FFmpeg's container, and the codec if there are several kinds: mutagen's module and class."""
+"""mutagen's module and class, by FFmpeg's container, and by the codec where it matters."""
 
 AROUND = {"mp3": "id3", "tta": "id3", "wv": "ape", "ape": "ape", "mpc": "ape", "mpc8": "ape"}
-"""By FFmpeg's container, the form that tags usually have."""
+"""The usual form of tags, by FFmpeg's container."""
 
 
 def open_tagged(path: Path, described: Description) -> TaggedFile:
@@ -165,9 +165,9 @@ def open_tagged(path: Path, described: Description) -> TaggedFile:
     Raises
     ------
     TagsError
-        If nothing here writes tags of such a file.
+        If tags cannot be written into this kind of file.
     Exception
-        Whatever mutagen raises.
+        Any exception of mutagen.
     """
     container = described.container
     if container in AROUND:

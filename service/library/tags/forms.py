@@ -1,6 +1,6 @@
-"""The forms that tags have in files, and where each has genre, mood and emotions.
+"""The forms of tags in files, and the place of genre, mood and emotions in each form.
 
-A name is found whatever its case, as players find it, and is written where it is.
+Names are found in any case, as by players, and an existing tag is written where it is.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ def mutagen(module: str) -> Any:
 
 
 def same(values: Collection[str], value: str) -> bool:
-    """Say whether a name has this value wherever it is, and is somewhere."""
+    """Return whether there are values and all of them equal this one."""
     return set(values) == {value}
 
 
@@ -22,17 +22,17 @@ class Form(Protocol):
     """Tags of one form, in memory."""
 
     def values(self, name: str) -> list[str]:
-        """Return the values of a name, wherever it is and in whatever case."""
+        """Return all values of a name, in any case."""
 
     def put(self, name: str, value: str) -> None:
-        """Give a name one value wherever it is, or add it."""
+        """Set every tag of a name to one value, or add the tag."""
 
     def others(self, names: Collection[str]) -> object:
-        """Return all tags but some, pictures too, to be compared."""
+        """Return all tags and pictures except `names`, for comparison."""
 
 
 class Id3:
-    """Frames of ID3v2; emotions in those for text of one's own, which have a description."""
+    """Frames of ID3v2; emotions are in user-defined text frames (TXXX)."""
 
     FRAMES = {"genre": "TCON", "mood": "TMOO"}  # noqa: RUF012 - it is never written
 
@@ -65,7 +65,7 @@ class Id3:
             self.tags.add(id3.TXXX(id3.Encoding.UTF8, name, [value]))
 
     def others(self, names: Collection[str]) -> object:
-        """Return all frames but some; of their encodings, a version knows two, another four."""
+        """Return all frames except `names`, without their encodings, which vary by version."""
         frames = {
             key: {field: value for field, value in vars(frame).items() if field != "encoding"}
             for key, frame in self.tags.items()
@@ -75,7 +75,7 @@ class Id3:
 
 
 class Mp4:
-    """Atoms of iTunes; mood and emotions in those with a name of one's own."""
+    """Atoms of iTunes; mood and emotions are in freeform atoms."""
 
     GENRE, OWN = "\xa9gen", "----:com.apple.iTunes:"
 
@@ -102,7 +102,7 @@ class Mp4:
             self.tags[key] = [value if key == self.GENRE else value.encode()]
 
     def others(self, names: Collection[str]) -> object:
-        """Return all atoms but some."""
+        """Return all atoms except `names`."""
         return {
             key: value
             for key, value in self.tags.items()
@@ -111,7 +111,7 @@ class Mp4:
 
 
 class Vorbis:
-    """Vorbis comments: names and values in their order, a name as often as there are values."""
+    """Vorbis comments: names and values in order; a name with several values occurs repeatedly."""
 
     def __init__(self, tags: Any) -> None:
         self.tags = tags
@@ -121,7 +121,7 @@ class Vorbis:
         return [value for key, value in self.tags if key.casefold() == name.casefold()]
 
     def put(self, name: str, value: str) -> None:
-        """Give a name one value, where its first was."""
+        """Set a name to one value, in the place of its first value."""
         pairs, found = [], False
         for key, old in self.tags:
             if key.casefold() != name.casefold():
@@ -129,11 +129,11 @@ class Vorbis:
             elif not found:
                 pairs.append((key, value))
                 found = True
-        list.clear(self.tags)  # mutagen's own takes it for a dictionary
+        list.clear(self.tags)  # mutagen's `clear` takes it for a dictionary
         self.tags.extend(pairs if found else [*pairs, (name, value)])
 
     def others(self, names: Collection[str]) -> object:
-        """Return all comments but some, in their order, and what wrote the sound."""
+        """Return all comments except `names`, in order, and the vendor of the encoder."""
         known = {name.casefold() for name in names}
         return self.tags.vendor, [pair for pair in self.tags if pair[0].casefold() not in known]
 
@@ -143,9 +143,9 @@ class Fields:
 
     Parameters
     ----------
-    tags : mutagen's
+    tags : mutagen's tags
     usual : dict of str to str
-        What the form calls names of ours.
+        The usual names in this form, by this project's names.
     """
 
     def __init__(self, tags: Any, usual: dict[str, str]) -> None:
@@ -170,6 +170,6 @@ class Fields:
             self.tags[key] = [value]
 
     def others(self, names: Collection[str]) -> object:
-        """Return all fields but some."""
+        """Return all fields except `names`."""
         known = {key for name in names for key in self._keys(name)}
         return {key: self.tags[key] for key in self.tags.keys() if key not in known}  # noqa: SIM118

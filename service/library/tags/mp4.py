@@ -1,8 +1,8 @@
-"""The boxes of an MP4 that are no tags, and what its indexes point at.
+"""The boxes of an MP4 that are not tags, and the targets of its indexes.
 
-Tags lie in the index of an MP4, which is often before the sound. Where they grow, the sound moves,
-and every position in the file that an index holds must move with it. FFmpeg follows some of them,
-players follow others: here each is compared by the place in the sound that it means.
+The tags of an MP4 are often stored before the sound. If they grow, the sound moves, and every file
+position in an index must change accordingly. FFmpeg uses some of these positions, and players use
+others. So this module compares all of them, by the place in the sound that they point to.
 """
 
 from bisect import bisect_right
@@ -12,27 +12,27 @@ from typing import BinaryIO, NamedTuple
 
 from service.library.tags.ranges import Parts, digest, read_at, size_of
 
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # what FFmpeg calls the container
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's name of the container
 STBL = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 META = (b"moov", b"udta", b"meta")
 CONTAINERS = {
     *(STBL[:depth] for depth in range(1, 6)), *(META[:depth] for depth in range(1, 4)),
     (*META, b"ilst"), (b"moof",), (b"moof", b"traf"), (b"mfra",),
 }  # fmt: skip
-WRITTEN = {b"\xa9gen", b"gnre", b"----"}  # items that tags of ours are in
+WRITTEN = {b"\xa9gen", b"gnre", b"----"}  # items that hold the tags written here
 
 
 class _Box(NamedTuple):
-    """A box, or what is none."""
+    """A box, or bytes that are not a box."""
 
     path: tuple[bytes, ...]
     begin: int
-    start: int  # of what is in it
+    start: int  # of its content
     end: int
 
 
 def boxes(file: BinaryIO) -> Parts:
-    """List the boxes but those of tags, of which only the names of others' items."""
+    """List all boxes except tags, and the names of other items of tags."""
     size = size_of(file)
     tops = [box.begin for box in _walk(file, 0, size, set())]
     found: Parts = []
@@ -41,7 +41,7 @@ def boxes(file: BinaryIO) -> Parts:
         if box.path[:3] == META:
             items.update(box.path[4:])
         elif box.path[-1] in _POINTING:
-            found.append((box.path, _meant(file, box, tops)))
+            found.append((box.path, _target_digest(file, box, tops)))
         else:
             found.append((box.path, box.end - box.start, digest(file, box.start, box.end)))
     return [*found, ("items", *sorted(items - WRITTEN))]
@@ -50,7 +50,7 @@ def boxes(file: BinaryIO) -> Parts:
 def _walk(
     file: BinaryIO, at: int, end: int, into: set[tuple[bytes, ...]], path: tuple[bytes, ...] = ()
 ) -> Iterator[_Box]:
-    """Give the boxes that hold no others, and in the end what is no box."""
+    """Yield the boxes that are not containers, and at the end bytes that are not a box."""
     while at + 8 <= end:
         head = read_at(file, at, 16)
         length, start = int.from_bytes(head[:4]), at + 8
@@ -61,7 +61,7 @@ def _walk(
             break
         inner = (*path, head[4:8])
         if inner in into:
-            # a box of its own version has it before its first; QuickTime's has none
+            # a versioned box has its version before its first box; QuickTime's has none
             versioned = inner == META and read_at(file, start + 4, 4) != b"hdlr"
             yield from _walk(file, start + 4 * versioned, stop, into, inner)
         else:
@@ -71,8 +71,8 @@ def _walk(
         yield _Box((*path, b""), at, at, end)
 
 
-def _meant(file: BinaryIO, box: _Box, tops: list[int]) -> str:
-    """Return a digest of a box that points into the file, of what it means."""
+def _target_digest(file: BinaryIO, box: _Box, tops: list[int]) -> str:
+    """Return a digest of a box with file positions, relative to the boxes that they point into."""
     data = read_at(file, box.start, box.end - box.start)
     positions, rest = _POINTING[box.path[-1]](data)
     found = blake2b(rest)
@@ -114,4 +114,4 @@ _POINTING = {
     b"tfhd": _fragment_header,
     b"tfra": _fragment_index,
 }
-"""Boxes that hold positions in the file: these, and the rest of the box."""
+"""Readers of the boxes that hold file positions: they return positions and the other bytes."""

@@ -1,7 +1,7 @@
-"""The parts of a container that are no tags, so that none of them is lost.
+"""The parts of a container that are not tags, so that none of them is lost.
 
-FFmpeg reads streams and passes over the rest: chunks that other programs put into a WAV, indexes,
-what follows the end. Here they are listed, each with a digest of its bytes.
+FFmpeg reads streams and ignores the rest: chunks that other programs put into a WAV, indexes, and
+bytes after the end. This module lists these parts, each with a digest of its bytes.
 """
 
 import re
@@ -16,23 +16,24 @@ from service.library.tags.asf import objects
 from service.library.tags.mp4 import MP4, boxes
 from service.library.tags.ranges import Parts, digest, read_at, size_of
 
-ID3_HEADER, ID3_FOOTER = 10, 0x10  # bytes; the flag of a tag that has its header at its end, too
+ID3_HEADER, ID3_FOOTER = 10, 0x10  # bytes; flag of a tag with a footer
 ID3V1 = 128  # bytes
-LYRICS, LYRICS_FOOTER = re.compile(rb"(\d{6})LYRICS200"), 15  # its size without this; bytes
+# the footer of Lyrics3 holds its size without the footer
+LYRICS, LYRICS_FOOTER = re.compile(rb"(\d{6})LYRICS200"), 15  # bytes
 APE_FOOTER, APE_HAS_HEADER = struct.Struct("<8s4I8x"), 1 << 31
 FLAC_PADDING, FLAC_COMMENTS, FLAC_LAST = 1, 4, 0x80
 
 
 @dataclass(frozen=True)
 class Ends:
-    """Where the tags around a sound are.
+    """Positions of the tags around the sound.
 
     Attributes
     ----------
     id3 : int
-        Size of ID3v2 in front of the sound.
+        Size of ID3v2 before the sound.
     ape_start, ape_end : int
-        Of APEv2 behind the sound; Lyrics3 and ID3v1 may follow.
+        Positions of APEv2 after the sound; Lyrics3 and ID3v1 may follow.
     """
 
     id3: int
@@ -41,7 +42,7 @@ class Ends:
 
     @classmethod
     def of(cls, file: BinaryIO) -> Self:
-        """Find them."""
+        """Find the tags in a file."""
         size = size_of(file)
         end = size - ID3V1 if read_at(file, size - ID3V1, 3) == b"TAG" else size
         lyrics = LYRICS.fullmatch(read_at(file, end - LYRICS_FOOTER, LYRICS_FOOTER))
@@ -56,7 +57,7 @@ class Ends:
 
 
 def id3_size(head: bytes) -> int:
-    """Return the size of the ID3v2 tag that begins so, 0 if none does."""
+    """Return the size of the ID3v2 tag that begins with `head`, or 0 if there is none."""
     if len(head) < ID3_HEADER or head[:3] != b"ID3":
         return 0
     size = sum(
@@ -66,7 +67,7 @@ def id3_size(head: bytes) -> int:
 
 
 def _around(file: BinaryIO) -> Parts:
-    """List what lies between and behind tags."""
+    """List the bytes between and after the tags."""
     ends, size = Ends.of(file), size_of(file)
     return [
         ("sound", ends.ape_start - ends.id3, digest(file, ends.id3, ends.ape_start)),
@@ -75,7 +76,7 @@ def _around(file: BinaryIO) -> Parts:
 
 
 def _chunks(file: BinaryIO, order: str) -> Parts:
-    """List the chunks of a RIFF or an AIFF but the first of ID3, and if its size is right."""
+    """List the chunks of a RIFF or AIFF except the first ID3, and the error of the size field."""
     size, at, found, tagged = size_of(file), 12, [], False
     (declared,) = struct.unpack(f"{order}I", read_at(file, 4, 4))
     parts: Parts = [("size", size - declared)]
@@ -92,7 +93,7 @@ def _chunks(file: BinaryIO, order: str) -> Parts:
 
 
 def _flac(file: BinaryIO) -> Parts:
-    """List the blocks of a FLAC but comments and padding, and the sound."""
+    """List all blocks of a FLAC except comments and padding, and the sound."""
     at = id3_size(read_at(file, 0, ID3_HEADER))
     found: Parts = [("before", digest(file, 0, at))]
     at, last = at + 4, False
@@ -106,29 +107,29 @@ def _flac(file: BinaryIO) -> Parts:
 
 
 OGG_MAGIC = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
-"""How the first packet of a stream begins whose second is comments."""
+"""First bytes of a stream whose second packet holds comments."""
 
 
 class _OggStream:
-    """The packets of a stream, one after the other."""
+    """A digest of the packets of a stream, except comments."""
 
     def __init__(self) -> None:
-        self.packets, self.begun, self.tagged = 0, b"", False
+        self.packets, self.partial, self.tagged = 0, b"", False
         self.digest = blake2b()
 
     def add(self, piece: bytes, *, whole: bool) -> None:
-        self.begun += piece
+        self.partial += piece
         if not whole:
             return
         if self.packets == 0:
-            self.tagged = self.begun.startswith(OGG_MAGIC)
+            self.tagged = self.partial.startswith(OGG_MAGIC)
         if not (self.tagged and self.packets == 1):
-            self.digest.update(f"{len(self.begun)} ".encode() + self.begun)
-        self.packets, self.begun = self.packets + 1, b""
+            self.digest.update(f"{len(self.partial)} ".encode() + self.partial)
+        self.packets, self.partial = self.packets + 1, b""
 
 
 def _ogg(file: BinaryIO) -> Parts:
-    """List the streams of an Ogg but their comments, and what is no page."""
+    """List the streams of an Ogg without their comments, and bytes that are not a page."""
     streams: dict[bytes, _OggStream] = {}
     at, size = 0, size_of(file)
     while (head := read_at(file, at, 27))[:4] == b"OggS" and len(head) == 27:
@@ -136,29 +137,29 @@ def _ogg(file: BinaryIO) -> Parts:
         stream = streams.setdefault(head[14:18], _OggStream())
         ends = lacing and lacing[-1] < 255
         stream.digest.update(head[6:14] if ends and any(head[6:14]) else b"")  # its time
-        begun = 0
+        pending = 0
         for length in lacing:
-            begun += length
+            pending += length
             if length < 255:
-                stream.add(file.read(begun), whole=True)
-                begun = 0
-        stream.add(file.read(begun), whole=False)
+                stream.add(file.read(pending), whole=True)
+                pending = 0
+        stream.add(file.read(pending), whole=False)
         at = file.tell()
     found: Parts = [
-        (serial, stream.packets, len(stream.begun), stream.digest.hexdigest())
+        (serial, stream.packets, len(stream.partial), stream.digest.hexdigest())
         for serial, stream in streams.items()
     ]
     return [*found, ("rest", size - at, digest(file, at, size))]
 
 
 def parts(file: BinaryIO, container: str) -> Parts:
-    """Return the parts of a file that are no tags.
+    """Return the parts of a file that are not tags.
 
     Parameters
     ----------
     file : binary file
     container : str
-        FFmpeg's name.
+        FFmpeg's name of the container.
     """
     return _READERS.get(container, _around)(file)
 
@@ -171,4 +172,4 @@ _READERS: dict[str, Callable[[BinaryIO], Parts]] = {
     "asf": objects,
     MP4: boxes,
 }
-"""By FFmpeg's container; tags of the others stand around the sound."""
+"""Readers by FFmpeg's container; in other containers, tags are around the sound."""

@@ -1,4 +1,4 @@
-"""Reads bytes of a file, however large it is."""
+"""Reads ranges of a file of any size."""
 
 import io
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import BinaryIO
 
 Parts = list[tuple[object, ...]]
-"""What a file consists of, each part with its name and a digest of its bytes."""
+"""The parts of a file, each with its name and a digest of its bytes."""
 
 BLOCK = 2**20  # bytes that are read at a time
 
@@ -17,7 +17,7 @@ def size_of(file: BinaryIO) -> int:
 
 
 def read_at(file: BinaryIO, at: int, size: int) -> bytes:
-    """Read some bytes of a file, none before its beginning."""
+    """Read bytes at a position of a file; none if the position is negative."""
     if at < 0:
         return b""
     file.seek(at)

@@ -1,4 +1,4 @@
-"""Tags of an analysis, written into a file."""
+"""Writes the tags of an analysis into a file."""
 
 import stat
 from pathlib import Path
@@ -16,20 +16,20 @@ NUMBERS = 3  # digits
 
 
 def tags_of(analysis: Analysis) -> dict[str, str]:
-    """Return what is worth writing of an analysis, by the field's usual names of tags.
+    """Return the tags of an analysis, by their usual names.
 
-    A genre only if the verdict is sure of it, mood and emotions only of music.
+    There is a genre only if the verdict is sure of it, and a mood and emotions only for music.
     """
     if analysis.verdict not in MUSIC:
         return {}
-    said: dict[str, object] = {
+    values: dict[str, object] = {
         "genre": analysis.genre if analysis.verdict == "confident" else None,
         "mood": analysis.mood,
         **{name: getattr(analysis, name) for name in analysis.emotion},
     }
     return {
         name: f"{value:.{NUMBERS}f}" if isinstance(value, float) else str(value)
-        for name, value in said.items()
+        for name, value in values.items()
         if value is not None
     }
 
@@ -37,32 +37,33 @@ def tags_of(analysis: Analysis) -> dict[str, str]:
 def write_tags(
     path: Path, tags: dict[str, str], *, replace: bool, keep_times: bool = False
 ) -> list[str]:
-    """Write tags into a file, or leave it as it is, to the byte.
+    """Write tags into a file, or leave it unchanged, to the byte.
 
-    A name that the file has, in whatever case, keeps its case, its place and the version of its
-    kind of tags. Mode, owner, extended attributes and access control lists stay, as far as the
-    system lets them. A link is followed. A file with several names (hard links) is refused: its
-    other names would keep the file without the tags. So is a file that is read-only.
+    An existing tag is found in any case. Its case, its place and the version of its kind of tags
+    are preserved. Mode, owner, extended attributes and access control lists are preserved as far as
+    the system allows. Symbolic links are followed. A file with several names (hard links) is
+    refused: its other names would still lead to the file without tags. A read-only file is
+    refused, too.
 
     Parameters
     ----------
     path : Path
     tags : dict of str to str
     replace : bool
-        Whether those that the file has already are written over.
+        Whether to overwrite existing tags.
     keep_times : bool
-        Whether the file's time of change stays as it was.
+        Whether to preserve the modification time of the file.
 
     Returns
     -------
     names : list of str
-        Of the tags that the file holds now as given. A file that held them all is not written.
+        Names of the tags that the file now holds as given. A file that already holds all of them is
+        not written.
 
     Raises
     ------
     TagsError
-        If the file cannot hold tags, or if it cannot be proved that a copy with the tags is
-        otherwise the same.
+        If the file cannot hold tags, or the check of the copy with the tags fails.
     """
     if not tags:
         return []
@@ -70,10 +71,10 @@ def write_tags(
         return _write(path.resolve(strict=True), tags, replace=replace, keep_times=keep_times)
     except TagsError:
         raise
-    except Exception as error:  # whatever the tag library raises is this file's problem
+    except Exception as error:  # any exception of the tag library is this file's problem
         why = getattr(error, "strerror", None)
-        said = str(error).rstrip(".") or type(error).__name__
-        why = why or f"the tag library fails on this file ({said})"
+        message = str(error).rstrip(".") or type(error).__name__
+        why = why or f"the tag library fails on this file ({message})"
         raise TagsError(f"The tags cannot be written: {why}.") from error
 
 
@@ -90,51 +91,52 @@ def _write(path: Path, tags: dict[str, str], *, replace: bool, keep_times: bool)
     }
     changes = {name: value for name, value in wanted.items() if not same(file.values(name), value)}
     if changes:
-        others, held = file.others(changes), content(path, described.container)
+        others, original = file.others(changes), content(path, described.container)
         with copied(path, before) as copy:
             for name, value in changes.items():
                 file.put(name, value)
             file.save(copy)
             _prove_tags(open_tagged(copy, described), changes, others)
-            _prove_content(copy, described, held, changes)
+            _prove_content(copy, described, original, changes)
             put_in_place(copy, path, before, keep_times=keep_times)
     return list(wanted)
 
 
 def _prove_tags(written: TaggedFile, changes: dict[str, str], others: object) -> None:
-    """Hold a copy's tags, read from the disk, to what they should be."""
-    unlike = [name for name, value in changes.items() if not same(written.values(name), value)]
-    if unlike:
-        raise TagsError(f"The tags do not read back as written: {', '.join(unlike)}.")
+    """Check the tags of a copy, read from the disk."""
+    different = [name for name, value in changes.items() if not same(written.values(name), value)]
+    if different:
+        raise TagsError(f"The tags do not read back as written: {', '.join(different)}.")
     if written.others(changes) != others:
         raise TagsError("Writing the tags would change other tags of this file.")
 
 
 def _prove_content(
-    copy: Path, described: Description, held: Content, changes: dict[str, str]
+    copy: Path, described: Description, original: Content, changes: dict[str, str]
 ) -> None:
-    """Hold all that a copy has beside its tags to what the file has, as FFmpeg reads both."""
-    now = description(copy)
-    if (now.container, now.codec) != (described.container, described.codec):
-        raise TagsError("With the tags, this file would be read as one of another kind.")
-    unlike = [name for name in changes if not _found(name, changes[name], described, now)]
-    if unlike:
-        raise TagsError(f"Another reader does not find the tags as written: {', '.join(unlike)}.")
-    if now.others(changes) != described.others(changes):
+    """Check that a copy differs from the file only in its tags, as FFmpeg reads both."""
+    after = description(copy)
+    if (after.container, after.codec) != (described.container, described.codec):
+        raise TagsError("With the tags, other programs would take this file for another kind.")
+    missing = [name for name in changes if not _found(name, changes[name], described, after)]
+    if missing:
+        raise TagsError(f"Another reader does not find the tags as written: {', '.join(missing)}.")
+    if after.others(changes) != described.others(changes):
         raise TagsError("Writing the tags would change other tags of this file.")
     found = content(copy, described.container)
-    if found.streams != held.streams:
+    if found.streams != original.streams:
         raise TagsError("Writing the tags would change the sound of this file.")
-    if found.parts != held.parts:
+    if found.parts != original.parts:
         raise TagsError("Writing the tags would change other parts of this file.")
 
 
-def _found(name: str, value: str, before: Description, now: Description) -> bool:
-    """Say whether FFmpeg finds a tag as written, where it can.
+def _found(name: str, value: str, before: Description, after: Description) -> bool:
+    """Return whether FFmpeg finds a tag as written, where FFmpeg can find it.
 
-    Of tags around a sound it reads some, so that it may find what it found before. Of tags in an
-    MP4 that have the same name, in two cases or in another program's namespace, it finds one.
+    FFmpeg reads only some of the tags around a sound, so it may find the same value as before. Of
+    several tags of the same name in an MP4, in two cases or namespaces, FFmpeg finds only one.
     """
-    then, values = before.values(name), now.values(name)
-    hidden = values == then if now.container in AROUND else now.container == MP4 and then and values
+    old, values = before.values(name), after.values(name)
+    around = after.container in AROUND
+    hidden = values == old if around else after.container == MP4 and old and values
     return value in values or bool(hidden)

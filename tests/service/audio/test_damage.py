@@ -1,4 +1,4 @@
-"""Files with a few wrong bytes: the sound stays near what a player would play, and it is told."""
+"""Files with a few wrong bytes: the sound stays close to a player's, and there is a warning."""
 
 import io
 
@@ -23,7 +23,7 @@ def warned(data):
 
 
 def with_noise(data, seed, count):
-    """A file of which some bytes, after its first thousand, are others."""
+    """Return a file with some bytes replaced, after its first thousand."""
     rng = np.random.default_rng(seed)
     damaged = bytearray(data)
     for at in rng.integers(1_000, len(data) - 1_000, count):
@@ -33,7 +33,7 @@ def with_noise(data, seed, count):
 
 @pytest.fixture(scope="module")
 def spiky(clips):
-    """Damaged files whose decoder gives samples that no recording has, by codec."""
+    """Return damaged files, by codec, that decode to samples that no recording has."""
     found = {}
     for name in ("mp3", "adts"):
         for seed in range(100):
@@ -46,17 +46,17 @@ def spiky(clips):
 
 class TestSpikes:
     @pytest.mark.parametrize("name", ["mp3", "adts"])
-    def test_they_end_at_full_scale(self, spiky, clips, name):
+    def test_impossible_samples_are_clipped_at_full_scale(self, spiky, clips, name):
         damaged, whole = audio.decode(spiky[name]), audio.decode(clips[name])
         assert damaged.peak_dbfs < 6  # the resampler overshoots where a sample was clipped
         assert damaged.rms_dbfs < whole.rms_dbfs + 12
 
     @pytest.mark.parametrize("name", ["mp3", "adts"])
-    def test_they_are_warned_of(self, spiky, name):
+    def test_impossible_samples_cause_a_warning(self, spiky, name):
         assert "damaged" in warned(spiky[name])
 
     @pytest.mark.parametrize("name", LOSSY)
-    def test_no_damage_makes_more_than_an_undamaged_recording_may_have(self, clips, name):
+    def test_damage_never_exceeds_the_limit_of_undamaged_recordings(self, clips, name):
         for seed in range(6):
             try:
                 recording = audio.decode(with_noise(clips[name], seed, 30))
@@ -64,12 +64,12 @@ class TestSpikes:
                 continue
             assert np.abs(recording.waveform).max() < 1.5 * LOUDEST_LOSSY
 
-    def test_overs_of_a_loud_master_stay_as_they_are(self):
+    def test_overs_of_a_loud_master_stay_unchanged(self):
         planes = np.float32([[3.9, -3.9, 0.5]])
         assert check(planes, bounded=True).planes is planes
 
     @pytest.mark.parametrize("extreme", [4.1, 1e4, -1e9, np.inf, np.nan])
-    def test_a_block_with_a_spike_ends_at_full_scale(self, extreme):
+    def test_a_block_with_a_spike_is_clipped_at_full_scale(self, extreme):
         planes = np.float32([[0.5, 1.5, extreme, 0], [0.5, 0.5, 0.5, 0.5]])
         block = check(planes, bounded=True)
         assert block.damaged == 1
@@ -77,7 +77,7 @@ class TestSpikes:
         assert (block.planes[:, 0] == 0.5).all()
 
     @pytest.mark.parametrize("muxer", ["wav", "matroska", "caf"])
-    def test_floats_that_a_recorder_wrote_may_be_loud(self, muxer):
+    def test_floats_of_a_recorder_may_be_loud(self, muxer):
         """At +30 dB, as a recorder of floats leaves it."""
         loud = 32 * signals.groove(4, audio.SAMPLE_RATE)
         file = io.BytesIO()
@@ -92,11 +92,11 @@ class TestSpikes:
 
 
 class TestPackets:
-    def test_many_that_cannot_be_decoded_are_warned_of(self, clips):
+    def test_many_damaged_packets_cause_a_warning(self, clips):
         assert "damaged" in warned(with_noise(clips["adts"], 0, 150))
 
     @pytest.mark.parametrize("name", LOSSY)
-    def test_none_is_damaged_in_a_whole_recording(self, clips, name):
+    def test_an_intact_recording_has_no_damaged_packet(self, clips, name):
         recording = audio.decode(clips[name])
         assert (recording.damaged_packets, recording.damaged_samples) == (0, 0)
 
@@ -112,11 +112,11 @@ class TestPackets:
         assert "damaged" not in warned(other + signals.encode(signals.groove(5), 48_000, name))
 
     @pytest.mark.parametrize("name", ["mp3", "adts", "wav", "flac", "webm", "opus"])
-    def test_a_recording_may_break_off(self, clips, name):
+    def test_a_recording_may_be_truncated(self, clips, name):
         assert "damaged" not in warned(clips[name][: len(clips[name]) * 4 // 5])
 
 
-def test_what_is_not_a_number_is_damage():
+def test_nan_counts_as_damage():
     waveform = signals.sine(4)
     waveform[1_000:1_100] = np.nan
     assert "damaged" in warned(float_wav(waveform))

@@ -1,4 +1,4 @@
-"""Containers that phones, recorders and libraries hold."""
+"""Containers from phones, recorders and music libraries."""
 
 import io
 
@@ -33,7 +33,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", signals.OTHER_ENCODINGS)
-def test_each_is_read(name):
+def test_each_format_is_read(name):
     groove = signals.groove(4)
     recording = audio.decode(signals.encode(groove, 48_000, name))
     assert (recording.container, recording.codec) == PUBLISHED[name]
@@ -52,14 +52,14 @@ def test_a_voice_memo_with_aac_is_read(clips, channels):
 
 
 @pytest.mark.parametrize("name", ["mpegts", "flv", "mpeg", "ac3", "amr", "au", "wma"])
-def test_a_file_that_breaks_off_ends_there(name):
+def test_a_truncated_file_is_decoded_up_to_its_end(name):
     data = signals.encode(signals.groove(8), 48_000, name)
     recording = audio.decode(data[: len(data) * 3 // 5])
     assert 2.4 < recording.duration_seconds < 6
 
 
 @pytest.mark.parametrize("muxer", ["avi", "flv", "mpegts", "asf", "mov"])
-def test_the_pictures_of_a_film_are_left_alone(muxer):
+def test_the_pictures_of_a_film_are_ignored(muxer):
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as container:
         video = container.add_stream(
@@ -72,11 +72,11 @@ def test_the_pictures_of_a_film_are_left_alone(muxer):
             frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number, np.uint8), "rgb24")
             frame.pts = number
             container.mux(video.encode(frame))
-            heard = av.AudioFrame.from_ndarray(
+            audio_frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(pcm[:, 1_764 * number : 1_764 * (number + 1)]), "s16", "mono"
             )
-            heard.sample_rate, heard.pts = 44_100, 1_764 * number
-            container.mux(sound.encode(heard))
+            audio_frame.sample_rate, audio_frame.pts = 44_100, 1_764 * number
+            container.mux(sound.encode(audio_frame))
         container.mux([*video.encode(None), *sound.encode(None)])
     recording = audio.decode(file.getvalue())
     assert recording.codec == "aac"

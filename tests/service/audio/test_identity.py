@@ -15,7 +15,7 @@ class TestSignature:
     def signature(self):
         return audio.signature()
 
-    def test_is_stable(self, signature):
+    def test_the_signature_is_stable(self, signature):
         assert signature.shape == (audio.N_MELS,)
         assert audio.skew(signature) == 0
         assert audio.skew(signature.tolist()) == 0

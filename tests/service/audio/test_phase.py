@@ -1,4 +1,4 @@
-"""Channels that cancel one another, and channels that only seem to."""
+"""Channels that cancel one another, and channels that only seem to cancel."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def groove():
 
 @pytest.fixture(scope="module")
 def wide():
-    """Stereo as it is mixed: a common middle, and a side of a quarter of its power."""
+    """Return a usual stereo mix: a common middle, and a side of a quarter of its power."""
     middle, side = signals.groove(6, 48_000), signals.groove(6, 48_000, 90, 3)
     return np.stack([middle + 0.5 * side, middle - 0.5 * side]) / 2
 
@@ -43,14 +43,14 @@ def test_an_inverted_channel_changes_nothing(wide, name):
 
 
 @pytest.mark.parametrize("ratio", [-1, -0.95, -0.7])
-def test_opposite_channels_are_heard(groove, ratio):
+def test_opposite_channels_are_audible(groove, ratio):
     recording = decoded([groove, ratio * groove])
     assert recording.out_of_phase
     assert recording.rms_dbfs == pytest.approx(audio.levels(groove * (1 - ratio) / 2)[1], abs=0.5)
 
 
 @pytest.mark.parametrize("channels", [2, 6, 8])
-def test_of_several_channels_a_pair_may_be_opposite(groove, channels):
+def test_two_of_several_channels_may_be_opposite(groove, channels):
     silent = np.zeros_like(groove)
     recording = decoded([groove, -groove, *[silent] * (channels - 2)])
     assert recording.out_of_phase
@@ -92,11 +92,11 @@ class TestNoCancelling:
         hiss = 1e-5 * np.random.default_rng(0).normal(0, 1, 4 * RATE)
         assert not decoded([hiss, -hiss], RATE).out_of_phase
 
-    def test_a_common_offset_is_no_sound(self, groove):
+    def test_a_common_offset_is_not_sound(self, groove):
         assert decoded([0.2 + groove, 0.2 - groove]).out_of_phase
 
 
-def test_where_both_occur_one_channel_is_taken(groove):
+def test_one_channel_is_used_if_phase_changes(groove):
     left = np.tile(groove, 4)
     right = left.copy()
     right[: len(right) * 6 // 10] *= -1
@@ -105,7 +105,7 @@ def test_where_both_occur_one_channel_is_taken(groove):
     assert recording.rms_dbfs == pytest.approx(audio.levels(groove)[1], abs=0.5)
 
 
-def test_it_is_warned_of(groove):
+def test_cancelling_channels_cause_a_warning(groove):
     recording = decoded([groove, -groove])
     spectrograms = audio.log_mel(audio.windows(recording.waveform))
     (warning,) = warnings_of(recording, spectrograms)
@@ -114,7 +114,7 @@ def test_it_is_warned_of(groove):
 
 
 @pytest.mark.parametrize("name", ["mp3", "adts"])
-def test_joined_recordings_of_other_channels_are_judged_by_themselves(wide, name):
+def test_joined_recordings_with_different_channels_are_judged_separately(wide, name):
     inverted = encode_channels(wide * [[1], [-1]], 48_000, name)
     mono = encode_channels(wide[:1], 48_000, name)
     recording = audio.decode(inverted + mono)

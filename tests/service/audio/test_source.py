@@ -1,4 +1,4 @@
-"""Files as FFmpeg may read them."""
+"""File-like objects that FFmpeg reads."""
 
 import io
 
@@ -11,8 +11,8 @@ from tools import signals
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"R", b"ID3\4\0\0", b"\xff\xfb\x90\0", bytes(40)])
-def test_a_file_of_hardly_a_byte_is_refused_without_a_word_on_stderr(tmp_path, capfd, content):
-    """A real file raises where one in memory does not: at a seek before its beginning."""
+def test_a_tiny_file_is_refused_without_output(tmp_path, capfd, content):
+    """A real file raises at a seek before its beginning; a file in memory does not."""
     path = tmp_path / "x.mp3"
     path.write_bytes(content)
     with path.open("rb") as file, pytest.raises(audio.NotAudioError):
@@ -21,7 +21,7 @@ def test_a_file_of_hardly_a_byte_is_refused_without_a_word_on_stderr(tmp_path, c
 
 
 @pytest.mark.parametrize("name", ["mp3", "m4a", "wav", "opus", "flac"])
-def test_an_open_file_is_read_as_bytes_are(clips, tmp_path, name):
+def test_an_open_file_is_read_like_bytes(clips, tmp_path, name):
     path = tmp_path / "x"
     path.write_bytes(clips[name])
     with path.open("rb") as file:
@@ -30,7 +30,7 @@ def test_an_open_file_is_read_as_bytes_are(clips, tmp_path, name):
 
 
 class Broken(io.BytesIO):
-    """A disk that fails after some bytes."""
+    """A file on a disk that fails after some bytes."""
 
     def read(self, size=-1):
         if self.tell() > 100_000:
@@ -39,7 +39,7 @@ class Broken(io.BytesIO):
 
 
 @pytest.mark.parametrize("name", ["wav", "mp3", "m4a"])
-def test_a_disk_that_fails_is_no_end_of_a_recording(capfd, name):
+def test_a_failing_disk_is_an_error(capfd, name):
     data = signals.encode(signals.groove(20), 48_000, name)
     with pytest.raises(OSError, match="Input/output error"):
         audio.decode(Broken(data))
@@ -49,14 +49,14 @@ def test_a_disk_that_fails_is_no_end_of_a_recording(capfd, name):
 class TestPatch:
     @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
     @pytest.mark.parametrize("at", [0, 1, 5, 18])
-    def test_it_is_seen_however_the_file_is_read(self, step, at):
+    def test_patched_bytes_are_read_at_any_block_size(self, step, at):
         content = bytes(range(20))
         source = Source(content)
         source.patch(at, b"ab")
         read = b"".join(iter(lambda: source.read(step), b""))
         assert read == content[:at] + b"ab" + content[at + 2 :]
 
-    def test_a_seek_to_nowhere_is_no_exception(self):
+    def test_an_invalid_seek_raises_nothing(self):
         source = Source(b"abc")
         assert source.seek(-5) == -1
         assert source.seek(-1, io.SEEK_END) == 2

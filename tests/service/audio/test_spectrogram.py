@@ -9,17 +9,17 @@ from training.data.lazy_librosa import librosa
 
 
 class TestConstants:
-    def test_divide_exactly(self):
+    def test_windows_divide_into_frames_exactly(self):
         assert audio.SAMPLE_RATE % audio.HOP == 0
         assert audio.N_SAMPLES % audio.HOP == 0
 
-    def test_every_mel_band_hears_something(self):
+    def test_every_mel_band_has_a_filter(self):
         assert (audio.mel_filters().sum(axis=1) > 0).all()
 
 
 class TestLogMel:
     @pytest.mark.parametrize("name", ["groove", "noise", "sine"])
-    def test_is_that_of_librosa(self, name):
+    def test_the_spectrogram_equals_that_of_librosa(self, name):
         window = {
             "groove": signals.groove(15, audio.SAMPLE_RATE),
             "noise": np.random.default_rng(0).normal(0, 0.1, audio.N_SAMPLES).astype(np.float32),
@@ -28,7 +28,7 @@ class TestLogMel:
         difference = audio.log_mel(window[None])[0] - librosa_log_mel(window)
         assert np.abs(difference).max() < 0.01  # dB
 
-    def test_bands_are_those_of_librosa(self):
+    def test_the_bands_equal_those_of_librosa(self):
         theirs = librosa.mel_frequencies(audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX)
         assert np.allclose(audio.mel_edges(), theirs)
 
@@ -47,17 +47,17 @@ class TestLogMel:
         assert spectrograms.max(axis=(1, 2)).tolist() == [0, 0]
         assert spectrograms.min() >= -audio.SPAN_DB
 
-    def test_a_window_is_alone_in_its_batch(self):
+    def test_a_window_does_not_depend_on_its_batch(self):
         windows = np.stack([signals.sine(15), 0.01 * signals.groove(15, audio.SAMPLE_RATE)])
         together = audio.log_mel(windows)
         alone = np.concatenate([audio.log_mel(window[None]) for window in windows])
         assert np.allclose(together, alone, atol=1e-3)
 
-    def test_silence_is_floor(self):
+    def test_silence_is_at_the_floor(self):
         assert (audio.log_mel(np.zeros((1, audio.N_SAMPLES), np.float32)) == -80).all()
 
     @pytest.mark.parametrize("gain", [0.01, 0.1, 3, 100])
-    def test_the_level_of_a_recording_has_no_part(self, gain):
+    def test_the_level_of_a_recording_does_not_matter(self, gain):
         window = signals.groove(15, audio.SAMPLE_RATE)[None]
         difference = audio.log_mel(gain * window) - audio.log_mel(window)
         assert np.abs(difference).max() < 0.01  # dB

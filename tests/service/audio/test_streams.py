@@ -1,4 +1,4 @@
-"""Files with several streams of sound: the recording is the one that holds sound."""
+"""Files with several audio streams: the stream that holds the sound is decoded."""
 
 import io
 
@@ -14,7 +14,7 @@ MUXERS = {"matroska": "aac", "mp4": "aac", "mpegts": "mp2", "asf": "mp2", "avi":
 
 
 def with_streams(muxer, waveforms, codec=None, picture=False):
-    """A file with a stream of each waveform, after one of pictures if need be."""
+    """Return a file with a stream per waveform, after a video stream if `picture` is true."""
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as container:
         if picture:
@@ -49,32 +49,32 @@ def level(data):
 
 @pytest.mark.parametrize("muxer", MUXERS)
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_it_may_be_any_of_them(groove, muxer, place):
+def test_the_sound_may_be_in_any_stream(groove, muxer, place):
     waveforms = [np.zeros_like(groove)] * 3
     waveforms[place] = groove
     assert level(with_streams(muxer, waveforms)) == pytest.approx(audio.levels(groove)[1], abs=1)
 
 
 @pytest.mark.parametrize("muxer", MUXERS)
-def test_the_usual_one_is_taken_where_it_holds_sound(groove, muxer):
+def test_the_usual_stream_is_used_if_it_holds_sound(groove, muxer):
     found = level(with_streams(muxer, [0.3 * groove, groove]))
     assert found == pytest.approx(audio.levels(0.3 * groove)[1], abs=1)
 
 
 @pytest.mark.parametrize("muxer", ["matroska", "mp4", "avi"])
 def test_the_first_stream_may_be_pictures(groove, muxer):
-    """A short film, whose streams of sound end while they are compared."""
+    """The film is so short that its audio streams end while they are compared."""
     data = with_streams(muxer, [np.zeros_like(groove), groove], picture=True)
     assert level(data) == pytest.approx(audio.levels(groove)[1], abs=1)
 
 
-def test_one_that_is_nearly_silent_is_passed_over(groove):
+def test_a_nearly_silent_stream_is_skipped(groove):
     hiss = 0.001 * np.random.default_rng(0).normal(0, 1, len(groove))
     found = level(with_streams("matroska", [hiss, groove]))
     assert found == pytest.approx(audio.levels(groove)[1], abs=1)
 
 
-def test_all_may_be_silent(groove):
+def test_all_streams_may_be_silent(groove):
     silent = np.zeros_like(groove)
     assert audio.decode(with_streams("matroska", [silent, silent])).peak_dbfs < -60
 
@@ -85,7 +85,7 @@ def test_the_sound_may_begin_late(groove):
     assert found.peak_dbfs > -10
 
 
-def test_of_too_many_streams_the_number_is_said(groove):
+def test_too_many_streams_are_refused_with_the_limit(groove):
     few = [np.zeros(RATE // 2, np.float32)]
     with pytest.raises(audio.UnsupportedAudioError, match="more than 64 streams"):
         audio.decode(with_streams("matroska", 65 * few, "pcm_s16le"))

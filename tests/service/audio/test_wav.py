@@ -1,4 +1,4 @@
-"""Headers of WAV that FFmpeg reads wrongly."""
+"""WAV headers that FFmpeg reads wrongly."""
 
 import contextlib
 import struct
@@ -17,7 +17,7 @@ W64_REST = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
 
 def packed(waveform, bits, order):
-    """Samples of some bits in the upper part of 8, 16, 24 or 32, as bytes."""
+    """Return samples as bytes: `bits` bits in the upper part of 8, 16, 24 or 32."""
     size = -(-bits // 8)
     integers = (waveform.astype(np.float64) * (2 ** (bits - 1) - 1)).astype(np.int64)
     integers <<= 8 * size - bits
@@ -32,7 +32,7 @@ def chunk(name, body, order="<"):
 
 
 def format_of(size, valid=None, order="<", guid=GUID, tag=1):
-    """The body of a chunk ``fmt``, extensible where valid bits are given."""
+    """Return the body of a ``fmt`` chunk, extensible if valid bits are given."""
     head = struct.pack(
         order + "HHIIHH", 0xFFFE if valid else tag, 1, RATE, RATE * size, size, 8 * size
     )
@@ -77,14 +77,14 @@ def check(data, groove, atol=1e-4):
 class TestValidBits:
     @pytest.mark.parametrize(("valid", "size"), [(24, 4), (20, 4), (16, 4), (20, 3), (12, 2)])
     @pytest.mark.parametrize("wrap", [riff, rf64, w64])
-    def test_they_lie_in_the_upper_ones(self, groove, wrap, valid, size):
+    def test_valid_bits_are_the_upper_bits(self, groove, wrap, valid, size):
         data = packed(groove, 8 * size, "<")
         check(wrap(format_of(size, valid), data), groove, 1e-3)
 
     @pytest.mark.parametrize(
         "before", [b"", chunk(b"JUNK", bytes(3_000_001)), chunk(b"LIST", b"INFOfmt fmt fmt ")]
     )
-    def test_the_format_may_come_late(self, groove, before):
+    def test_the_format_chunk_may_come_late(self, groove, before):
         data = riff(format_of(4, 24), packed(groove, 32, "<"), before=before)
         check(data, groove)
 
@@ -92,8 +92,8 @@ class TestValidBits:
         data = riff(format_of(4, 32, guid=FLOAT_GUID), groove.astype("<f4").tobytes())
         check(data, groove)
 
-    def test_where_the_header_cannot_be_mended_it_is_refused(self, groove):
-        """The same without the extension, which FFmpeg takes for floats, too."""
+    def test_a_header_that_cannot_be_repaired_is_refused(self, groove):
+        """FFmpeg also takes such samples for floats in a header without the extension."""
         fmt = struct.pack("<HHIIHH", 1, 1, RATE, 4 * RATE, 4, 24)
         with pytest.raises(audio.UnsupportedAudioError, match="floats, and they are not"):
             audio.decode(riff(fmt, packed(groove, 32, "<")))
@@ -102,30 +102,30 @@ class TestValidBits:
 class TestRIFX:
     @pytest.mark.parametrize("bits", [8, 16, 24, 32])
     @pytest.mark.parametrize("extensible", [False, True])
-    def test_the_highest_byte_comes_first(self, groove, bits, extensible):
+    def test_samples_are_big_endian(self, groove, bits, extensible):
         fmt = format_of(bits // 8, bits if extensible else None, ">")
         check(riff(fmt, packed(groove, bits, ">"), b"RIFX", ">"), groove, 3 / 2 ** min(bits, 14))
 
-    def test_of_floats(self, groove):
+    def test_floats_are_big_endian(self, groove):
         data = riff(format_of(4, order=">", tag=3), groove.astype(">f4").tobytes(), b"RIFX", ">")
         check(data, groove)
 
     def test_24_bits_in_32(self, groove):
         check(riff(format_of(4, 24, ">"), packed(groove, 32, ">"), b"RIFX", ">"), groove)
 
-    def test_an_extension_that_cannot_be_mended_is_refused(self, groove):
+    def test_an_extension_that_cannot_be_repaired_is_refused(self, groove):
         data = riff(format_of(2, order=">") + bytes(2), packed(groove, 16, ">"), b"RIFX", ">")
         with pytest.raises(audio.UnsupportedFormatError, match="RIFX"):
             audio.decode(data)
 
-    def test_of_another_codec_it_is_refused(self, groove):
+    def test_another_codec_is_refused(self, groove):
         data = riff(format_of(2, order=">", tag=2) + b"\0\0", bytes(9_000), b"RIFX", ">")
         with pytest.raises(audio.NotAudioError):
             audio.decode(data)
 
 
 @pytest.mark.parametrize("name", ["wav", "rf64", "w64"])
-def test_plain_headers_stay_as_they_are(name):
+def test_plain_headers_stay_unchanged(name):
     data = signals.encode(signals.groove(4, RATE), RATE, name)
     check(data, signals.groove(4, RATE))
 
@@ -139,6 +139,6 @@ def test_a_chunk_may_claim_any_size(groove, claimed):
 
 
 @pytest.mark.parametrize("size", [12, 20, 30, 44, 60])
-def test_a_header_may_break_off(groove, size):
+def test_a_header_may_be_truncated(groove, size):
     with pytest.raises(audio.AudioError):
         audio.decode(riff(format_of(4, 24), packed(groove, 32, "<"))[:size])

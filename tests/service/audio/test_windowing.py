@@ -6,13 +6,13 @@ from tools import signals
 
 
 def covered(n_samples):
-    """How many seconds of a waveform its windows cover."""
+    """Return how many seconds of a waveform its windows cover."""
     cut = audio.cut(np.ones(n_samples, np.float32))
     return cut.seconds(cut.sounding(audio.SILENT_DBFS))
 
 
 def in_parts(*parts):
-    """A waveform of silent and of sounding parts; negative seconds are silent."""
+    """Return a waveform of silent and sounding parts; negative seconds are silent."""
     return np.concatenate(
         [np.full(round(abs(each) * audio.SAMPLE_RATE), each > 0, np.float32) for each in parts]
     )
@@ -27,11 +27,11 @@ class TestCut:
             ((-30, 1, -14), [False, False, True], 15),
             ((-4,), [False], 0),
             ((4,), [True], 4),
-            ((15, -5), [True, False], 15),  # all that sounds in the last window is in the first
+            ((15, -5), [True, False], 15),  # all sound in the last window is also in the first
             ((-15, 5), [False, True], 5),
             ((10, -20), [True, False], 15),
             ((15, -2, 3), [True, True], 20),
-            ((-15, 2), [False], 0),  # a remainder that has no window
+            ((-15, 2), [False], 0),  # a remainder without a window
         ],
     )
     def test_nothing_counts_twice(self, parts, sounding, seconds):
@@ -43,15 +43,15 @@ class TestCut:
     @pytest.mark.parametrize(
         ("parts", "sounding"),
         [
-            ((15, 0.1, -14.9), [True, False]),  # as a codec smears it
+            ((15, 0.1, -14.9), [True, False]),  # the smear of a codec
             ((15, 0.4, -14.6), [True, True]),
-            ((-7, 0.01, -8, -15), [True, False]),  # one click is all there is
+            ((-7, 0.01, -8, -15), [True, False]),  # one click is the only sound
         ],
     )
-    def test_sound_has_to_last_unless_it_lasts_nowhere(self, parts, sounding):
+    def test_short_sound_counts_only_without_lasting_sound(self, parts, sounding):
         assert audio.cut(in_parts(*parts)).sounding(-60).tolist() == sounding
 
-    def test_windows_know_where_they_are(self):
+    def test_windows_have_their_positions(self):
         cut = audio.cut(in_parts(35))
         spans = [
             (start / audio.SAMPLE_RATE, end / audio.SAMPLE_RATE)
@@ -101,6 +101,6 @@ class TestWindows:
         assert (window == np.tile(waveform, 4)[: audio.N_SAMPLES]).all()
 
     @pytest.mark.parametrize("n_samples", [0, 1, 3 * audio.SAMPLE_RATE - 1])
-    def test_less_than_the_least_is_refused(self, n_samples):
+    def test_a_recording_below_the_minimum_is_refused(self, n_samples):
         with pytest.raises(audio.ClipTooShortError, match="at least 3 s"):
             audio.windows(np.zeros(n_samples, np.float32))

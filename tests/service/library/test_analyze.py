@@ -17,7 +17,7 @@ class Deadly(PosixPath):
 
 
 class Unforeseen(PosixPath):
-    """A file that raises what no one expects."""
+    """A file that raises an unexpected exception."""
 
     def open(self, *arguments, **options):
         raise IndexError("list index out of range")
@@ -62,7 +62,7 @@ def slug(record):
     return record.problem["type"].removeprefix("urn:problem-type:fifteen:")
 
 
-def test_an_analysis_is_the_services(clip, client):
+def test_an_analysis_equals_that_of_the_service(clip, client):
     answer = client.post("/v1/analyze", files={"file": clip.read_bytes()}).json()
     record = analyzed(clip)
     assert record.problem is None
@@ -72,7 +72,7 @@ def test_an_analysis_is_the_services(clip, client):
     assert record.tags == []
 
 
-def test_a_timeline_is_there_if_requested(clip):
+def test_there_is_a_timeline_if_requested(clip):
     record = analyzed(clip, timeline=True)
     assert len(record.analysis["timeline"]) == 1
     assert record.fingerprint.asked == ("timeline",)
@@ -105,7 +105,7 @@ def test_sound_inside_another_file_is_analyzed_and_gets_no_tags(tmp_path, clips,
 
 
 @pytest.mark.parametrize("content", [b"hello", b""])
-def test_a_file_that_is_no_audio_is_a_record_too(clip, content, capfd):
+def test_a_file_that_is_not_audio_has_a_record(clip, content, capfd):
     clip.write_bytes(content)
     record = analyzed(clip)
     assert slug(record) == "not-audio"
@@ -146,7 +146,7 @@ def linked_to_nothing(path):
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    ("create", "says"),
+    ("create", "message"),
     [
         (missing, "No such file"),
         (linked_to_nothing, "No such file"),
@@ -157,13 +157,15 @@ def linked_to_nothing(path):
         (PosixPath.mkdir, "directory"),
     ],
 )
-def test_what_cannot_be_read_is_a_record_that_stays_up_to_date(tmp_path, monkeypatch, create, says):
+def test_an_unreadable_path_has_a_record_that_stays_up_to_date(
+    tmp_path, monkeypatch, create, message
+):
     monkeypatch.chdir(tmp_path)  # the path of a socket is short
     path = PosixPath("x.mp3")
     create(path)
     record = analyzed(path)
     assert slug(record) == "unreadable-file"
-    assert says in record.problem["detail"]
+    assert message in record.problem["detail"]
     assert record.fingerprint.covers(fingerprint(path, settings(path)))
     assert (record.fingerprint.size_bytes, record.fingerprint.modified_ns) == (0, 0)
 
@@ -202,7 +204,7 @@ def test_a_file_that_has_stopped_changing_is_analyzed(clip):
     assert record.fingerprint == fingerprint(clip, settings(clip))
 
 
-def test_whatever_goes_wrong_with_a_file_is_its_record(clip):
+def test_an_unexpected_error_of_a_file_is_in_its_record(clip):
     record = analyzed(Unforeseen(clip))
     assert slug(record) == "internal-error"
     assert record.problem["detail"] == "IndexError: list index out of range"
@@ -217,7 +219,7 @@ def test_a_setting_that_changes_an_answer_changes_the_fingerprint(clip, tmp_path
     assert not fingerprint(clip, settings(clip)).covers(changed)
 
 
-def test_another_content_of_the_same_taxonomy_changes_the_fingerprint(clip, tmp_path):
+def test_a_changed_taxonomy_file_changes_the_fingerprint(clip, tmp_path):
     digests = set()
     for number, names in enumerate(['house = "A"', 'dubstep = "A"', 'house = "dubstep"']):
         taxonomy = tmp_path / f"{number}.toml"
@@ -226,28 +228,28 @@ def test_another_content_of_the_same_taxonomy_changes_the_fingerprint(clip, tmp_
     assert len(digests) == 3
 
 
-def test_replaced_tags_are_more_than_missing_ones(clip):
+def test_a_record_with_replaced_tags_covers_missing_tags(clip):
     missing = fingerprint(clip, settings(clip, write_tags="missing"))
     replaced = fingerprint(clip, settings(clip, write_tags="replace"))
     assert replaced.covers(missing)
     assert not missing.covers(replaced)
 
 
-def test_a_setting_that_changes_no_answer_leaves_the_fingerprint(clip, tmp_path):
+def test_a_setting_that_changes_no_answer_preserves_the_fingerprint(clip, tmp_path):
     taxonomy = tmp_path / "names.toml"
     taxonomy.write_text('house = "house"')
     plain = fingerprint(clip, settings(clip))
     assert fingerprint(clip, settings(clip, decode_seconds=99, taxonomy=taxonomy)) == plain
 
 
-def test_an_analysis_is_not_lost_with_its_tags(clip, clips):
+def test_an_analysis_survives_a_failure_to_write_tags(clip, clips):
     clip.write_bytes(clips["webm"])
     record = analyzed(clip, write_tags="replace")
     assert slug(record) == "tags-not-written"
     assert record.analysis["audio"]["container"] == "webm"
 
 
-def test_a_crash_of_the_decoder_ends_no_run(clip):
+def test_a_crash_of_the_decoder_does_not_end_the_run(clip):
     deadly = Deadly(clip.with_name("deadly"))
     clip.with_name("deadly").write_bytes(b"bad")
     paths = [deadly, clip, clip.with_name("gone")]

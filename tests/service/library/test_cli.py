@@ -14,7 +14,7 @@ from service.__main__ import main
 
 ROOT = Path(__file__).parents[3]
 ANALYZE = [sys.executable, "-m", "service", "analyze"]
-INTERRUPTIBLE = ["env", "--default-signal=INT"]  # a process in the background may ignore it
+INTERRUPTIBLE = ["env", "--default-signal=INT"]  # a background process may ignore it
 
 
 def run(*arguments, **options):
@@ -23,7 +23,7 @@ def run(*arguments, **options):
 
 
 def read(path):
-    """The records of a file by path, each as a flat dictionary."""
+    """Return the records of a file by path, each as a flat dictionary."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         if path.suffix == ".csv":
             rows = list(csv.DictReader(file))
@@ -55,7 +55,7 @@ def library(tmp_path, clips):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_interrupted_resumes(library, tmp_path):
+def test_an_interrupted_run_resumes(library, tmp_path):
     records = tmp_path / "records.jsonl"
     command = [*ANALYZE, str(library), "--output", str(records), "--jobs", "1"]
     interrupted = subprocess.Popen(
@@ -64,7 +64,7 @@ def test_a_run_that_was_interrupted_resumes(library, tmp_path):
     while not records.exists() or not records.read_bytes():
         assert interrupted.poll() is None
         time.sleep(0.02)
-    os.killpg(interrupted.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+    os.killpg(interrupted.pid, signal.SIGINT)  # like a terminal, which also interrupts the workers
     _, errors = interrupted.communicate()
     assert interrupted.returncode == 130, errors
     assert b"Traceback" not in errors
@@ -90,10 +90,10 @@ def test_a_killed_command_leaves_no_process_behind(library):
     )
     killed.stdout.readline()
     killed.kill()
-    killed.communicate(timeout=60)  # whoever lives still holds standard output
+    killed.communicate(timeout=60)  # a process that is alive holds standard output open
 
 
-def test_without_an_output_lines_go_to_another_program(library):
+def test_records_go_to_standard_output_by_default(library):
     done = run(library / "0.mp3", library / "broken.mp3")
     lines = {Path(line["path"]).name: line for line in map(json.loads, done.stdout.splitlines())}
     assert lines["0.mp3"]["analysis"]["audio"]["codec"] == "mp3"
@@ -102,7 +102,7 @@ def test_without_an_output_lines_go_to_another_program(library):
     assert done.returncode == 1
 
 
-def test_a_program_that_stops_reading_is_one_line(library):
+def test_a_broken_pipe_is_reported_in_one_line(library):
     reader, writer = os.pipe()
     os.close(reader)
     command = [*ANALYZE, str(library)]
@@ -120,7 +120,7 @@ READABLE = [
 BROKEN = {
     "empty.mp3": "not-audio",
     "broken.wma": "not-audio",
-    "unheard of, with a tag": "not-audio",
+    "unknown, with a tag": "not-audio",
     "pipe.mp3": "unreadable-file",
     "pipe": "unreadable-file",
     "socket.mp3": "unreadable-file",
@@ -145,7 +145,7 @@ def messy(tmp_path, clips, monkeypatch):
     Path("hard link.mp3").hardlink_to("x.MP3")
     Path("empty.mp3").touch()
     Path("broken.wma").write_bytes(b"hello")
-    Path("unheard of, with a tag").write_bytes(b"ID3" + b"hello")
+    Path("unknown, with a tag").write_bytes(b"ID3" + b"hello")
     os.mkfifo("pipe.mp3")
     os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as server:
@@ -175,7 +175,7 @@ def test_a_messy_folder_has_the_same_records_after_every_run(messy, name, capsys
     for each, slug in BROKEN.items():
         assert records[str(messy / each)]["problem.type"].endswith(f":{slug}"), each
     before = output.read_bytes()
-    (messy / f"{name}.part").touch()  # of a run that was killed
+    (messy / f"{name}.part").touch()  # left by a killed run
     for _ in range(3):
         assert main(["analyze", str(messy), "--output", str(output)]) == done.returncode == 1
         errors = capsys.readouterr().err
@@ -183,14 +183,14 @@ def test_a_messy_folder_has_the_same_records_after_every_run(messy, name, capsys
         assert output.read_bytes() == before
 
 
-def test_a_pipe_that_is_named_is_never_opened(tmp_path):
+def test_a_named_pipe_on_the_command_line_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     done = run(tmp_path / "pipe", timeout=100)
     assert "named pipe" in json.loads(done.stdout)["problem"]["detail"]
     assert done.returncode == 1
 
 
-def test_a_folder_of_recordings_and_other_files_is_no_failure(tmp_path, clips, capsys):
+def test_other_files_beside_recordings_cause_no_failure(tmp_path, clips, capsys):
     for name in ("README", "x.db", "x.jpg"):
         (tmp_path / name).write_bytes(b"hello")
     (tmp_path / "x.mp3").write_bytes(clips["mp3"])
@@ -201,7 +201,7 @@ def test_a_folder_of_recordings_and_other_files_is_no_failure(tmp_path, clips, c
 
 
 @pytest.mark.slow
-def test_a_changed_setting_analyzes_again(tmp_path, clips):
+def test_a_changed_setting_repeats_the_analysis(tmp_path, clips):
     (tmp_path / "x.mp3").write_bytes(clips["mp3"])
     taxonomy, output = tmp_path / "names.toml", tmp_path / "records.jsonl"
     command = [tmp_path / "x.mp3", "--output", output, "--taxonomy", taxonomy]
@@ -216,7 +216,7 @@ def test_a_changed_setting_analyzes_again(tmp_path, clips):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["/nowhere"], "There is nothing at /nowhere."),
         (["/nowhere", "--output", "x.xlsx"], "must end in .jsonl or .csv"),
@@ -228,13 +228,13 @@ def test_a_changed_setting_analyzes_again(tmp_path, clips):
         (["/etc", "--output", "/nowhere/x.csv"], "/nowhere/x.csv cannot be written"),
     ],
 )
-def test_a_wrong_command_is_one_line(capsys, arguments, says):
+def test_a_wrong_command_is_reported_in_one_line(capsys, arguments, message):
     assert main(["analyze", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert says in line
+    assert message in line
 
 
-def test_a_file_of_another_kind_is_one_line_and_stays(capsys, tmp_path, clips):
+def test_an_output_of_another_kind_is_reported_in_one_line_and_stays(capsys, tmp_path, clips):
     clip, other = tmp_path / "clip.mp3", tmp_path / "other.csv"
     clip.write_bytes(clips["mp3"])
     other.write_text("mine\n")
@@ -243,20 +243,20 @@ def test_a_file_of_another_kind_is_one_line_and_stays(capsys, tmp_path, clips):
     assert other.read_text() == "mine\n"
 
 
-def test_tags_without_mutagen_are_one_line(capsys, tmp_path, monkeypatch):
+def test_tags_without_mutagen_are_reported_in_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mutagen", None)
     assert main(["analyze", str(tmp_path), "--write-tags", "missing"]) == 2
     assert "extra tags" in capsys.readouterr().err
 
 
-def test_a_settings_file_of_the_server_will_do(capsys, tmp_path):
+def test_a_settings_file_of_the_server_is_accepted(capsys, tmp_path):
     config = tmp_path / "fifteen.toml"
     config.write_text('port = 80\nmodel = "other"\n')
     assert main(["analyze", str(tmp_path), "--config", str(config)]) == 1
     assert "The default model other is not in" in capsys.readouterr().err
 
 
-def test_the_output_and_its_temporary_file_are_no_recordings(tmp_path, clips, capsys):
+def test_the_output_and_its_temporary_file_are_not_analyzed(tmp_path, clips, capsys):
     (tmp_path / "x.mp3").write_bytes(clips["mp3"])
     (tmp_path / "link.csv").symlink_to("records.csv")
     for name in ("records.csv", "records.csv.part"):

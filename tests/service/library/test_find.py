@@ -20,7 +20,7 @@ def names(library, folder):
     return [str(path.relative_to(folder)) for path in library.candidates]
 
 
-def test_everything_in_a_folder_is_a_candidate_but_what_is_no_sound_by_nature(folder):
+def test_every_file_that_may_be_sound_is_a_candidate(folder):
     library = Library([folder])
     assert names(library, folder) == ["a/README", "a/c.opus", "b.MP3"]
     assert library.no_sound == {"picture": 1}
@@ -57,14 +57,14 @@ def test_a_suffix_never_rules_a_recording_out(tmp_path, name):
      ("x.nfo", "text"), ("x.log", "text"), ("x.lrc", "text"), ("x.pdf", "document"),
      ("x.mid", "score"), ("x.zip", "archive"), ("x.srt", "subtitle")],
 )  # fmt: skip
-def test_what_is_no_sound_by_nature_is_counted_by_kind(tmp_path, name, kind):
+def test_files_that_cannot_be_sound_are_counted_by_kind(tmp_path, name, kind):
     (tmp_path / name).touch()
     library = Library([tmp_path])
     assert library.candidates == []
     assert library.no_sound == {kind: 1}
 
 
-def test_a_file_that_is_named_is_a_candidate_whatever_its_name(folder):
+def test_a_file_on_the_command_line_is_always_a_candidate(folder):
     named = [folder / "a/cover.JPG", folder / "a/._c.opus"]
     library = Library([*named, folder])
     assert set(named) < set(library.candidates)
@@ -72,7 +72,7 @@ def test_a_file_that_is_named_is_a_candidate_whatever_its_name(folder):
     assert not library.leave_out(named[0])
 
 
-def test_a_path_that_is_given_twice_counts_once(folder, monkeypatch):
+def test_a_duplicate_path_counts_once(folder, monkeypatch):
     monkeypatch.chdir(folder)
     once = Library([folder])
     twice = Library([folder / "a", folder, Path(), folder / "a/../b.MP3", Path("b.MP3")])
@@ -87,7 +87,7 @@ def test_a_link_to_a_folder_is_counted_and_not_followed(folder):
     assert library.links == 1
 
 
-def test_links_that_lead_nowhere_are_candidates(tmp_path):
+def test_broken_links_are_candidates(tmp_path):
     (tmp_path / "gone").symlink_to("nowhere")
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
@@ -95,7 +95,7 @@ def test_links_that_lead_nowhere_are_candidates(tmp_path):
     assert Library([tmp_path / "one"]).candidates == [tmp_path / "one"]
 
 
-def test_a_folder_that_cannot_be_read_is_a_candidate(folder, monkeypatch):
+def test_an_unreadable_folder_is_a_candidate(folder, monkeypatch):
     scandir = os.scandir
 
     def forbidding(path):
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_read_is_a_candidate(folder, monkeypatch):
 
 @pytest.fixture
 def deep(tmp_path, monkeypatch):
-    """A folder in a folder in a folder, until a path cannot name it."""
+    """Return nested folders, so deep that the path of the last one is too long."""
     monkeypatch.chdir(tmp_path)
     for _ in range(2_100):
         Path("d").mkdir()
@@ -124,12 +124,12 @@ def test_a_folder_too_deep_for_its_path_is_a_candidate(deep):
     assert len(str(deepest)) > 4_000
 
 
-def test_a_path_without_anything_is_refused(folder):
+def test_a_missing_path_is_refused(folder):
     with pytest.raises(MissingPathError, match="nothing at"):
         Library([folder, folder / "nowhere"])
 
 
-def test_the_files_of_the_command_are_no_candidates(tmp_path):
+def test_the_output_of_the_command_is_not_a_candidate(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
     output, part = tmp_path / "x.csv", tmp_path / "x.csv.part"
     output.touch()
@@ -144,7 +144,7 @@ def test_the_files_of_the_command_are_no_candidates(tmp_path):
     [b"ID3\x04", b"OggS", b"RIFF\0\0\0\0WAVE", b"FORM\0\0\0\0AIFC", b"\0\0\0\x20ftypM4A ", b"caff",
      b"#!AMR\n", b"\x1aE\xdf\xa3", (b"G" + bytes(187)) * 3],
 )  # fmt: skip
-def test_a_file_promises_sound_by_how_it_begins(tmp_path, start):
+def test_the_first_bytes_of_a_file_can_promise_sound(tmp_path, start):
     path = tmp_path / "x"
     path.write_bytes(start + bytes(100))
     assert promises_sound(path)
@@ -152,7 +152,7 @@ def test_a_file_promises_sound_by_how_it_begins(tmp_path, start):
     assert not promises_sound(path)
 
 
-def test_what_holds_no_sound_is_left_out_unless_it_promises_sound(tmp_path):
+def test_a_file_without_sound_is_left_out_unless_it_promises_sound(tmp_path):
     readme, song = tmp_path / "README", tmp_path / "song.mp3"
     readme.write_text("Music of mine.")
     song.write_text("Not music.")

@@ -12,7 +12,7 @@ from service.schemas import ANALYSIS, AudioFacts, EmotionRange
 GENRES = [each["genre"] for each in ANALYSIS["genres"]]
 EMOTIONS = list(ANALYSIS["emotion"])
 LAYOUTS = [JsonLines(), Table(GENRES, EMOTIONS)]
-ODD = '/music/a, "b"\nκ\udcff.mp3'  # a name with a comma, quotes, a new line, and a stray byte
+ODD = '/music/a, "b"\nκ\udcff.mp3'  # comma, quotes, new line, a byte that is not UTF-8
 CHARACTERS = [
     *map(chr, range(256)),
     "\u2028",
@@ -89,13 +89,13 @@ def test_a_table_is_read_by_the_standard_reader(path):
     ]
 
 
-def test_lines_are_utf8_whatever_the_names(path):
+def test_lines_are_utf8_for_all_names(path):
     write(path, LAYOUTS[0], [record(fingerprint(name)) for name in NAMES])
     lines = path.read_text(encoding="utf-8").split("\n")
     assert [json.loads(line)["path"] for line in lines[:-1]] == NAMES
 
 
-def test_a_recording_that_has_not_changed_is_done(path, layout):
+def test_an_unchanged_recording_is_done(path, layout):
     write(path, layout, map(record, [fingerprint("/a"), fingerprint("/b")]))
     current = [fingerprint("/a"), fingerprint("/b"), fingerprint("/c")]
     assert write(path, layout, [], current) == {"/a", "/b"}
@@ -106,7 +106,7 @@ def test_a_recording_that_has_not_changed_is_done(path, layout):
     "change",
     [{"size": 11}, {"modified": 21}, {"model": "sha256:1"}, {"settings": "1"}, {"asked": ["tags"]}],
 )
-def test_a_recording_that_has_changed_is_not_done(path, layout, change):
+def test_a_changed_recording_is_not_done(path, layout, change):
     write(path, layout, map(record, [fingerprint("/a"), fingerprint("/b")]))
     current = [fingerprint("/a", **change), fingerprint("/b")]
     assert write(path, layout, [], current) == {"/b"}
@@ -118,7 +118,7 @@ def test_a_record_with_more_than_is_requested_is_up_to_date(path, layout):
     assert write(path, layout, [], [fingerprint(asked=["tags"])]) == {fingerprint().path}
 
 
-def test_a_recording_that_took_too_long_is_tried_again(path, layout):
+def test_a_recording_that_took_too_long_is_retried(path, layout):
     late = {"type": "urn:problem-type:fifteen:decode-timeout", "detail": "Too long."}
     write(path, layout, [record(fingerprint("/a"), late), record(fingerprint("/b"), PROBLEM)])
     assert write(path, layout, [], [fingerprint("/a"), fingerprint("/b")]) == {"/b"}
@@ -145,7 +145,7 @@ def test_the_record_of_a_folder_goes_when_the_folder_can_be_read(path, layout, t
     assert read(path, layout) == []
 
 
-def test_a_run_resumes_wherever_it_was_cut_off(path, layout):
+def test_a_run_resumes_from_a_file_truncated_anywhere(path, layout):
     several = [fingerprint("/a"), fingerprint(ODD)]
     write(path, layout, map(record, several))
     whole = path.read_bytes()
@@ -161,7 +161,7 @@ def test_a_run_resumes_wherever_it_was_cut_off(path, layout):
         assert path.read_bytes() == whole
 
 
-def test_a_line_has_the_analysis_as_the_service_answers_it(path):
+def test_a_line_has_the_analysis_of_the_service(path):
     write(path, JsonLines(), [record(fingerprint(asked=["tags"])), record(fingerprint(), PROBLEM)])
     first, second = map(json.loads, path.read_text().splitlines())
     assert first["analysis"] == ANALYSIS
@@ -195,19 +195,19 @@ def test_a_table_has_a_column_for_everything_but_timelines(path):
     ["my shopping list", "mine\n", '{"path": "/a"}\n', "[]\n", "\xff\n", "[" * 100_000 + "\n"],
     ids=lambda content: content[:8],
 )
-def test_another_file_is_refused_and_left_alone(path, layout, content):
+def test_another_file_is_refused_and_not_changed(path, layout, content):
     path.write_text(content, encoding="latin-1")
-    with pytest.raises(OutputError, match="name another file"):
+    with pytest.raises(OutputError, match="choose another file"):
         RecordFile(path, layout, [])
     assert path.read_text(encoding="latin-1") == content
     assert [each.name for each in path.parent.iterdir()] == ["records"]
 
 
 @pytest.mark.parametrize("cell", ["1.7E+18", "x" * 200_000])
-def test_a_table_that_a_spreadsheet_has_rewritten_is_refused(path, cell):
+def test_a_table_rewritten_by_a_spreadsheet_is_refused(path, cell):
     write(path, LAYOUTS[1], [record(fingerprint())])
     path.write_text(path.read_text().replace(",20,", f",{cell},"))
-    with pytest.raises(OutputError, match="no record"):
+    with pytest.raises(OutputError, match="not a record"):
         RecordFile(path, LAYOUTS[1], [])
 
 
@@ -231,7 +231,7 @@ def test_the_permissions_of_a_file_of_records_stay(path, layout):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_output_that_cannot_be_written_is_one_sentence(tmp_path, layout):
+def test_an_unwritable_output_is_reported_in_one_sentence(tmp_path, layout):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "circle").symlink_to("circle")
     for path in ("nowhere/x", "pipe", "circle", "x" * 300, "."):
@@ -241,13 +241,13 @@ def test_an_output_that_cannot_be_written_is_one_sentence(tmp_path, layout):
 
 @pytest.fixture
 def limit_size():
-    """Set how large a file may become, in bytes."""
+    """Return a function that limits the size of files, in bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_one_sentence_and_loses_no_record(path, layout, limit_size):
+def test_a_full_disk_is_reported_in_one_sentence_and_loses_no_record(path, layout, limit_size):
     with pytest.raises(OutputError, match="cannot be written"):  # noqa: PT012, SIM117
         with RecordFile(path, layout, []) as file:
             file.add(record(fingerprint("/a")))

@@ -20,7 +20,7 @@ from tools import signals
 from tools.torture import containers, tagging
 
 TAGS = {"genre": "house", "mood": "joyful", "energy": "0.553"}
-HOLDING = {"mp3": "mp3", "m4a": "m4a", "flac": "flac", "opus": "opus", "vorbis": "ogg"}
+SUFFIXES = {"mp3": "mp3", "m4a": "m4a", "flac": "flac", "opus": "opus", "vorbis": "ogg"}
 YEAR_AGO = 1_700_000_000  # seconds
 
 
@@ -28,10 +28,10 @@ def analysis(**changes):
     return Analysis.model_validate(ANALYSIS | changes)
 
 
-@pytest.fixture(params=[*HOLDING, "wav"])
+@pytest.fixture(params=[*SUFFIXES, "wav"])
 def path(request, tmp_path, clips):
     content = clips.get(request.param) or signals.wav(signals.groove(5), 48_000)
-    path = tmp_path / f"clip.{HOLDING.get(request.param, 'wav')}"
+    path = tmp_path / f"clip.{SUFFIXES.get(request.param, 'wav')}"
     path.write_bytes(content)
     return path
 
@@ -44,26 +44,26 @@ def flac(tmp_path):
 
 
 @pytest.fixture
-def made(tmp_path):
-    """Write a file of `containers.tagged` or `containers.odd`."""
+def write_container(tmp_path):
+    """Return a function that writes a file of `containers.tagged` or `containers.odd`."""
 
-    def make(name):
+    def write(name):
         path = tmp_path / "clip"
         path.write_bytes({**containers.tagged(), **containers.odd()}[name]())
         return path
 
-    return make
+    return write
 
 
 def read(path):
-    """Tags as FFmpeg reads them, which knows nothing of what wrote them."""
+    """Return the tags that FFmpeg reads, as a reader independent of mutagen."""
     with av.open(str(path)) as container:
         found = {**container.metadata, **container.streams.audio[0].metadata}
     return {name.lower(): value for name, value in found.items()}
 
 
 def refused(path, **options):
-    """Have tags refused, and the file and its folder be as they were; return the sentence."""
+    """Check that tags are refused and nothing on the disk changes; return the error text."""
     before, stats, folder = path.read_bytes(), path.stat(), sorted(path.parent.iterdir())
     with pytest.raises(TagsError) as caught:
         write_tags(path, TAGS, replace=True, **options)
@@ -76,17 +76,17 @@ def refused(path, **options):
 def test_tags_are_found_by_another_reader(path):
     assert write_tags(path, TAGS, replace=False) == list(TAGS)
     found = read(path)
-    mood = found.get("mood") or found.get("tmoo")  # FFmpeg does not translate ID3's
+    mood = found.get("mood") or found.get("tmoo")  # FFmpeg does not translate the name of ID3
     assert (found["genre"], mood, found["energy"]) == ("house", "joyful", "0.553")
 
 
-def test_the_sound_stays_as_it_was(path):
+def test_the_sound_stays_unchanged(path):
     before = audio.decode(path.read_bytes()).waveform
     write_tags(path, TAGS, replace=True)
     np.testing.assert_array_equal(audio.decode(path.read_bytes()).waveform, before)
 
 
-def test_what_is_there_is_left_alone_unless_told_otherwise(path):
+def test_existing_tags_stay_unless_they_are_to_be_replaced(path):
     write_tags(path, {"genre": "Polka", "mood": "tense"}, replace=True)
     before = path.read_bytes()
     assert write_tags(path, {"genre": "house", "mood": "joyful"}, replace=False) == []
@@ -114,7 +114,7 @@ def test_a_file_without_room_for_tags_is_refused(tmp_path, clips, encoding):
     assert "this kind of file" in refused(path)
 
 
-def test_a_file_that_is_gone_is_refused(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(TagsError, match="cannot be written"):
         write_tags(tmp_path / "gone.mp3", TAGS, replace=True)
 
@@ -129,14 +129,14 @@ def test_an_empty_file_a_folder_and_a_pipe_are_refused(tmp_path):
             write_tags(path, TAGS, replace=True)
 
 
-# Every container, and what others have put into it
+# Every container, with parts of other programs
 
 
 MANY = {**containers.tagged(), **containers.odd(), **containers.fragmented(1)}
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_a_file_is_as_it_was_or_has_the_tags_and_the_same_sound(name):
+def test_a_file_is_unchanged_or_has_the_tags_and_the_same_sound(name):
     outcome = tagging.tag_variant(name, MANY[name]())
     assert outcome.failed == []
     if name in containers.tagged() and name.split()[0] not in {"tta", "wv"} - audio.FORMATS.keys():
@@ -145,21 +145,21 @@ def test_a_file_is_as_it_was_or_has_the_tags_and_the_same_sound(name):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-def test_all_that_ffmpeg_makes_is_as_it_was_or_has_the_tags_and_the_same_sound():
+def test_every_container_of_ffmpeg_is_unchanged_or_has_the_tags_and_the_same_sound():
     outcome = tagging.variants(list(containers.everything()), os.cpu_count())
     assert outcome.failed == []
     assert outcome.kinds["tagged"] > 150
 
 
 @pytest.mark.parametrize("flags", ["frag_keyframe", "empty_moov", "separate_moof", "isml"])
-def test_fragments_that_are_found_by_their_place_in_the_file_are_refused(tmp_path, flags):
+def test_fragments_with_absolute_positions_are_refused(tmp_path, flags):
     options = {"movflags": flags, "frag_duration": "500000"}
     path = tmp_path / "clip.mp4"
     path.write_bytes(containers.muxed("mp4", "aac", options=options))
     assert refused(path) == "Writing the tags would change the sound of this file."
 
 
-def test_an_index_that_would_point_elsewhere_is_refused(tmp_path):
+def test_an_index_with_absolute_positions_is_refused(tmp_path):
     options = {"movflags": "empty_moov+default_base_moof", "frag_duration": "500000"}
     path = tmp_path / "clip.mp4"
     path.write_bytes(containers.muxed("mp4", "aac", options=options))
@@ -171,12 +171,12 @@ def test_an_index_that_would_point_elsewhere_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "name", ["wav of size 0", "wav of the greatest size", "wav odd sound", "wav too short"]
 )
-def test_a_wav_of_wrong_sizes_is_refused(made, name):
-    assert refused(made(name))
+def test_a_wav_with_wrong_sizes_is_refused(write_container, name):
+    assert refused(write_container(name))
 
 
-def test_chunks_of_other_programs_stay(made):
-    path = made("wav iXML, cue, IGNR")
+def test_chunks_of_other_programs_stay(write_container):
+    path = write_container("wav iXML, cue, IGNR")
     before = path.read_bytes()
     assert write_tags(path, TAGS, replace=False) == ["mood", "energy"]  # INFO has a genre
     assert write_tags(path, TAGS, replace=True) == list(TAGS)
@@ -190,8 +190,8 @@ def test_chunks_of_other_programs_stay(made):
 
 @pytest.mark.parametrize(("name", "version"), [("2.2", 3), ("2.3", 3), ("2.4", 4)])
 @pytest.mark.parametrize("replace", [False, True])
-def test_the_version_of_id3_stays(made, name, version, replace):
-    path = made(f"mp3 ID3v{name}")
+def test_the_version_of_id3_stays(write_container, name, version, replace):
+    path = write_container(f"mp3 ID3v{name}")
     before = id3.ID3(path, translate=False)
     write_tags(path, TAGS, replace=replace)
     after = id3.ID3(path, translate=False)
@@ -205,8 +205,8 @@ def test_the_version_of_id3_stays(made, name, version, replace):
     assert "TXXX:energy" not in after
 
 
-def test_all_frames_and_pictures_stay(made):
-    path = made("mp3 ID3v2.3, ID3v1")
+def test_all_frames_and_pictures_stay(write_container):
+    path = write_container("mp3 ID3v2.3, ID3v1")
     before, sound = id3.ID3(path, translate=False, load_v1=False), path.read_bytes()
     write_tags(path, TAGS, replace=True)
     after = id3.ID3(path, translate=False, load_v1=False)
@@ -216,8 +216,8 @@ def test_all_frames_and_pictures_stay(made):
     assert path.read_bytes()[after.size :] == sound[before.size :]  # ID3v1, too
 
 
-def test_a_name_in_two_cases_has_one_value(made):
-    path = made("mp3 ID3v2.4")
+def test_a_name_in_two_cases_has_one_value(write_container):
+    path = write_container("mp3 ID3v2.4")
     write_tags(path, TAGS, replace=True)
     frames = id3.ID3(path).getall("TXXX")
     assert {frame.desc: frame.text for frame in frames} == {
@@ -226,8 +226,8 @@ def test_a_name_in_two_cases_has_one_value(made):
     }
 
 
-def test_new_id3_has_what_id3v1_had(made):
-    path = made("mp3 ID3v1")
+def test_new_id3_has_the_values_of_id3v1(write_container):
+    path = write_container("mp3 ID3v1")
     before = path.read_bytes()
     assert write_tags(path, TAGS, replace=False) == ["mood", "energy"]  # its genre is 12, other
     after = id3.ID3(path, load_v1=False)
@@ -244,8 +244,8 @@ def test_new_id3_has_what_id3v1_had(made):
         "mp3 ID3v2.4, APEv2, ID3v1",
     ],
 )
-def test_apev2_of_an_mp3_is_seen_and_written(made, name):
-    path = made(name)
+def test_apev2_of_an_mp3_is_read_and_written(write_container, name):
+    path = write_container(name)
     end = path.read_bytes()[-128:]
     assert "genre" not in write_tags(path, TAGS, replace=False)
     assert apev2.APEv2(path)["Genre"] == "Polka"
@@ -260,16 +260,16 @@ def test_apev2_of_an_mp3_is_seen_and_written(made, name):
     assert "ID3v2" in name or not path.read_bytes().startswith(b"ID3")
 
 
-def test_vorbis_comments_keep_their_case_and_order(made):
-    path = made("ogg cases")
+def test_vorbis_comments_keep_their_case_and_order(write_container):
+    path = write_container("ogg cases")
     assert write_tags(path, TAGS, replace=False) == ["mood"]
     write_tags(path, TAGS, replace=True)
     found = [(key, value) for key, value in mutagen.File(path).tags if key.lower() in TAGS]
     assert found == [("ENERGY", "0.553"), ("GENRE", "house"), ("mood", "joyful")]
 
 
-def test_atoms_of_itunes_keep_their_case_and_namespace(made):
-    path = made("m4a cover")
+def test_atoms_of_itunes_keep_their_case_and_namespace(write_container):
+    path = write_container("m4a cover")
     before = mutagen.File(path).tags
     assert write_tags(path, TAGS, replace=False) == ["mood"]
     write_tags(path, TAGS, replace=True)
@@ -285,7 +285,7 @@ def test_atoms_of_itunes_keep_their_case_and_namespace(made):
 
 
 @pytest.mark.parametrize("keep_times", [False, True])
-def test_what_is_known_of_a_file_stays(flac, keep_times):
+def test_the_metadata_of_a_file_stays(flac, keep_times):
     flac.chmod(0o640)
     with suppress(OSError):  # on a disk that has none
         os.setxattr(flac, "user.rating", b"5")
@@ -343,7 +343,7 @@ def test_a_file_that_another_run_writes_is_refused(flac):
         assert "another run" in refused(flac)
 
 
-def test_who_may_not_write_is_refused():
+def test_read_only_files_and_folders_are_refused():
     outcome = tagging.read_only()
     assert outcome.failed == []
     denied = "The tags cannot be written: Permission denied."
@@ -357,7 +357,7 @@ def test_a_full_disk_changes_nothing():
 
 
 @pytest.mark.slow
-def test_a_killed_process_loses_nothing_and_what_it_leaves_is_removed():
+def test_a_killed_process_loses_nothing_and_its_copy_is_removed():
     outcome = tagging.kills(12, "test")
     assert outcome.failed == []
     assert outcome.kinds["killed, a copy left over"] > 0
@@ -382,18 +382,18 @@ def test_many_killed_processes_and_full_disks_lose_nothing():
     ids=repr,
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["load", "save"])
-def test_whatever_the_library_raises_is_refused(monkeypatch, flac, method, error):
+def test_any_exception_of_the_tag_library_is_a_refusal(monkeypatch, flac, method, error):
     def fails(*_, **__):
         raise error
 
     monkeypatch.setattr(mutagen.flac.FLAC, method, fails)
-    said = refused(flac)
-    assert said.startswith("The tags cannot be written: ")
-    assert said.endswith(".")
+    text = refused(flac)
+    assert text.startswith("The tags cannot be written: ")
+    assert text.endswith(".")
 
 
 def sabotage(change):
-    """Have mutagen save a FLAC, and change the file then."""
+    """Return a `save` for FLAC that changes the file after mutagen has saved it."""
     save = mutagen.flac.FLAC.save
 
     def saves(file, path, **options):
@@ -421,10 +421,10 @@ SABOTAGE = {
 
 
 @pytest.mark.parametrize("what", SABOTAGE)
-def test_a_copy_that_is_not_the_same_but_for_the_tags_is_refused(monkeypatch, flac, what):
-    change, said = SABOTAGE[what]
+def test_a_copy_with_other_changes_than_the_tags_is_refused(monkeypatch, flac, what):
+    change, text = SABOTAGE[what]
     monkeypatch.setattr(mutagen.flac.FLAC, "save", sabotage(change))
-    assert said in refused(flac)
+    assert text in refused(flac)
 
 
 def test_a_file_that_changes_meanwhile_is_refused(monkeypatch, flac):
@@ -443,55 +443,55 @@ def test_a_file_that_changes_meanwhile_is_refused(monkeypatch, flac):
 # A run
 
 
-def test_a_recording_that_tags_would_damage_stays(tmp_path):
+def test_a_recording_that_tags_would_damage_stays_unchanged(tmp_path):
     options = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}
     path = tmp_path / "clip.mp4"
     path.write_bytes(containers.muxed("mp4", "aac", options=options))
     before, stats = path.read_bytes(), path.stat()
-    said = analyze_file(path, LibrarySettings(paths=(path,), jobs=1, write_tags="missing"))
-    assert said.problem["type"].endswith("tags-not-written")
-    assert said.analysis is not None
-    assert said.tags == []
+    record = analyze_file(path, LibrarySettings(paths=(path,), jobs=1, write_tags="missing"))
+    assert record.problem["type"].endswith("tags-not-written")
+    assert record.analysis is not None
+    assert record.tags == []
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, stats.st_mtime_ns)
 
 
 @pytest.mark.parametrize("keep_times", [False, True])
-def test_the_time_of_change_stays_if_asked_for(flac, keep_times):
+def test_the_modification_time_stays_if_requested(flac, keep_times):
     before = flac.stat().st_mtime_ns
-    asked = LibrarySettings(paths=(flac,), jobs=1, write_tags="replace", keep_times=keep_times)
-    assert analyze_file(flac, asked).tags
+    settings = LibrarySettings(paths=(flac,), jobs=1, write_tags="replace", keep_times=keep_times)
+    assert analyze_file(flac, settings).tags
     assert (flac.stat().st_mtime_ns == before) is keep_times
 
 
-# What is worth writing
+# The tags of an analysis
 
 
-def test_all_is_written_of_what_is_sure():
-    said = tags_of(analysis())
-    assert said["genre"] == "house"
-    assert said["mood"] == ANALYSIS["mood"]
-    assert said["energy"] == f"{ANALYSIS['energy']:.3f}"
-    assert {"valence", "danceability"} <= said.keys()
+def test_a_confident_analysis_has_all_tags():
+    tags = tags_of(analysis())
+    assert tags["genre"] == "house"
+    assert tags["mood"] == ANALYSIS["mood"]
+    assert tags["energy"] == f"{ANALYSIS['energy']:.3f}"
+    assert {"valence", "danceability"} <= tags.keys()
 
 
 @pytest.mark.parametrize("verdict", ["mixed", "unknown_genre"])
-def test_no_genre_is_written_of_what_is_not_sure(verdict):
-    said = tags_of(analysis(verdict=verdict))
-    assert "genre" not in said
-    assert "mood" in said
+def test_an_uncertain_analysis_has_no_genre_tag(verdict):
+    tags = tags_of(analysis(verdict=verdict))
+    assert "genre" not in tags
+    assert "mood" in tags
 
 
 @pytest.mark.parametrize("verdict", ["silence", "not_music"])
-def test_nothing_is_written_of_what_is_no_music(verdict):
+def test_an_analysis_without_music_has_no_tags(verdict):
     assert tags_of(analysis(verdict=verdict)) == {}
 
 
-def test_an_emotion_that_is_not_known_is_not_written():
-    unlearnt = {"emotion": {}, "valence": None, "energy": None, "danceability": None, "mood": None}
-    assert tags_of(analysis(**unlearnt)) == {"genre": "house"}
+def test_a_missing_emotion_has_no_tag():
+    unknown = {"emotion": {}, "valence": None, "energy": None, "danceability": None, "mood": None}
+    assert tags_of(analysis(**unknown)) == {"genre": "house"}
 
 
-def test_this_test_reads_what_mutagen_cannot(tmp_path, clips):
+def test_mutagen_cannot_read_webm(tmp_path, clips):
     path = tmp_path / "clip.webm"
     path.write_bytes(clips["webm"])
     assert mutagen.File(path) is None
