@@ -1,4 +1,4 @@
-"""The Dockerfile installs dependencies with a stub of the package: it must have every folder."""
+"""The Dockerfile installs dependencies with a stub of the package; the stub has every folder."""
 
 import re
 import tomllib

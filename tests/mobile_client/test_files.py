@@ -1,4 +1,4 @@
-"""The client's files: small, of this origin, and what is derived from them is current."""
+"""The client's files are small and of this origin, and the derived parts are current."""
 
 import json
 import re
@@ -79,6 +79,6 @@ def test_the_page_itself_is_in_english():
 def test_every_text_that_is_asked_for_is_there():
     english = messages(FOLDER / "messages" / "en.js")
     source = "".join(path.read_text() for path in TEXTS if path.parent.name != "messages")
-    asked = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
-    assert asked
-    assert asked <= english.keys()
+    keys = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
+    assert keys
+    assert keys <= english.keys()

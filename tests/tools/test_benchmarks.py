@@ -1,4 +1,4 @@
-"""The benchmark runs, and computes what it says. What it measures depends on the machine."""
+"""The benchmark runs and computes its tables correctly. The figures depend on the machine."""
 
 import pytest
 

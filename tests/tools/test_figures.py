@@ -26,7 +26,7 @@ def card():
 
 
 def changed(card, **figures):
-    """The card with other figures of the genres over the folds."""
+    """Return the card with other figures for the genres over the folds."""
     genre = card.figures.folds.genre.model_copy(update=figures)
     folds = card.figures.folds.model_copy(update={"genre": genre})
     return card.model_copy(update={"figures": card.figures.model_copy(update={"folds": folds})})
