@@ -1,8 +1,7 @@
 /**
- * What an answer means to a person: the one place that reads it.
+ * Reads answers; no other module does.
  *
- * A service may leave out what an older one did not have: intervals, percentiles, warnings and the
- * timeline.
+ * An older service may not send intervals, percentiles, warnings and the timeline.
  */
 
 const EMOTIONS = ["valence", "energy", "danceability"];
@@ -49,7 +48,7 @@ export function read(answer) {
 	};
 }
 
-/** The genres that an answer names: two where it is torn between them, none where it is of none. */
+/** The genres that an answer names: two if they are close, none if the sound has none. */
 export function named({ verdict, genre, genres }) {
 	if (verdict === "mixed" && genres.length > 1) return genres.slice(0, 2).map((each) => each.genre);
 	return verdict === "unknown_genre" || NO_GENRE.includes(verdict) ? [] : [genre];
@@ -66,7 +65,7 @@ export function certainty(reading) {
 export const isSure = (reading) =>
 	reading.verdict === "confident" && certainty(reading) === "sure";
 
-/** Whether there is nothing in a window, where the service says so. */
+/** Whether a window is silent, where the service says so. */
 const isSilent = (window) =>
 	window.silent === true || window.verdict === "silence" || window.genre == null;
 

@@ -12,9 +12,9 @@ import { BANDS, COLUMNS, bandsOf } from "./spectrogram.js";
 export const SECONDS = 15;
 export const MIN_SECONDS = 3;
 
-const MARGIN_SECONDS = 0.3; // encoders swallow some: a whole window of 15 s must be left
+const MARGIN_SECONDS = 0.3; // encoders drop some: a whole window of 15 s must remain
 const CHUNK_MS = 500;
-const FRAME_MS = 50; // the picture and the meter; faster is not seen, and costs
+const FRAME_MS = 50; // the picture and the meter; faster is invisible and costs
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 const UNPROCESSED = {
 	echoCancellation: false,
@@ -56,7 +56,7 @@ export const seconds = () => (session?.started ? (performance.now() - session.st
 /** Whether there is enough to stop. */
 export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
-/** What is recorded so far: a file that can be decoded by itself; null before the first chunk. */
+/** The recording so far, a file that can be decoded; null before the first chunk. */
 export function soFar() {
 	if (!session?.chunks.length) return null;
 	return new Blob(session.chunks, { type: session.recorder?.mimeType });
@@ -80,19 +80,19 @@ export async function start(source = "microphone") {
 		watch(mine);
 	} catch (error) {
 		release(mine);
-		if (session !== mine) return; // cancelled: that was said then
+		if (session !== mine) return; // cancelled and reported
 		session = null;
 		enter("idle");
 		tell(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
 	}
 }
 
-/** End the recording and keep it, once there is enough. */
+/** End the recording and keep it, if it is long enough. */
 export function stop() {
 	if (isEnough()) close();
 }
 
-/** Stop, or stop asking, and forget what was recorded. */
+/** Stop, or stop asking, and discard the recording. */
 export function cancel() {
 	const mine = session;
 	if (!mine || state === "closing" || state === "idle") return;
@@ -155,7 +155,7 @@ function record(/** @type {Session} */ mine) {
 	enter("listening");
 }
 
-/** The system took the microphone away: what there is stays. */
+/** The system took the microphone away: the recorded part stays. */
 function interrupt(/** @type {Session} */ mine) {
 	if (session !== mine || state !== "listening") return;
 	mine.cut = true;
@@ -188,7 +188,7 @@ function finish(/** @type {Session} */ mine) {
 	else tell(events, "heard", heard);
 }
 
-/** Let go of the microphone, whatever state it is in. */
+/** Release the microphone in any state. */
 function release(/** @type {Session} */ mine) {
 	clearTimeout(mine.timer);
 	for (const track of mine.stream?.getTracks() ?? []) track.stop();
@@ -223,12 +223,12 @@ function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analys
 		const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
 		const from = drawn;
 		drawn = to;
-		// What does not run measures nothing, and that is not silence.
+		// A suspended meter measures nothing, which is not silence.
 		const loudest = analyser?.context.state === "running" ? loudestOf(analyser) : null;
 		if (loudest !== null) {
 			mine.levels = levels;
 			mine.peak = Math.max(mine.peak ?? 0, loudest);
-			// A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
+			// A hidden page draws nothing: missed columns stay empty, not copies of later ones.
 			const column = columnOf(analyser);
 			for (let at = to - from > 3 ? to - 1 : from; at < to; at++) levels.set(column, at * BANDS);
 		}

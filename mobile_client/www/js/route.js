@@ -1,8 +1,8 @@
 /**
  * Which page is shown. This module owns the address; nothing else reads or writes it.
  *
- * Pages are told apart by the query, so that any static host serves them: `?clip=ID`, `?history`,
- * `?about`; none of these is the first page.
+ * The query names the page, so that any static host works: `?clip=ID`, `?history`, `?about`; the
+ * first page has no query.
  */
 
 import { tell } from "./events.js";

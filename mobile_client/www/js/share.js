@@ -1,4 +1,4 @@
-/** An answer as a picture, to share: it says what the page says, doubt included. */
+/** An answer as a picture to share, with the words of the page, doubt included. */
 
 import { certainty, read } from "./answer.js";
 import { save } from "./export.js";
@@ -59,7 +59,7 @@ function picture(clip) {
 	return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
-/** What the page says beside the name: the doubt, or how certain it is. */
+/** The page's words beside the name: the doubt, or the certainty. */
 function doubtOf(reading) {
 	const level = certainty(reading);
 	if (!level) return reason(reading);

@@ -1,4 +1,4 @@
-/** What a genre is, what it is often taken for, and how often the answer is right. */
+/** Explains a genre: its sound, its frequent confusions, its accuracy. */
 
 import { byId, element } from "../dom.js";
 import { capital, either, percent, text, textOr } from "../language.js";

@@ -1,4 +1,4 @@
-/** All recordings on one plane of moods: a second way to what the list has, for who points. */
+/** All recordings on one plane of moods: another view of the list, for pointers. */
 
 import { read } from "../answer.js";
 import { drawing } from "../dom.js";
