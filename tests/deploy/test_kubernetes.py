@@ -158,7 +158,7 @@ def test_the_memory_limit_is_large_enough(settings):
     assert CONTAINER["resources"]["requests"] == LIMITS
 
 
-def test_a_stopping_pod_finishes_its_requests(settings):
+def test_a_stopping_pod_has_time_for_its_requests(settings):
     pause = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pause > 0
     assert POD["spec"]["terminationGracePeriodSeconds"] > pause + settings.shutdown_seconds
@@ -232,7 +232,7 @@ def test_the_autoscaler_scales_the_deployment():
 
 
 def test_the_pod_reads_the_documented_secret():
-    made = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", PAGE)
+    match = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", PAGE)
     (variable,) = [each for each in CONTAINER["env"] if each["name"] == KEYS]
-    name, key = made.groups()
+    name, key = match.groups()
     assert variable["valueFrom"]["secretKeyRef"] == {"name": name, "key": key, "optional": True}

@@ -95,7 +95,7 @@ def test_a_batch_can_be_full():
     assert SCORER["max_ongoing_requests"] >= MAX_WINDOWS
 
 
-def test_the_service_survives_the_loss_of_a_replica():
+def test_every_deployment_has_at_least_two_replicas():
     for each in (INGRESS, SCORER):
         assert each["autoscaling_config"]["min_replicas"] >= 2
     assert WORKERS["minReplicas"] >= 2

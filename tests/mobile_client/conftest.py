@@ -28,14 +28,14 @@ def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     clip = audio.decode(CLIP.read_bytes()).waveform
     rate = audio.SAMPLE_RATE
-    made = {
+    waveforms = {
         "clip": clip,
         "long": signals.groove(50, rate),
         "short": signals.sine(1),
         "silence": 0 * signals.sine(4),
     }
     paths = {"m4a": CLIP}
-    for name, waveform in made.items():
+    for name, waveform in waveforms.items():
         paths[name] = folder / f"{name}.wav"
         paths[name].write_bytes(signals.wav(waveform, rate))
     paths["text"] = folder / "text.mp3"

@@ -169,23 +169,23 @@ class TestTakenAway:
 
 class TestSilence:
     @pytest.fixture
-    def deaf(self, launch, visit, sounds):
+    def silent(self, launch, visit, sounds):
         """A page whose microphone plays silence."""
         silence = f"--use-file-for-fake-audio-capture={sounds['silence']}"
         with visit(launch(FAKE_DEVICE, GRANTED, silence)) as page:
             yield page
 
-    def test_silence_is_reported_soon_and_never_sent(self, deaf):
+    def test_silence_is_reported_soon_and_never_sent(self, silent):
         sent = []
-        deaf.on("request", lambda request: "/v1/analyze" in request.url and sent.append(request))
-        deaf.click("#listen")
-        expect(deaf.get_by_role("alert")).to_contain_text("I hear nothing")
-        assert int(deaf.inner_text("#listen-count")) >= 9
-        deaf.click("#listen")
-        expect(deaf.get_by_role("alert")).to_contain_text("next to nothing")
+        silent.on("request", lambda request: "/v1/analyze" in request.url and sent.append(request))
+        silent.click("#listen")
+        expect(silent.get_by_role("alert")).to_contain_text("I hear nothing")
+        assert int(silent.inner_text("#listen-count")) >= 9
+        silent.click("#listen")
+        expect(silent.get_by_role("alert")).to_contain_text("next to nothing")
         assert sent == []
-        deaf.click("nav a")
-        expect(deaf.locator("#history")).to_contain_text("will be listed here")
+        silent.click("nav a")
+        expect(silent.locator("#history")).to_contain_text("will be listed here")
 
 
 class TestPlaying:

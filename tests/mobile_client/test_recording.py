@@ -30,7 +30,7 @@ class TestMicrophone:
         assert constraints["channelCount"] == 1
         assert page.evaluate("requests[0].tracks.map((track) => track.readyState)") == ["ended"]
 
-    def test_stopped_early_but_not_too_early(self, page):
+    def test_a_recording_stops_early_but_not_too_early(self, page):
         page.evaluate(
             "() => { const send = fetch; globalThis.fetch = (address, request) => "
             "{ globalThis.sent = request.body.get('file').type; return send(address, request); } }"
@@ -82,7 +82,7 @@ class TestMicrophone:
 
 
 class TestFiles:
-    def test_an_m4a(self, page, sounds):
+    def test_an_m4a_file(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
         expect(page.locator(".bars li")).to_have_count(9)
@@ -90,14 +90,14 @@ class TestFiles:
         assert page.get_by_role("img", name=re.compile("Mood .*, energy")).is_visible()
         expect(page.locator(".keeping")).to_contain_text("clip.m4a")
 
-    def test_several(self, page, sounds):
+    def test_several_files(self, page, sounds):
         page.set_input_files("#files", [sounds["m4a"], sounds["short"], sounds["silence"]])
         rows = page.locator(".clips li")
         expect(rows.filter(has_text="house")).to_have_count(1)
         expect(rows.filter(has_text="No answer")).to_have_count(1)
         expect(rows.filter(has_text="Silence")).to_have_count(1)
 
-    def test_dropped(self, page, sounds):
+    def test_a_dropped_file(self, page, sounds):
         data = list(sounds["m4a"].read_bytes())
         page.evaluate(
             """(data) => {

@@ -73,7 +73,7 @@ class TestFull:
 
 
 class TestVersions:
-    def test_a_newer_one_is_not_blocked_by_this_tab(self, page, sounds):
+    def test_a_newer_version_is_not_blocked_by_this_tab(self, page, sounds):
         upgraded = page.evaluate(
             """() => new Promise((resolve) => {
               const request = indexedDB.open("fifteen", 2);

@@ -51,7 +51,7 @@ def test_every_container_has_the_fields_that_a_mutation_changes(name):
 
 
 @pytest.mark.parametrize("name", ["opus-1", "vorbis-1"])
-def test_a_changed_ogg_page_has_a_valid_checksum(name):
+def test_the_checksum_of_an_ogg_page_is_corrected(name):
     data = bytearray(mutate.originals()[name])
     whole = bytes(data)
     data[22:26] = bytes(4)
@@ -66,14 +66,14 @@ def test_an_unexpected_exception_is_a_finding(monkeypatch):
     assert outcome.kinds["failure"] == len(outcome.failed)
 
 
-def test_a_crash_is_a_finding_and_the_others_go_on(monkeypatch):
-    monkeypatch.setattr(decoding, "_work", _work_that_dies)
+def test_a_crash_is_a_finding_and_the_other_cases_continue(monkeypatch):
+    monkeypatch.setattr(decoding, "_work", _work_that_crashes)
     outcome = decoding._by_processes(range(5), 0)
     assert outcome.failed == [f"case 2: exit status {-signal.SIGSEGV}"]
     assert outcome.kinds.total() == 5
 
 
-def _work_that_dies(numbers, seed, current, there):
+def _work_that_crashes(numbers, seed, current, there):
     for number in numbers:
         current.value = number
         if number == 2:

@@ -23,8 +23,8 @@ from fastapi import FastAPI, UploadFile
 from service import audio
 
 
-def serve(hear):
-    """Build an application that answers a form's part `file` with what `hear` returns."""
+def serve(predict):
+    """Build an application that answers a form's part `file` with what `predict` returns."""
     app = FastAPI()
 
     @app.get("/readyz")
@@ -36,7 +36,7 @@ def serve(hear):
         with tempfile.NamedTemporaryFile() as named:
             named.write(file.file.read())
             named.flush()
-            return {"genres": hear(named.name)}
+            return {"genres": predict(named.name)}
 
     return app
 
@@ -48,7 +48,7 @@ def baseline():
     network = same_network()
     warnings.simplefilter("ignore")  # librosa's notice that audioread will be removed
 
-    def hear(path):
+    def predict(path):
         waveform, _ = librosa.load(path, sr=audio.SAMPLE_RATE, duration=audio.WINDOW_SECONDS)
         power = librosa.feature.melspectrogram(
             y=np.resize(waveform, audio.N_SAMPLES), sr=audio.SAMPLE_RATE, n_fft=audio.N_FFT,
@@ -58,7 +58,7 @@ def baseline():
         with torch.no_grad():
             return network(torch.from_numpy(level[None]))[0][0].tolist()
 
-    return serve(hear)
+    return serve(predict)
 
 
 def same_network():
@@ -104,7 +104,7 @@ def essentia():
         warpingFormula="slaneyMel", weighting="linear",
     )  # fmt: skip
 
-    def hear(path):
+    def predict(path):
         with one_at_a_time:
             waveform = es.MonoLoader(filename=path, sampleRate=audio.SAMPLE_RATE)()
             frames = es.FrameGenerator(
@@ -116,7 +116,7 @@ def essentia():
         answer = session.run(None, {"log_mel": log_mel[None].astype(np.float32)})
         return answer[0][0].tolist()
 
-    return serve(hear)
+    return serve(predict)
 
 
 RIVALS = {"baseline": baseline, "essentia": essentia}

@@ -137,27 +137,27 @@ def everything():
 
 
 def plain():
-    """Write every container, with its options, into a file and into a pipe."""
-    made = {}
+    """Return functions for every container, with its options, into a file and into a pipe."""
+    files = {}
     for muxer, codecs in MUXERS.items():
         for codec in codecs.split():
             for options in ({}, *OPTIONS.get(muxer, ())):
                 name = f"{muxer} {codec} {options or ''}".strip()
-                made[name] = partial(muxed, muxer, codec, options=options)
-            made[f"{muxer} {codec} pipe"] = partial(muxed, muxer, codec, pipe=True)
-            made[f"{muxer} {codec} chapters"] = partial(muxed, muxer, codec, chapters=True)
+                files[name] = partial(muxed, muxer, codec, options=options)
+            files[f"{muxer} {codec} pipe"] = partial(muxed, muxer, codec, pipe=True)
+            files[f"{muxer} {codec} chapters"] = partial(muxed, muxer, codec, chapters=True)
         if len(codecs.split()) > 1:
-            made[f"{muxer} two sounds"] = partial(muxed, muxer, *codecs.split()[:2])
-    return made
+            files[f"{muxer} two sounds"] = partial(muxed, muxer, *codecs.split()[:2])
+    return files
 
 
 def fragmented(most=3):
-    """Write MP4 with every combination of up to so many flags of FFmpeg's muxer."""
-    made = {}
+    """Return functions for MP4 with every combination of up to so many flags of FFmpeg's muxer."""
+    files = {}
     for count in range(1, most + 1):
         for flags in combinations(FRAGMENTS, count):
             options = {"movflags": "+".join(flags), "frag_duration": "500000"}
-            made[f"mp4 {options}"] = partial(muxed, "mp4", "aac", options=options)
+            files[f"mp4 {options}"] = partial(muxed, "mp4", "aac", options=options)
     for muxer in ("mp4", "mov", "ipod", "3gp", "ismv"):
         for flags in (
             FRAGMENTS[:1],
@@ -167,12 +167,12 @@ def fragmented(most=3):
             FRAGMENTS[12:13],
         ):
             options = {"movflags": "+".join(flags)}
-            made[f"{muxer} {options}"] = partial(muxed, muxer, "aac", options=options)
-    return made
+            files[f"{muxer} {options}"] = partial(muxed, muxer, "aac", options=options)
+    return files
 
 
 def tagged():
-    """Write files with tags as other programs write them, in every version and case."""
+    """Return functions for files with the tags of other programs, in every version and case."""
     mp3 = partial(muxed, "mp3", "mp3", options={"id3v2_version": "0"})
     return {
         "mp3 ID3v1": lambda: mp3() + _id3v1(),
@@ -289,7 +289,7 @@ def _tag_mp4(file):
 
 
 def odd():
-    """Write broken files: cut, joined, with wrong sizes, with parts of other files."""
+    """Return functions for broken files: cut, joined, with wrong sizes or parts of other files."""
     wav, aiff_ = partial(muxed, "wav", "pcm"), partial(muxed, "aiff", "big")
     m4a, ogg = partial(muxed, "ipod", "aac"), partial(muxed, "ogg", "vorbis")
     return {

@@ -44,7 +44,7 @@ def decode_cases(numbers, seed=0, begin=lambda number: None):
 def _decoded(data):
     waveform = audio.decode(data, BOUNDS).waveform
     if waveform.dtype != np.float32 or not np.isfinite(waveform).all():
-        raise ValueError("the waveform is not what it must be")
+        raise ValueError("the waveform is not finite float32")
     audio.log_mel(audio.windows(waveform))
     return "decoded"
 

@@ -165,7 +165,7 @@ async def capacity(server, clients=4, seconds=2.0):
 def logged(server):
     """Return the status of every accepted request of a load, by its id.
 
-    The server must have stopped, and log in JSON.
+    The server must have stopped. Its log must be in JSON.
     """
     lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
     names = Counter(line["request_id"] for line in lines if "request_id" in line)

@@ -62,7 +62,7 @@ class Case:
         self.data, self.sound = data, decoded(data)
 
     def write(self, tags):
-        """Write tags; return the reason if they were not written."""
+        """Write tags; return the reason if it fails."""
         try:
             write_tags(self.path, tags, replace=True)
         except TagsError as error:
@@ -75,14 +75,14 @@ class Case:
         if why_not is not None and now != self.data:
             return "changed, though refused"
         if now != self.data and decoded(now) != self.sound:
-            return f"another sound: {self.sound}, now {decoded(now)}"
+            return f"different sound: {self.sound}, now {decoded(now)}"
         if self.path.parent.stat().st_mode & 0o222 and left_over(self.path.parent):
             return f"left over: {left_over(self.path.parent)}"
         return None
 
 
 def tag_variant(name, data):
-    """Write tags into a file, again, and others, and look after each."""
+    """Write tags into a file, write them again, then write others; check the file each time."""
     outcome = Outcome()
     started = time.perf_counter()
     with TemporaryDirectory() as folder:

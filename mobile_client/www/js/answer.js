@@ -13,7 +13,7 @@ const SURE = 0.9; // probability from which an answer counts as certain
  *   A percentile is in 0..100, all else in 0..1.
  * @typedef {{genre: string, probability: number}} Genre
  * @typedef {{start: number, end: number, genre: ?string, mood: ?string, energy: ?number}} Window
- * @typedef {{verdict: string, reason: string, genre: string, heard: boolean, genres: Genre[],
+ * @typedef {{verdict: string, reason: string, genre: string, hasGenre: boolean, genres: Genre[],
  *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
  *   truncated: boolean, seconds: number, analysed: number, model: ?string}} Reading
  */
@@ -21,18 +21,18 @@ const SURE = 0.9; // probability from which an answer counts as certain
 /**
  * Read an answer.
  * @param {import("../../fifteen").Analysis} answer
- * @returns {Reading} `heard` where genres and mood mean something.
+ * @returns {Reading} `hasGenre` where genres and mood mean something.
  */
 export function read(answer) {
-	const heard = !NO_GENRE.includes(answer.verdict);
+	const hasGenre = !NO_GENRE.includes(answer.verdict);
 	return {
 		verdict: answer.verdict,
 		reason: answer.reason,
 		genre: answer.genre,
-		heard,
+		hasGenre,
 		genres: answer.genres,
 		emotions: emotionsOf(answer),
-		mood: heard ? answer.mood ?? null : null,
+		mood: hasGenre ? answer.mood ?? null : null,
 		windows: (answer.timeline ?? []).map((window) => ({
 			start: window.start_seconds,
 			end: window.end_seconds,

@@ -6,6 +6,6 @@ export function on(/** @type {EventTarget} */ source, /** @type {string} */ name
 }
 
 /** Send an event. */
-export function tell(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {any} */ value) {
+export function emit(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {any} */ value) {
 	source.dispatchEvent(new CustomEvent(name, { detail: value }));
 }

@@ -4,7 +4,7 @@
  */
 
 import { isSure, read } from "./answer.js";
-import { on, tell } from "./events.js";
+import { on, emit } from "./events.js";
 import * as recorder from "./recorder.js";
 import { analyzeSoFar } from "./service.js";
 
@@ -48,7 +48,7 @@ function reset() {
 function next(seconds) {
 	if (seconds < recorder.MIN_SECONDS) return;
 	const quiet = isSilent(peak);
-	tell(events, "quiet", quiet);
+	emit(events, "quiet", quiet);
 	if (quiet || refused || controller || seconds - last < PAUSE_SECONDS) return;
 	last = seconds;
 	answer(recorder.soFar(), seconds);
@@ -62,7 +62,7 @@ async function answer(audio, seconds) {
 		if (mine.signal.aborted) return;
 		same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
 		genre = reading.genre;
-		tell(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
+		emit(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
 	} catch {
 		// On any failure: the whole recording is sent at the end. The first part may be too short,
 		// because the encoder buffers.

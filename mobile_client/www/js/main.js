@@ -75,7 +75,7 @@ function wire() {
 	on(route.events, "change", turn);
 	on(store.events, "change", changed);
 	on(store.events, "trouble", trouble);
-	on(recorder.events, "heard", heard);
+	on(recorder.events, "recorded", recorded);
 	on(recorder.events, "state", player.pause);
 	byId("share").addEventListener("click", () => share(store.get(route.now().id)));
 	byId("again").addEventListener("click", listenAgain);
@@ -113,7 +113,7 @@ function arrive({ page, id }) {
 	present(page);
 	byId("share").hidden = clip?.state !== "answered";
 	PAGES[page].show(shown);
-	tell();
+	announce();
 	if (!moved) return;
 	const target = recorder.now() === "idle" ? document.querySelector("main > :not([hidden]) h1") : byId("listen");
 	target?.focus({ preventScroll: true });
@@ -145,11 +145,11 @@ function changed({ id, kind }) {
 	if (shown.page === "clip") clipPage.changed({ id });
 	if (shown.page === "history") historyPage.changed({ id, kind });
 	if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
-	tell();
+	announce();
 }
 
 /** Update the title, and announce the shown clip's news to screen readers. */
-function tell() {
+function announce() {
 	const clip = shown.page === "clip" ? store.get(shown.id) : null;
 	const names = { home: "", clip: "", history: text("history"), about: text("about") };
 	const title = clip ? summary(clip) : names[shown.page];
@@ -164,7 +164,7 @@ function redraw() {
 }
 
 /** Turn a recording into a clip, unless it is silent. */
-async function heard({ blob, levels, seconds, peak, cut }) {
+async function recorded({ blob, levels, seconds, peak, cut }) {
 	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
 		home.complain(text("verdict.silence.reason"));
 		return;

@@ -6,7 +6,7 @@
  * give it, the recording goes on without them.
  */
 
-import { tell } from "./events.js";
+import { emit } from "./events.js";
 import { BANDS, COLUMNS, bandsOf } from "./spectrogram.js";
 
 export const SECONDS = 15;
@@ -25,7 +25,7 @@ const UNPROCESSED = {
 
 /** @typedef {"idle"|"asking"|"listening"|"closing"} State */
 /**
- * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Heard
+ * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Recorded
  *   `peak` is the loudest sample that the meter saw, 0..1, null where there was no meter; `cut` is
  *   true where the microphone ended by itself.
  */
@@ -37,7 +37,7 @@ const UNPROCESSED = {
 
 /**
  * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
- * listens; "chunk" with the seconds so far; "muted" by the system; "heard" with a `Heard`;
+ * listens; "chunk" with the seconds so far; "muted" by the system; "recorded" with a `Recorded`;
  * "cancelled"; "failed" with the reason, which ends a key of the messages.
  */
 export const events = new EventTarget();
@@ -83,7 +83,7 @@ export async function start(source = "microphone") {
 		if (session !== mine) return; // cancelled and reported
 		session = null;
 		enter("idle");
-		tell(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
+		emit(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
 	}
 }
 
@@ -100,7 +100,7 @@ export function cancel() {
 	session = null;
 	release(mine);
 	enter("idle");
-	tell(events, "cancelled", null);
+	emit(events, "cancelled", null);
 }
 
 class MicrophoneError extends Error {
@@ -141,13 +141,13 @@ function record(/** @type {Session} */ mine) {
 	mine.recorder = recorder;
 	recorder.addEventListener("dataavailable", ({ data }) => {
 		if (data.size) mine.chunks.push(data);
-		if (session === mine && state === "listening") tell(events, "chunk", seconds());
+		if (session === mine && state === "listening") emit(events, "chunk", seconds());
 	});
 	recorder.addEventListener("stop", () => finish(mine));
 	recorder.addEventListener("error", () => interrupt(mine));
 	for (const track of stream.getAudioTracks()) {
 		track.addEventListener("ended", () => interrupt(mine));
-		track.addEventListener("mute", () => session === mine && tell(events, "muted", null));
+		track.addEventListener("mute", () => session === mine && emit(events, "muted", null));
 	}
 	recorder.start(CHUNK_MS);
 	mine.started = performance.now();
@@ -174,7 +174,7 @@ function close() {
 /** All bytes are there. */
 function finish(/** @type {Session} */ mine) {
 	if (session !== mine) return;
-	const heard = {
+	const recorded = {
 		blob: soFar() ?? new Blob([]),
 		levels: mine.levels,
 		seconds: Math.min(seconds(), SECONDS),
@@ -184,8 +184,8 @@ function finish(/** @type {Session} */ mine) {
 	session = null;
 	release(mine);
 	enter("idle");
-	if (heard.seconds < MIN_SECONDS) tell(events, "failed", "stopped");
-	else tell(events, "heard", heard);
+	if (recorded.seconds < MIN_SECONDS) emit(events, "failed", "stopped");
+	else emit(events, "recorded", recorded);
 }
 
 /** Release the microphone in any state. */
@@ -233,7 +233,7 @@ function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analys
 			for (let at = to - from > 3 ? to - 1 : from; at < to; at++) levels.set(column, at * BANDS);
 		}
 		const level = 1 + Math.log10(Math.max(loudest ?? 0, 1e-3)) / 3;
-		tell(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
+		emit(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
 	};
 	requestAnimationFrame(frame);
 }
@@ -252,5 +252,5 @@ function columnOf(/** @type {AnalyserNode} */ analyser) {
 
 function enter(/** @type {State} */ next) {
 	state = next;
-	tell(events, "state", next);
+	emit(events, "state", next);
 }

@@ -5,7 +5,7 @@
  * first page has no query.
  */
 
-import { tell } from "./events.js";
+import { emit } from "./events.js";
 
 /** @typedef {{page: "home"|"clip"|"history"|"about", id: ?string}} Route */
 
@@ -64,7 +64,7 @@ export const wantsToListen = () => new URLSearchParams(location.search).has("lis
 function arrive(top) {
 	const before = route;
 	route = read();
-	tell(events, "change", { route, before, top });
+	emit(events, "change", { route, before, top });
 }
 
 /** @returns {Route} */

@@ -54,7 +54,7 @@ function picture(clip) {
 	if (mood) write(context, text(`mood.${mood}`), 600, 54, middle + 30 + 40 * lines, colour("--mood-ink"));
 	const doubt = doubtOf(reading);
 	if (doubt) wrap(context, doubt, 500, 36, 985, colour("--faint"), WIDTH - 200);
-	if (reading.heard) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
+	if (reading.hasGenre) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
 	write(context, "Fifteen", 700, 36, 1310, colour("--faint"));
 	return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }

@@ -6,7 +6,7 @@
  * that clips are not saved.
  */
 
-import { tell } from "./events.js";
+import { emit } from "./events.js";
 
 const DATABASE = "fifteen";
 const CLIPS = "clips";
@@ -217,9 +217,9 @@ function completed(/** @type {IDBTransaction} */ transaction) {
 	});
 }
 
-const notify = (id, kind) => tell(events, "change", { id, kind });
+const notify = (id, kind) => emit(events, "change", { id, kind });
 
-const trouble = (reason) => tell(events, "trouble", reason);
+const trouble = (reason) => emit(events, "trouble", reason);
 
 function pause(milliseconds) {
 	return new Promise((resolve) => {

@@ -101,7 +101,7 @@ function answered(clip) {
 			...notesOf(reading, clip).map((words) => element("p", { class: "warning" }, words)),
 			reading.verdict === "silence" ? null : correction(clip, reading),
 		),
-		reading.heard
+		reading.hasGenre
 			? element("div", { class: "figures" }, figures)
 			: element("details", { class: "figures" }, element("summary", {}, text("anyway")), figures),
 		keeping(clip),

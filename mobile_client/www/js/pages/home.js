@@ -132,7 +132,7 @@ const drawnTo = () => Math.ceil((recorder.seconds() / recorder.SECONDS) * spectr
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
-	const words = reading.heard ? headline(reading) : text("not-yet");
+	const words = reading.hasGenre ? headline(reading) : text("not-yet");
 	const figures = { answer: words, seconds: String(Math.round(seconds)) };
 	soFar.textContent = text(sure ? "sure-after" : "so-far", figures);
 	if (page.dataset.mood !== (reading.mood ?? "")) {
