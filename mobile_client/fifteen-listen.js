@@ -5,12 +5,12 @@
  *     <script type="module" src="fifteen-listen.js"></script>
  *     <fifteen-listen service="https://music.example.org/"></fifteen-listen>
  *
- * This one file is all of it: copy it to your page. The service has to allow the page's origin
+ * Copy this file to your page; it needs no other. The service has to allow the page's origin
  * (CORS), and the page has to be secure (HTTPS or localhost), or the browser gives no microphone.
  *
- * Attributes: `service`, the address of the service, this page's own if it is left out; `key`,
- * where the service wants one. Properties: `state`, one of "idle", "asking", "listening", "sending";
- * `answer`, the last one; `texts`, the words, to be replaced for another language.
+ * Attributes: `service`, the address of the service, by default the page's own; `key`,
+ * if the service needs one. Properties: `state`, one of "idle", "asking", "listening", "sending";
+ * `answer`, the last one; `texts`, the words, which you can replace for another language.
  * Methods: `start()`, `stop()`, `cancel()`.
  * Events: "fifteen-state"; "fifteen-answer", whose detail is the answer (`Analysis` in
  * fifteen.d.ts); "fifteen-error", whose detail is `{type, detail}`.
@@ -19,7 +19,7 @@
 
 const SECONDS = 15;
 const MIN_SECONDS = 3;
-const MARGIN_SECONDS = 0.3; // encoders swallow some
+const MARGIN_SECONDS = 0.3; // encoders drop some
 const TIMEOUT_SECONDS = 60;
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 const UNPROCESSED = {
@@ -54,7 +54,7 @@ const STYLE = `
 `;
 
 export class FifteenListen extends HTMLElement {
-  /** The words; give others for another language. */
+  /** The words; replace them for another language. */
   texts = { ...TEXTS };
   /** @type {"idle"|"asking"|"listening"|"sending"} */
   state = "idle";
@@ -88,7 +88,7 @@ export class FifteenListen extends HTMLElement {
     this.cancel();
   }
 
-  /** Ask for the microphone, record, and have it analysed. */
+  /** Ask for the microphone, record, and send the recording. */
   async start() {
     if (this.#session) return;
     const mine = { cancelled: false, started: 0, request: new AbortController() };
@@ -117,14 +117,14 @@ export class FifteenListen extends HTMLElement {
     }
   }
 
-  /** End the recording, once there are three seconds, and send it. */
+  /** End the recording after at least three seconds, and send it. */
   stop() {
     const mine = this.#session;
     if (this.state !== "listening" || performance.now() - mine.started < MIN_SECONDS * 1000) return;
     mine.recorder.stop();
   }
 
-  /** Forget the recording; nothing more is sent. */
+  /** Discard the recording; nothing more is sent. */
   cancel() {
     const mine = this.#session;
     if (!mine) return;
@@ -178,7 +178,7 @@ export class FifteenListen extends HTMLElement {
     }
   }
 
-  /** An answer in a line. */
+  /** An answer in one line. */
   #words({ verdict, genre, genres, mood }) {
     const [first, second] = genres.map((each) => each.genre);
     const own = verdict === "mixed" ? this.texts.mixed : this.texts[verdict];
@@ -211,7 +211,7 @@ function make(name, attributes) {
   return node;
 }
 
-/** Let go of the microphone. */
+/** Release the microphone. */
 function release(mine) {
   clearTimeout(mine.timer);
   clearInterval(mine.tick);

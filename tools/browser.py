@@ -1,4 +1,4 @@
-"""The client in a browser: its start options, and the steps of a person who uses it."""
+"""Drives the client in a browser: its start options, and the steps of a person who uses it."""
 
 from playwright.sync_api import expect
 
@@ -12,7 +12,7 @@ PERSON = {
     "locale": "en-GB",
     "viewport": {"width": 360, "height": 780},
     "reduced_motion": "reduce",
-    "service_workers": "block",  # most tests need none, and each would load all files twice
+    "service_workers": "block",  # with a worker, each test would load all files twice
 }
 
 expect.set_options(timeout=20_000)  # the machine may be busy

@@ -1,7 +1,7 @@
 """One HTTP request on a connection of its own, for the load clients.
 
-A connection that is kept stays with one of several server processes, which may be the busy one.
-The bytes are sent as they are: a load client makes its requests once, before it measures.
+A persistent connection stays with one of several server processes, which may be the busy one. The
+bytes are sent as they are: a load client builds its requests once, before it measures.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ CHUNK_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Answer:
-    """The bytes of an answer, taken apart.
+    """The parsed bytes of an answer.
 
     Attributes
     ----------
     status : int or None
-        None without a single byte; 0 if the first line is not HTTP.
+        None if no byte arrived; 0 if the first line is not HTTP.
     head : bytes
         The first line and the headers, in lower case.
     body : bytes
@@ -33,7 +33,7 @@ class Answer:
 
 
 def parse(received):
-    """Take the bytes of an answer apart."""
+    """Parse the bytes of an answer."""
     if not received:
         return Answer(None, b"", b"", whole=False)
     head, _, body = received.partition(b"\r\n\r\n")

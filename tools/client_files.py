@@ -20,7 +20,7 @@ DECLARATIONS = FOLDER.parent / "fifteen.d.ts"
 
 
 def page(text: str) -> str:
-    """Return the page with its list of modules, and the hashes of what is inline in its policy."""
+    """Return the page with its list of modules and, in its policy, the hashes of inline parts."""
     listed = "".join(f'<link rel="modulepreload" href="{name}">\n' for name in modules())
     text = re.sub(r'(<link rel="modulepreload"[^>]*>\n)+', listed, text)
     for kind in ("script", "style"):
@@ -33,7 +33,7 @@ def page(text: str) -> str:
 
 
 def modules() -> list[str]:
-    """Name every module but the first, which the page loads itself."""
+    """Return the name of every module but the first, which the page loads itself."""
     paths = (FOLDER / "js").rglob("*.js")
     return sorted(
         name
@@ -59,7 +59,7 @@ DERIVED = {FOLDER / PAGE: page, FOLDER / WORKER: worker}
 
 
 def main() -> None:
-    """Write all of it."""
+    """Write all derived parts."""
     for path, derive in DERIVED.items():
         path.write_text(derive(path.read_text()))
     DECLARATIONS.write_text(declarations(create_app(Settings()).openapi()))

@@ -1,7 +1,7 @@
 """TypeScript declarations of the interface, from its OpenAPI document.
 
-The tools that make such declarations run on Node.js, which nothing else here needs; what Pydantic
-writes is a small part of JSON Schema.
+The usual generators run on Node.js, which nothing else here needs. Pydantic writes only a small
+part of JSON Schema.
 """
 
 import re
@@ -17,14 +17,14 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def declarations(document: dict[str, Any]) -> str:
-    """Declare every schema of an OpenAPI document that an answer is made of."""
+    """Declare every schema of an OpenAPI document that is part of an answer."""
     schemas = document["components"]["schemas"]
     answers = {name: schema for name, schema in schemas.items() if not _of_a_request(name)}
     return "\n".join([HEAD, *(_interface(*item) for item in sorted(answers.items()))])
 
 
 def _of_a_request(name: str) -> bool:
-    """Tell FastAPI's names of forms, and of its own errors, which are not sent."""
+    """Return whether a name is FastAPI's for a form, or for its own errors, which are not sent."""
     return name.startswith("Body_") or name in ("HTTPValidationError", "ValidationError")
 
 

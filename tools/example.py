@@ -1,4 +1,4 @@
-"""``python -m tools.example``: write the documented answer again, after a change of the model.
+"""``python -m tools.example``: update the documented answer after a change of the model.
 
 The answer to ``tests/clip.m4a`` is in ``service/example.json``, which the OpenAPI document shows,
 and in docs/API.md. The README shows the members of it that are single values. The clip is free of
@@ -25,7 +25,7 @@ def shortened(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Ask the shipped model and write its answer; each genre and range is on one line."""
+    """Run the shipped model and write its answer; each genre and range is on one line."""
     models = load_models(Settings().models)
     warm_up(models)
     answer = analyze((ROOT / "tests/clip.m4a").read_bytes(), models[Settings().model])

@@ -1,4 +1,4 @@
-"""``python -m tools.openapi``: write ``openapi.json`` again, after a change of the interface."""
+"""``python -m tools.openapi``: update ``openapi.json`` after a change of the interface."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ FILE = Path(__file__).parent.parent / "openapi.json"
 
 
 def document() -> str:
-    """The OpenAPI document as the repository has it."""
+    """Return the OpenAPI document in the repository's format."""
     return json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

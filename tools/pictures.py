@@ -1,4 +1,4 @@
-"""``python -m tools.pictures``: the README's pictures of the client, as it is and answers today."""
+"""``python -m tools.pictures``: update the README's pictures of the client."""
 
 import base64
 import os
@@ -37,7 +37,7 @@ FONTS = """<?xml version="1.0"?>
 </fontconfig>
 """
 """A system whose font is that of most phones."""
-LEFT = "9"  # seconds that are left, where it listens
+LEFT = "9"  # seconds left in the picture of the listening page
 
 
 def main():
@@ -65,7 +65,7 @@ def _browser(folder):
     for name, waveform in _sounds().items():
         (folder / f"{name}.wav").write_bytes(signals.wav(waveform, audio.SAMPLE_RATE))
     (folder / "fonts.conf").write_text(FONTS)
-    microphone = f"--use-file-for-fake-audio-capture={folder / 'heard.wav'}"
+    microphone = f"--use-file-for-fake-audio-capture={folder / 'recording.wav'}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
@@ -77,9 +77,9 @@ def _browser(folder):
 
 
 def _sounds():
-    """The recording, and earlier ones; float32 waveforms by name."""
+    """Return the recording and earlier ones; float32 waveforms by name."""
     return {
-        "heard": audio.decode(CLIP.read_bytes()).waveform,
+        "recording": audio.decode(CLIP.read_bytes()).waveform,
         "groove": signals.groove(15, audio.SAMPLE_RATE),
         "silence": 0 * signals.sine(4),
     }
@@ -87,7 +87,7 @@ def _sounds():
 
 @contextmanager
 def _visiting(browser, url, **person):
-    """Open the client as someone new."""
+    """Open the client in a new profile."""
     context = browser.new_context(base_url=url, **PERSON | person)
     page = context.new_page()
     open_client(page)
@@ -96,7 +96,7 @@ def _visiting(browser, url, **person):
 
 
 def _screens(page, before):
-    """Photograph a phone that listens, answers, and shows its history."""
+    """Take screenshots of a phone that listens, answers and shows its history."""
     for file in before:
         page.set_input_files("#files", file)
         page.wait_for_selector("#clip h1")

@@ -1,4 +1,4 @@
-"""Recordings that no encoder writes by itself, for the tests and the torture."""
+"""Recordings that no encoder writes by itself, for the tests and ``make torture``."""
 
 import io
 import struct
@@ -26,14 +26,14 @@ CONTAINERS = {
 
 
 def float_wav(samples, rate=audio.SAMPLE_RATE):
-    """A WAV of 32-bit floats; `samples` float32 [shape=(n, channels)]."""
+    """Return a WAV of 32-bit floats; `samples` float32 [shape=(n, channels)]."""
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
     return file.getvalue()
 
 
 def video(muxer, codec):
-    """A film of one grey second, without sound."""
+    """Return a grey video of one second without sound."""
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as container:
         stream = container.add_stream(codec, rate=5, width=64, height=64, pix_fmt="yuv420p")
@@ -46,7 +46,7 @@ def video(muxer, codec):
 
 
 def in_its_own_order(data):
-    """A stereo AIFF that says where each of its channels belongs, right before left."""
+    """Return a stereo AIFF that names the position of each channel, right before left."""
     places = b"".join(struct.pack(">IIfff", label, 0, 0, 0, 0) for label in (2, 1))
     layout = struct.pack(">III", 0, 0, 2) + places
     chunk = b"CHAN" + struct.pack(">I", len(layout)) + layout
@@ -55,19 +55,19 @@ def in_its_own_order(data):
 
 
 def of_codec_nobody_knows(data):
-    """A WAV that says its sound is of a codec that FFmpeg does not know."""
+    """Return a WAV whose header names a codec that FFmpeg does not know."""
     return data.replace(b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\x62\x20")
 
 
 HUGE = 2**31 - 256
-TAG_OF_2_GB = (  # each part within the one around it, or FFmpeg would not believe it
+TAG_OF_2_GB = (  # FFmpeg accepts only parts that lie within their parent
     b"RIFF" + struct.pack("<I", HUGE) + b"WAVELIST" + struct.pack("<I", HUGE - 32)
     + b"INFOINAM" + struct.pack("<I", HUGE - 64) + b"x"
 )  # fmt: skip
 
 
 def silent_opus(seconds):
-    """Ogg with Opus packets of two bytes: six frames of 20 ms that hold nothing."""
+    """Return Ogg with Opus packets of two bytes: six empty frames of 20 ms each."""
     file = io.BytesIO()
     with av.open(file, "w", format="ogg") as container:
         with av.open(io.BytesIO(signals.encode(signals.sine(1), 48_000, "opus"))) as real:
@@ -81,7 +81,7 @@ def silent_opus(seconds):
 
 
 def caf_with_aac(data):
-    """A CAF with the AAC of an M4A, as an iPhone writes it; FFmpeg has no muxer for it."""
+    """Return a CAF with the AAC of an M4A, as an iPhone writes it; FFmpeg has no muxer for it."""
     with av.open(io.BytesIO(data)) as container:
         (stream,) = container.streams.audio
         rate, channels = stream.rate, stream.channels

@@ -1,4 +1,4 @@
-"""The spectrogram by the field's reference."""
+"""The reference spectrogram, by librosa."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from training.data.lazy_librosa import librosa
 
 
 def librosa_log_mel(window, **change):
-    """Return what `audio.log_mel` is held to, or with another number, of one window."""
+    """Return the reference for `audio.log_mel` of one window, optionally with another parameter."""
     numbers = {
         "n_fft": audio.N_FFT, "hop_length": audio.HOP, "n_mels": audio.N_MELS,
         "fmin": audio.F_MIN, "fmax": audio.F_MAX, "pad_mode": "constant",

@@ -1,4 +1,4 @@
-"""The service as a process of its own, behind a real socket."""
+"""Runs the service in a process of its own, behind a real socket."""
 
 import os
 import re
@@ -20,14 +20,14 @@ STARTED = "Application startup complete"  # in the log, once for each worker
 
 
 def free_port() -> int:
-    """A free TCP port of this machine."""
+    """Return a free TCP port of this machine."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
 
 
 def resident_mb(pid):
-    """Memory that a process holds now, in MB; 0 if it is ending."""
+    """Return the current memory of a process, in MB; 0 if it is ending."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     return int(found[1]) / 1024 if found else 0.0
@@ -94,20 +94,20 @@ class Server(Served):
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
                     return
-            except httpx.ConnectError:  # the first of several processes still starts
+            except httpx.ConnectError:  # the first of several processes is still starting
                 assert self.process.poll() is None, self.log
             time.sleep(0.05)
         raise AssertionError(self.log)
 
     def wait_until_started(self, count):
-        """Wait until so many workers have started, those that have ended included."""
+        """Wait until so many workers have started; workers that have ended count."""
         deadline = time.monotonic() + 60
         while self.log.count(STARTED) < count:
             assert time.monotonic() < deadline, self.log
             time.sleep(0.1)
 
     def workers(self) -> list[int]:
-        """The processes that serve; Python has another child, which tracks their shared objects."""
+        """Return the server processes, without the child process that tracks shared objects."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [
@@ -117,16 +117,16 @@ class Server(Served):
         ]
 
     def resident_mb(self) -> float:
-        """Memory that the process holds now; its peak is not reset."""
+        """Return the current memory of the process; its peak is not reset."""
         return resident_mb(self.process.pid)
 
     def most_memory_mb(self) -> float:
-        """Peak of the memory that the process has held since the last `memory_mb`."""
+        """Return the peak of the process's memory since the last call of `memory_mb`."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
     def memory_mb(self) -> float:
-        """Memory that the process holds now; `most_memory_mb` starts again from here."""
+        """Return the current memory of the process, and reset the peak of `most_memory_mb`."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
         return self.most_memory_mb()
 
@@ -150,7 +150,7 @@ def serving(*arguments, module="service", **environment):
 
 
 class Threaded(Served):
-    """An application in this process, behind a real socket; what it calls can be replaced."""
+    """An application in this process, behind a real socket; tests can replace its functions."""
 
     def __init__(self, app):
         self.app = app

@@ -15,12 +15,12 @@ FLOAT = NDArray[np.float32]
 
 
 def sine(seconds: float, hz: float = 1_000, rate: int = audio.SAMPLE_RATE) -> FLOAT:
-    """A full-scale sine; float32 [shape=(seconds * rate,)]."""
+    """Return a full-scale sine; float32 [shape=(seconds * rate,)]."""
     return np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate).astype(np.float32)
 
 
 def groove(seconds: float, rate: int = 48_000, bpm: float = 124, seed: int = 0) -> FLOAT:
-    """A plain dance groove: kick on every beat, hat between, bass and chord; peak 0.5.
+    """Return a plain dance groove: kick on every beat, hat between, bass and chord; peak 0.5.
 
     Returns float32 [shape=(seconds * rate,)].
     """
@@ -44,7 +44,7 @@ def groove(seconds: float, rate: int = 48_000, bpm: float = 124, seed: int = 0) 
 
 
 def wav(waveform: FLOAT, rate: int, channels: int = 1) -> bytes:
-    """16-bit WAV, the waveform on every channel."""
+    """Return a 16-bit WAV with the waveform on every channel."""
     pcm = np.repeat((waveform * 32767).astype("<i2")[:, None], channels, axis=1)
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -92,7 +92,7 @@ LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1"}
 
 
 class _Unseekable(io.BytesIO):
-    """What a recorder streams to: nothing can be filled in afterwards."""
+    """A stream without seeking, as recorders use: a muxer cannot fill in a header afterwards."""
 
     def seekable(self) -> bool:
         return False

@@ -1,11 +1,11 @@
 /**
  * Keeps the client's own files, so that it opens without a network, and takes what other apps share.
  *
- * Answers of the service are never kept: whatever is not in the list goes to the network untouched.
+ * Answers of the service are never cached: any other request goes to the network unchanged.
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "b9d6f67e2e0c";
+const VERSION = "abed088a9c80";
 const FILES = [
   "icons/192.png",
   "icons/512.png",
@@ -66,7 +66,7 @@ addEventListener("install", (event) => {
 
 addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 
-// A page offers the new version, or finds that nothing is going on.
+// A page offers the new version, or takes it when the app is idle.
 addEventListener("message", ({ data }) => data === "take over" && skipWaiting());
 
 addEventListener("fetch", (event) => {

@@ -1,4 +1,4 @@
-"""The Dockerfile installs dependencies with a stub of the package: it must have every folder."""
+"""The Dockerfile installs dependencies with a stub of the package; the stub has every folder."""
 
 import re
 import tomllib
@@ -11,8 +11,8 @@ def test_the_stub_has_every_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = {name.replace(".", "/") for name in project["tool"]["setuptools"]["packages"]}
     dockerfile = (ROOT / "Dockerfile").read_text()
-    made = set(re.search(r"^RUN mkdir (.*)$", dockerfile, re.MULTILINE)[1].split())
-    assert made | {"service"} == packages
+    stubs = set(re.search(r"^RUN mkdir (.*)$", dockerfile, re.MULTILINE)[1].split())
+    assert stubs | {"service"} == packages
 
 
 def test_every_package_is_installed():

@@ -1,4 +1,4 @@
-"""The manifests: Kubernetes' schemas accept them, and they fit the service that they deploy."""
+"""Kubernetes' schemas accept the manifests, and they fit the service that they deploy."""
 
 import copy
 import re
@@ -32,18 +32,18 @@ POD = KINDS["Deployment"]["spec"]["template"]
 (CONTAINER,) = POD["spec"]["containers"]
 LIMITS = CONTAINER["resources"]["limits"]
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-AT_REST = 0.4e9  # bytes, what a process that is ready holds
+AT_REST = 0.4e9  # bytes of memory of a ready process
 KEYS = "FIFTEEN_API_KEYS"
 
 
 def read(quantity: str) -> float:
-    """A quantity of Kubernetes as a number; the units are those that the manifests use."""
+    """Return a Kubernetes quantity as a number; it knows the units that the manifests use."""
     number, unit = re.fullmatch(r"(\d+)(|Mi|Gi)", quantity).groups()
     return int(number) * {"": 1, "Mi": 2**20, "Gi": 2**30}[unit]
 
 
 def variables() -> dict[str, str]:
-    """What the container finds in its environment, without the Secret."""
+    """Return the container's environment variables, without the Secret."""
     found = {}
     for variable in CONTAINER["env"]:
         source = variable.get("valueFrom", {})
@@ -57,7 +57,7 @@ def variables() -> dict[str, str]:
 
 @pytest.fixture
 def settings(monkeypatch):
-    """The settings of the service in its container."""
+    """Return the settings of the service in its container."""
     for name, value in variables().items():
         monkeypatch.setenv(name, value)
     return Settings()
@@ -81,7 +81,7 @@ def test_the_schema_accepts(name, version):
         ("NetworkPolicy", "spec.policyTypes"),
     ],
 )
-def test_the_schema_refuses_a_field_that_there_is_not(kind, path):
+def test_the_schema_refuses_an_unknown_field(kind, path):
     manifest = copy.deepcopy(KINDS[kind])
     *parents, field = path.split(".")
     parent = manifest
@@ -92,7 +92,7 @@ def test_the_schema_refuses_a_field_that_there_is_not(kind, path):
         validate(manifest, NEWEST, strict=True)
 
 
-def test_kustomize_builds_what_the_schema_accepts():
+def test_the_schema_accepts_the_output_of_kustomize():
     if not shutil.which("kubectl"):
         pytest.skip("kubectl is not installed: the kustomization was not built")
     command = ["kubectl", "kustomize", FOLDER]
@@ -111,18 +111,18 @@ def test_the_kustomization_lists_every_file():
     assert sorted(KUSTOMIZATION["resources"]) == sorted(FILES)
 
 
-def test_the_image_is_of_this_version():
+def test_the_image_has_the_version_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert CONTAINER["image"] == project["name"]
     assert KUSTOMIZATION["images"] == [{"name": project["name"], "newTag": project["version"]}]
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_a_probe_is_answered(client, probe):
+def test_the_service_answers_each_probe(client, probe):
     assert client.get(CONTAINER[probe]["httpGet"]["path"]).status_code == 200
 
 
-def test_a_pod_that_still_starts_is_not_ready_and_not_restarted(monkeypatch):
+def test_a_starting_pod_is_not_ready_and_is_not_restarted(monkeypatch):
     may_go_on = threading.Event()
     monkeypatch.setattr(app_module, "warm_up", lambda _: may_go_on.wait(10))
     with TestClient(create_app(Settings())) as client:
@@ -143,13 +143,13 @@ def test_every_variable_is_a_setting():
     assert names <= {f"FIFTEEN_{name.upper()}" for name in Settings.model_fields}
 
 
-def test_a_pod_is_one_process_with_a_turn_a_processor(settings):
+def test_a_pod_runs_one_process_and_one_analysis_per_processor(settings):
     assert settings.host == "0.0.0.0"
     assert settings.workers == 1
     assert settings.concurrency == read(LIMITS["cpu"])
 
 
-def test_the_memory_suffices(settings):
+def test_the_memory_limit_is_large_enough(settings):
     concurrency = Settings.model_fields["concurrency"].description
     recording = float(re.search(r"each may need ([\d.]+) GB", concurrency)[1]) * 1e9
     uploads = settings.max_uploads * settings.max_upload_bytes
@@ -158,7 +158,7 @@ def test_the_memory_suffices(settings):
     assert CONTAINER["resources"]["requests"] == LIMITS
 
 
-def test_requests_have_their_time_when_a_pod_goes(settings):
+def test_a_stopping_pod_has_time_for_its_requests(settings):
     pause = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pause > 0
     assert POD["spec"]["terminationGracePeriodSeconds"] > pause + settings.shutdown_seconds
@@ -172,7 +172,7 @@ def test_the_service_does_not_set_the_port(monkeypatch):
     assert POD["spec"]["enableServiceLinks"] is False
 
 
-def test_every_port_is_the_one_that_is_listened_on(settings):
+def test_every_port_is_the_port_of_the_service(settings):
     (port,) = CONTAINER["ports"]
     assert port["containerPort"] == settings.port
     assert re.search(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)[1] == str(settings.port)
@@ -182,7 +182,7 @@ def test_every_port_is_the_one_that_is_listened_on(settings):
     assert {served["targetPort"], ingress["ports"][0]["port"], *probed} == {port["name"]}
 
 
-def test_the_pod_is_of_the_restricted_profile():
+def test_the_pod_meets_the_restricted_profile():
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted has it."""
     pod, container = POD["spec"]["securityContext"], CONTAINER["securityContext"]
     assert pod["runAsNonRoot"] is True
@@ -193,7 +193,7 @@ def test_the_pod_is_of_the_restricted_profile():
     assert all(volume.keys() == {"name", "emptyDir"} for volume in POD["spec"]["volumes"])
 
 
-def test_the_user_and_the_file_system_are_the_containers():
+def test_the_user_and_the_file_system_match_the_container():
     pod, container = POD["spec"]["securityContext"], CONTAINER["securityContext"]
     user = re.search(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE)
     assert user.groups() == (str(pod["runAsUser"]), str(pod["runAsGroup"]))
@@ -204,7 +204,7 @@ def test_the_user_and_the_file_system_are_the_containers():
     assert list(mounts.values()) == [volume["name"] for volume in POD["spec"]["volumes"]]
 
 
-def test_all_speak_of_the_same_pods():
+def test_all_manifests_select_the_same_pods():
     labels = POD["metadata"]["labels"]
     budget, policy = KINDS["PodDisruptionBudget"]["spec"], KINDS["NetworkPolicy"]["spec"]
     assert KINDS["Service"]["spec"]["selector"] == labels
@@ -231,8 +231,8 @@ def test_the_autoscaler_scales_the_deployment():
     assert scaler["minReplicas"] > KINDS["PodDisruptionBudget"]["spec"]["maxUnavailable"]
 
 
-def test_the_documented_secret_is_the_one_that_the_pod_reads():
-    made = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", PAGE)
+def test_the_pod_reads_the_documented_secret():
+    match = re.search(r"kubectl create secret generic (\S+) --from-literal=(\w+)=", PAGE)
     (variable,) = [each for each in CONTAINER["env"] if each["name"] == KEYS]
-    name, key = made.groups()
+    name, key = match.groups()
     assert variable["valueFrom"]["secretKeyRef"] == {"name": name, "key": key, "optional": True}

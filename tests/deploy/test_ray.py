@@ -1,4 +1,4 @@
-"""What deploys on Ray: Serve's schema and Kubernetes' accept it, and it fits the service."""
+"""The schemas of Ray Serve and Kubernetes accept the Ray manifests, which fit the service."""
 
 import copy
 import math
@@ -30,7 +30,7 @@ VARIABLES = APPLICATION["runtime_env"]["env_vars"]
 
 
 def pod_of(template):
-    """A pod that Kubernetes' schema knows."""
+    """Return a pod that Kubernetes' schema accepts."""
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "fifteen"}} | template
 
 
@@ -55,14 +55,14 @@ def test_kubernetes_accepts_the_pods(name):
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_kubernetes_refuses_a_field_that_there_is_not(name):
+def test_kubernetes_refuses_an_unknown_field(name):
     pod = copy.deepcopy(pod_of(PODS[name]))
     pod["spec"]["containers"][0]["readinessProbes"] = {}
     with pytest.raises(ValidationError, match="'readinessProbes' was unexpected"):
         validate(pod, NEWEST, strict=True)
 
 
-def test_it_names_what_there_is():
+def test_the_image_and_the_import_paths_exist():
     assert (MANIFEST["apiVersion"], MANIFEST["kind"]) == ("ray.io/v1", "RayService")
     module, _, name = APPLICATION["import_path"].partition(":")
     assert (module, name) == (ingress.__name__, ingress.build.__name__)
@@ -74,7 +74,7 @@ def test_it_names_what_there_is():
         assert (module, name) == (proxy.__name__, proxy.middlewares.__name__)
 
 
-def test_the_version_of_ray_is_the_one_that_is_tried():
+def test_the_version_of_ray_is_the_tested_one():
     constraints = (ROOT / "constraints.txt").read_text()
     assert CLUSTER["rayVersion"] == re.search(r"^ray==(.*)$", constraints, re.MULTILINE)[1]
 
@@ -95,13 +95,13 @@ def test_a_batch_can_be_full():
     assert SCORER["max_ongoing_requests"] >= MAX_WINDOWS
 
 
-def test_a_replica_may_die():
+def test_every_deployment_has_at_least_two_replicas():
     for each in (INGRESS, SCORER):
         assert each["autoscaling_config"]["min_replicas"] >= 2
     assert WORKERS["minReplicas"] >= 2
 
 
-def test_there_is_room_for_every_replica():
+def test_the_nodes_have_room_for_every_replica():
     replicas = sum(
         each["autoscaling_config"]["max_replicas"] * each["ray_actor_options"]["num_cpus"]
         for each in (INGRESS, SCORER)
@@ -113,7 +113,7 @@ def test_there_is_room_for_every_replica():
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_the_pods_are_of_the_restricted_profile(name):
+def test_the_pods_meet_the_restricted_profile(name):
     spec = PODS[name]["spec"]
     (container,) = spec["containers"]
     user = re.search(r"^USER (\d+):(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -126,7 +126,7 @@ def test_the_pods_are_of_the_restricted_profile(name):
     assert spec["enableServiceLinks"] is False
 
 
-def test_the_port_is_the_proxys():
+def test_the_port_is_the_port_of_the_proxy():
     (container,) = PODS["workers"]["spec"]["containers"]
     (port,) = container["ports"]
     assert port["containerPort"] == CONFIG["http_options"]["port"]

@@ -1,4 +1,4 @@
-"""The client in a real browser: Debian's Chromium, headless; its microphone plays a clip."""
+"""Fixtures that open the client in headless Chromium, whose microphone plays a clip."""
 
 import shutil
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from tools.browser import CLIP, FAKE_DEVICE, GRANTED, HEADLESS, PERSON, open_cli
 
 SPY = """
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-globalThis.asked = [];
+globalThis.requests = [];
 navigator.mediaDevices.getUserMedia = async (constraints) => {
   const stream = await ask(constraints);
-  asked.push({ constraints, tracks: stream.getTracks() });
+  requests.push({ constraints, tracks: stream.getTracks() });
   return stream;
 };
 """
-"""Keeps what the page asked the microphone for, and its tracks."""
+"""Records the page's microphone requests and their tracks."""
 
 
 @pytest.fixture(scope="package")
@@ -28,14 +28,14 @@ def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     clip = audio.decode(CLIP.read_bytes()).waveform
     rate = audio.SAMPLE_RATE
-    made = {
+    waveforms = {
         "clip": clip,
         "long": signals.groove(50, rate),
         "short": signals.sine(1),
         "silence": 0 * signals.sine(4),
     }
     paths = {"m4a": CLIP}
-    for name, waveform in made.items():
+    for name, waveform in waveforms.items():
         paths[name] = folder / f"{name}.wav"
         paths[name].write_bytes(signals.wav(waveform, rate))
     paths["text"] = folder / "text.mp3"
@@ -45,7 +45,7 @@ def sounds(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def launch():
-    """Start a browser with some flags; whatever was started ends with the package."""
+    """Start a browser with some flags; every browser stops after the package's tests."""
     path = shutil.which("chromium")
     if not path:
         pytest.skip("chromium is not installed: the client was not tried in a browser")
@@ -65,13 +65,13 @@ def launch():
 
 @pytest.fixture(scope="package")
 def browser(launch, sounds):
-    """A browser whose microphone hears the clip."""
+    """A browser whose microphone plays the clip."""
     return launch(FAKE_DEVICE, GRANTED, f"--use-file-for-fake-audio-capture={sounds['clip']}")
 
 
 @pytest.fixture
 def visit(server, browser):
-    """Open the client as someone new; its page, ready. No page may complain of itself."""
+    """Open the client in a new profile and yield its ready page. A page error fails the test."""
 
     @contextmanager
     def visiting(browser=browser, **person):
@@ -97,7 +97,7 @@ def page(visit):
 
 
 def _note(message, errors):
-    """Keep an error of the page; Chromium itself tells of every refusal and lost network."""
+    """Record an error of the page; Chromium itself logs every refusal and lost network."""
     expected = ("Failed to load resource", "Service Worker registration blocked by Playwright")
     if message.type in ("error", "warning") and not message.text.startswith(expected):
         errors.append(message.text)

@@ -1,4 +1,4 @@
-"""How answers are shown: each verdict, and what only some services say."""
+"""The page shows each verdict, and members that only some services send."""
 
 import re
 
@@ -11,7 +11,7 @@ from tools.browser import expect_answer
 
 @pytest.fixture
 def answered(page, sounds):
-    """Have the page show an answer that differs from the documented one."""
+    """Show an answer that differs from the documented one."""
 
     def show(title, **members):
         answer = ANALYSIS | members
@@ -46,7 +46,7 @@ class TestVerdicts:
         expect(page.locator(".mood")).to_have_count(0)
         expect(page.locator("details.figures")).not_to_have_attribute("open", "")
 
-    def test_one_that_is_not_known_yet_is_told_in_the_services_words(self, answered):
+    def test_an_unknown_verdict_shows_the_reason_of_the_service(self, answered):
         page = answered("house", verdict="new", reason="This is new.")
         expect(page.locator(".verdict")).to_have_text("This is new.")
 
@@ -72,12 +72,12 @@ class TestMembers:
         assert band["width"] == pytest.approx(0.32 * track["width"], abs=1)
         assert float(page.locator(".plane .range").get_attribute("width")) > 0
 
-    def test_none_of_them(self, answered):
+    def test_an_answer_without_intervals_and_percentiles(self, answered):
         page = answered("house", emotion=None, warnings=None)
         expect(page.locator(".gauges .note")).to_have_count(0)
         expect(page.locator(".band, .timeline, .warning")).to_have_count(0)
 
-    def test_an_emotion_that_was_not_learnt(self, answered):
+    def test_an_emotion_that_the_model_does_not_have(self, answered):
         page = answered("house", valence=None, mood=None)
         expect(page.locator(".gauges > div")).to_have_count(2)
         expect(page.locator(".plane, .mood")).to_have_count(0)
@@ -103,7 +103,7 @@ class TestMembers:
         heights = [bar.bounding_box()["height"] for bar in bars.all()]
         assert heights == sorted(set(heights))
 
-    def test_a_timeline_of_one_window_says_nothing(self, answered):
+    def test_a_timeline_of_one_window_is_not_shown(self, answered):
         page = answered("house", timeline=[window(0, "house", 0.5)])
         expect(page.locator(".timeline")).to_have_count(0)
 

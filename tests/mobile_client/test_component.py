@@ -1,4 +1,4 @@
-"""``<fifteen-listen>`` in a page of another origin, with a strict policy of its own."""
+"""``<fifteen-listen>`` works in a page of another origin with a strict policy of its own."""
 
 import json
 import threading
@@ -25,17 +25,17 @@ PAGE = """<!doctype html>
 </html>
 """
 COLLECT = """() => {
-  globalThis.told = [];
+  globalThis.events = [];
   for (const name of ["fifteen-state", "fifteen-answer", "fifteen-error"]) {
-    addEventListener(name, ({ detail }) => told.push([name, detail]));
+    addEventListener(name, ({ detail }) => events.push([name, detail]));
   }
 }"""
-TRACKS = "asked.flatMap(({ tracks }) => tracks.map((track) => track.readyState))"
+TRACKS = "requests.flatMap(({ tracks }) => tracks.map((track) => track.readyState))"
 
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ def test_it_records_and_answers(page):
     assert_accessible(page)
     stop.click()
     expect(page.get_by_role("status")).to_have_text("house, joyful")
-    told = page.evaluate("told")
-    states = [detail for name, detail in told if name == "fifteen-state"]
+    events = page.evaluate("events")
+    states = [detail for name, detail in events if name == "fifteen-state"]
     assert states == ["asking", "listening", "sending", "idle"]
-    (answer,) = [detail for name, detail in told if name == "fifteen-answer"]
+    (answer,) = [detail for name, detail in events if name == "fifteen-answer"]
     assert answer["genre"] == "house"
     assert page.evaluate(TRACKS) == ["ended"]
 
@@ -87,7 +87,7 @@ def test_every_way_out_closes_the_microphone(page, leave):
     assert page.evaluate(TRACKS) == ["ended"]
 
 
-def test_a_service_that_is_away(page):
+def test_an_unreachable_service_is_an_error(page):
     page.evaluate(
         "document.querySelector('fifteen-listen').setAttribute('service', 'http://127.0.0.1:9')"
     )
@@ -96,4 +96,5 @@ def test_a_service_that_is_away(page):
     expect(stop).to_have_text("Stop 11")
     stop.click()
     expect(page.get_by_role("status")).to_have_text("The service cannot be reached.")
-    assert page.evaluate("told.find(([name]) => name === 'fifteen-error')[1].type") == "unreachable"
+    error = page.evaluate("events.find(([name]) => name === 'fifteen-error')[1]")
+    assert error["type"] == "unreachable"

@@ -1,4 +1,4 @@
-"""For everyone: screen readers, keyboards, languages, both directions, any width."""
+"""The client works with screen readers, keyboards, all languages, both directions, any width."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -40,7 +40,7 @@ class TestAccessibility:
             expect(page.locator(".clips li")).to_have_count(3)
             assert_accessible(page)
 
-    def test_by_keyboard_alone(self, page, sounds):
+    def test_the_keyboard_alone_is_enough(self, page, sounds):
         focused = "document.activeElement.id || document.activeElement.textContent.trim()"
         reached = []
         for _ in range(4):
@@ -54,7 +54,7 @@ class TestAccessibility:
         page.keyboard.press("Enter")
         expect(page.locator("#cancel")).to_be_hidden()
 
-    def test_an_answer_is_told_to_who_does_not_see(self, page, sounds):
+    def test_a_screen_reader_announces_an_answer(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])
         expect(page.get_by_role("status")).to_contain_text("house, ")
         expect(page).to_have_title("house, joyful · Fifteen")
@@ -63,7 +63,7 @@ class TestAccessibility:
         page.click("nav a")
         expect(page.locator("#history h1")).to_be_focused()
 
-    def test_little_motion(self, visit):
+    def test_reduced_motion_is_respected(self, visit):
         moving = "document.getAnimations().length"
         with visit(reduced_motion="no-preference") as page:
             assert page.evaluate(moving) > 0
@@ -73,8 +73,8 @@ class TestAccessibility:
 
 class TestLanguages:
     @pytest.mark.parametrize("language", LANGUAGES)
-    def test_each(self, visit, sounds, language):
-        """In the narrowest window, where the longest words must fit, too."""
+    def test_each_language(self, visit, sounds, language):
+        """The longest words fit into the narrowest window, too."""
         texts = messages(FOLDER / "messages" / f"{language}.js")
         viewport = {"width": 320, "height": 640}
         with visit(locale=f"{language}-{language.upper()}", viewport=viewport) as page:
@@ -91,7 +91,7 @@ class TestLanguages:
             )
             assert overflowing == []
 
-    def test_any_other_is_english(self, visit):
+    def test_any_other_language_is_english(self, visit):
         with visit(locale="ja-JP") as page:
             assert page.get_attribute("html", "lang") == "en"
 
@@ -112,7 +112,7 @@ class TestLanguages:
 
 
 class TestSharing:
-    def test_the_picture_goes_to_the_system(self, visit, sounds):
+    def test_the_system_shares_the_picture(self, visit, sounds):
         with visit(reduced_motion="reduce") as page:
             page.evaluate(
                 """() => {
@@ -130,7 +130,7 @@ class TestSharing:
             )
             assert picture == [1080, 1350]
 
-    def test_else_to_the_clipboard_else_to_a_file(self, page, sounds):
+    def test_without_system_sharing_the_clipboard_or_a_file_takes_it(self, page, sounds):
         page.evaluate("() => { navigator.canShare = undefined; }")
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)

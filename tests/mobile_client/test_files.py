@@ -1,4 +1,4 @@
-"""The client's files: small, of this origin, and what is derived from them is current."""
+"""The client's files are small and of this origin, and the derived parts are current."""
 
 import json
 import re
@@ -21,13 +21,13 @@ def messages(path):
     return dict(ENTRY.match(line).groups() for line in lines[1:-1] if line)
 
 
-def test_small():
+def test_the_files_are_small():
     assert sum(path.stat().st_size for path in FILES) < 220_000
     assert (FOLDER / PAGE).stat().st_size < 14_600  # ten segments of TCP: one round trip
 
 
 @pytest.mark.parametrize("path", client_files.DERIVED, ids=lambda path: path.name)
-def test_what_is_derived_is_current(path):
+def test_derived_files_are_current(path):
     derive = client_files.DERIVED[path]
     assert path.read_text() == derive(path.read_text()), "run `make client`"
 
@@ -38,7 +38,7 @@ def test_nothing_comes_from_elsewhere(path):
     assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, not an address
 
 
-def test_every_module_is_asked_for_with_the_page():
+def test_the_page_preloads_every_module():
     page = (FOLDER / PAGE).read_text()
     modules = {path.relative_to(FOLDER).as_posix() for path in (FOLDER / "js").rglob("*.js")}
     assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', page)) == modules - {"js/main.js"}
@@ -76,9 +76,9 @@ def test_the_page_itself_is_in_english():
     assert {key: english[key] for key, _ in page} == dict(page)
 
 
-def test_every_text_that_is_asked_for_is_there():
+def test_every_used_text_exists():
     english = messages(FOLDER / "messages" / "en.js")
     source = "".join(path.read_text() for path in TEXTS if path.parent.name != "messages")
-    asked = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
-    assert asked
-    assert asked <= english.keys()
+    keys = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
+    assert keys
+    assert keys <= english.keys()

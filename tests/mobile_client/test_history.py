@@ -1,4 +1,4 @@
-"""What stays on the device: recordings, answers, the client itself; with a network and without."""
+"""The device stores recordings, answers and the client itself, and works without a network."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ def installed(visit):
 
 
 @pytest.fixture
-def kept(installed):
+def offline(installed):
     """The page as the service worker serves it."""
     installed.reload()
     ready(installed)
@@ -52,19 +52,19 @@ class TestHistory:
         player.evaluate("(audio) => audio.play().then(() => audio.pause())")
         assert player.evaluate("(audio) => Math.round(audio.duration)") == 15
 
-    def test_deleted_is_gone(self, page, sounds):
+    def test_a_deleted_clip_is_gone(self, page, sounds):
         for name in ("m4a", "clip"):
             send(page, sounds[name])
         page.get_by_role("button", name="Delete").click()
         expect(page.locator(".clips li")).to_have_count(1)
-        # no pointer: it is faster than any finger, and may fall between two drawings of the list
+        # an event, not a pointer: a fast pointer may click between two drawings of the list
         page.get_by_role("button", name="Delete clip.m4a").dispatch_event("click")
         expect(page.locator("#history")).to_contain_text("will be listed here")
         page.reload()
         ready(page)
         expect(page.locator("#history")).to_contain_text("will be listed here")
 
-    def test_exported(self, page, sounds):
+    def test_the_history_can_be_exported(self, page, sounds):
         send(page, sounds["m4a"])
         page.set_input_files("#files", {**named('=1+1, "x".wav'), "buffer": b"no sound"})
         expect(page.locator("#clip h1")).to_have_text("No answer")
@@ -84,7 +84,7 @@ class TestHistory:
         assert bad["name"] == '\'=1+1, "x".wav'  # no formula
         assert bad["problem"] == refused["problem"]["type"]
 
-    def test_a_browser_that_keeps_nothing(self, page, sounds):
+    def test_a_browser_without_storage(self, page, sounds):
         page.add_init_script("indexedDB.open = () => { throw new Error('not here'); }")
         page.reload()
         expect(page.get_by_role("status")).to_contain_text("keeps no history")
@@ -93,32 +93,32 @@ class TestHistory:
 
 
 class TestOffline:
-    def test_recorded_now_and_sent_later(self, kept):
-        kept.context.set_offline(True)
-        record(kept)
-        expect(kept.locator("#clip h1")).to_have_text("Kept for later")
-        expect(kept.locator("#clip")).to_contain_text("sent when it can be")
-        kept.reload()  # as if opened anew, still without a network
-        ready(kept)
-        expect(kept.locator("#clip h1")).to_have_text("Kept for later")
-        kept.context.set_offline(False)
-        expect_answer(kept)
+    def test_a_recording_without_network_is_sent_later(self, offline):
+        offline.context.set_offline(True)
+        record(offline)
+        expect(offline.locator("#clip h1")).to_have_text("Kept for later")
+        expect(offline.locator("#clip")).to_contain_text("sent when it can be")
+        offline.reload()  # opens the client again, still without a network
+        ready(offline)
+        expect(offline.locator("#clip h1")).to_have_text("Kept for later")
+        offline.context.set_offline(False)
+        expect_answer(offline)
 
-    def test_the_shell_is_kept_and_no_answer(self, kept, sounds, server):
-        send(kept, sounds["m4a"])
-        addresses = kept.evaluate(
+    def test_the_cache_has_the_client_and_no_answer(self, offline, sounds, server):
+        send(offline, sounds["m4a"])
+        addresses = offline.evaluate(
             """async () => {
               const names = await caches.keys();
               const caches_ = await Promise.all(names.map((name) => caches.open(name)));
-              const kept = await Promise.all(caches_.map((cache) => cache.keys()));
-              return kept.flat().map((request) => request.url);
+              const stored = await Promise.all(caches_.map((cache) => cache.keys()));
+              return stored.flat().map((request) => request.url);
             }"""
         )
         assert f"{server}/" in addresses
         assert f"{server}/js/main.js" in addresses
         assert not [address for address in addresses if "/v1/" in address]
 
-    def test_a_new_version_forgets_the_old_one(self, installed):
+    def test_a_new_version_deletes_the_old_cache(self, installed):
         names = installed.evaluate(
             """async () => {
               await (await navigator.serviceWorker.ready).unregister();
@@ -133,8 +133,8 @@ class TestOffline:
         assert len(names) == 1
         assert re.fullmatch("shell-[0-9a-f]{12}", names[0])
 
-    def test_shared_by_another_app(self, kept, sounds):
-        landed = kept.evaluate(
+    def test_another_app_can_share_a_file(self, offline, sounds):
+        landed = offline.evaluate(
             """async (data) => {
               const form = new FormData();
               const type = "audio/mp4";
@@ -143,12 +143,12 @@ class TestOffline:
             }""",
             list(sounds["m4a"].read_bytes()),
         )
-        kept.goto(landed)
-        expect_answer(kept)
-        expect(kept.locator(".keeping")).to_contain_text("κλιπ.m4a")
-        kept.goto("/")
-        ready(kept)
-        expect(rows(kept)).to_have_count(1)  # taken once
+        offline.goto(landed)
+        expect_answer(offline)
+        expect(offline.locator(".keeping")).to_contain_text("κλιπ.m4a")
+        offline.goto("/")
+        ready(offline)
+        expect(rows(offline)).to_have_count(1)  # taken once
 
 
 def named(name):

@@ -1,4 +1,4 @@
-"""A service that wants a key: the client asks for it, once."""
+"""The client asks once for the key of a service that needs one."""
 
 import json
 
@@ -17,7 +17,7 @@ KEY, DIGEST = new_key()
 
 @pytest.fixture(scope="module")
 def guarded():
-    """The address of a service that answers only to whoever has the key."""
+    """The address of a service that needs a key."""
     with serving("--api-keys", json.dumps({"me": DIGEST})) as service:
         yield service.url
 
@@ -27,7 +27,7 @@ def enter(page, key):
     page.keyboard.press("Enter")
 
 
-def test_it_is_asked_for_and_kept(visit, guarded, sounds):
+def test_the_client_asks_for_the_key_and_stores_it(visit, guarded, sounds):
     with visit(base_url=guarded) as page:
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page, "No answer")
@@ -46,7 +46,7 @@ def test_it_is_asked_for_and_kept(visit, guarded, sounds):
         expect_answer(page)
 
 
-def test_whoever_needs_none_sends_none(page, sounds):
+def test_no_key_is_sent_to_a_service_without_keys(page, sounds):
     with page.expect_request("**/v1/analyze*") as sent:
         page.set_input_files("#files", sounds["m4a"])
     expect_answer(page)

@@ -1,4 +1,4 @@
-"""How it looks to everyone: large text, narrow and low screens, forced colours, both themes."""
+"""The client is legible with large text, small screens, forced colours and both themes."""
 
 import pytest
 from playwright.sync_api import expect
@@ -78,7 +78,7 @@ class TestLargeText:
 class TestWords:
     @pytest.mark.parametrize("language", LANGUAGES)
     @pytest.mark.parametrize("width", [320, 360])
-    def test_they_are_on_the_disc(self, visit, language, width):
+    def test_the_words_fit_on_the_disc(self, visit, language, width):
         viewport = {"width": width, "height": 640}
         texts = messages(FOLDER / "messages" / f"{language}.js")
         with visit(locale=language, viewport=viewport) as page:
@@ -104,7 +104,7 @@ class TestLandscape:
         for each in ("#listen", "#cancel"):
             assert low.evaluate(COVERED, each), each
 
-    def test_the_files_button_is_in_sight(self, low):
+    def test_the_files_button_is_visible(self, low):
         assert low.evaluate(COVERED, ".dock")
 
     def test_nothing_covers_the_answer(self, low, sounds):
@@ -118,7 +118,7 @@ class TestLandscape:
 
 
 class TestForcedColours:
-    def test_what_is_drawn_by_backgrounds_is_there(self, visit, sounds):
+    def test_parts_drawn_by_backgrounds_are_visible(self, visit, sounds):
         with visit(forced_colors="active") as page:
             answer(page, sounds)
             page.locator(".gauges summary").first.click()
@@ -142,7 +142,7 @@ class TestThemes:
         page.wait_for_timeout(300)
         assert page.evaluate(colour) != light
 
-    def test_the_persons_choice_is_kept(self, page):
+    def test_the_chosen_theme_is_stored(self, page):
         page.goto("/?about")
         page.get_by_role("button", name="Dark").click()
         paper = "getComputedStyle(document.body).backgroundColor"
@@ -154,7 +154,7 @@ class TestThemes:
         page.get_by_role("button", name="As the system").click()
         assert page.evaluate(paper) == "rgb(251, 246, 238)"
 
-    def test_the_persons_language_is_kept(self, page):
+    def test_the_chosen_language_is_stored(self, page):
         page.goto("/?about")
         page.get_by_role("button", name="Italiano").click()
         expect(page.get_by_role("link", name="Cronologia")).to_be_visible()
@@ -163,7 +163,7 @@ class TestThemes:
 
 
 class TestMotion:
-    def test_pages_change_in_one_movement(self, visit, sounds):
+    def test_pages_change_in_one_transition(self, visit, sounds):
         with visit(reduced_motion="no-preference") as page:
             page.evaluate(
                 """() => {
@@ -192,7 +192,7 @@ class TestShared:
 
     @pytest.fixture
     def picture(self, page, sounds):
-        """What the picture of an answer says."""
+        """The texts on the picture of an answer."""
 
         def share(**members):
             page.evaluate(self.WRITTEN)
@@ -219,7 +219,7 @@ class TestShared:
         assert "House or" in words or "House" in words.split()
         assert f"Too close to call: house or {second}." in words
 
-    def test_a_system_that_refuses_is_no_error(self, page, picture):
+    def test_a_refusal_by_the_system_is_no_error(self, page, picture):
         page.add_init_script("")
         picture()
         page.evaluate(
@@ -234,7 +234,7 @@ class TestShared:
 
 
 class TestWordsForPeople:
-    def test_what_was_left_out_is_told(self, page, sounds):
+    def test_a_truncated_recording_shows_the_analysed_length(self, page, sounds):
         audio = ANALYSIS["audio"] | {"truncated": True, "analysed_seconds": 600}
         page.route(
             "**/v1/analyze*", lambda route: route.fulfill(json=ANALYSIS | {"audio": audio}), times=1
@@ -242,7 +242,7 @@ class TestWordsForPeople:
         answer(page, sounds)
         expect(page.locator(".glance")).to_contain_text("only the first 10:00")
 
-    def test_silence_is_told_once(self, page, sounds):
+    def test_silence_is_mentioned_once(self, page, sounds):
         page.set_input_files("#files", sounds["silence"])
         expect_answer(page, "Silence")
         assert page.inner_text(".glance").count("play it louder") == 1
@@ -254,7 +254,7 @@ class TestWordsForPeople:
             page.set_input_files("#files", sounds["short"])
             expect(page.locator("#clip .verdict")).to_contain_text("слишком короткая")
 
-    def test_a_genre_explains_itself(self, page, sounds):
+    def test_a_genre_opens_its_explanation(self, page, sounds):
         answer(page, sounds)
         page.get_by_role("button", name="reggae", exact=True).first.click()
         dialog = page.get_by_role("dialog")
@@ -286,17 +286,17 @@ class TestLiveAnswer:
         length = "() => document.querySelector('audio').duration"
         page.wait_for_function(f"() => ({length})() > 5 && ({length})() < 14")
 
-    def test_a_service_that_refuses_it_is_left_alone(self, page):
-        asked = []
+    def test_a_busy_service_gets_few_live_requests(self, page):
+        requests = []
 
         def busy(route):
-            asked.append(route)
+            requests.append(route)
             route.fulfill(status=503, json={"detail": "busy"})
 
         page.route("**/v1/analyze?timeline=false", busy)
         page.click("#listen")
         expect(page.locator("#listen-count")).to_have_text("5", timeout=30_000)
-        assert len(asked) <= 2
+        assert len(requests) <= 2
         expect(page.get_by_role("alert")).to_be_hidden()
         page.click("#listen")
         expect_answer(page)

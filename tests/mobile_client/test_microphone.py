@@ -9,7 +9,7 @@ from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, ready
 
 pytestmark = pytest.mark.slow
 
-TRACKS = "() => asked.flatMap(({ tracks }) => tracks.map((track) => track.readyState))"
+TRACKS = "() => requests.flatMap(({ tracks }) => tracks.map((track) => track.readyState))"
 SLOWLY = """
 const now = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (constraints) => {
@@ -31,20 +31,20 @@ def listen(page):
 
 @pytest.fixture
 def slow(visit):
-    """A page whose browser asks the person, who takes a while."""
+    """A page whose permission prompt stays open for a while."""
     with visit() as page:
         page.evaluate(f"() => {{ {SLOWLY} }}")
         yield page
 
 
 class TestAsking:
-    def test_there_is_a_way_out(self, slow):
+    def test_asking_can_be_cancelled(self, slow):
         slow.click("#listen")
         expect(slow.locator("#hint")).to_contain_text("Your browser asks")
         slow.click("#cancel")
         expect(slow.locator("#listen-caption")).to_have_text("Listen")
         slow.evaluate("grant()")
-        slow.wait_for_function("() => asked.length === 1")
+        slow.wait_for_function("() => requests.length === 1")
         slow.wait_for_function(f"() => ({TRACKS})().every((state) => state === 'ended')")
         expect(slow.locator("#listen-caption")).to_have_text("Listen")
 
@@ -53,19 +53,19 @@ class TestAsking:
         slow.click("#listen")
         slow.click(away)
         slow.evaluate("grant()")
-        slow.wait_for_function("() => asked.length === 1")
+        slow.wait_for_function("() => requests.length === 1")
         slow.wait_for_function(f"() => ({TRACKS})().every((state) => state === 'ended')")
         expect(slow.locator("#home")).to_be_hidden()
         slow.go_back()
         expect(slow.locator("#listen-caption")).to_have_text("Listen")
 
-    def test_asked_again_while_an_old_question_is_open(self, slow):
+    def test_a_second_request_while_an_old_prompt_is_open(self, slow):
         slow.click("#listen")
         slow.evaluate("() => { globalThis.first = grant; }")
         slow.click("#cancel")
         slow.click("#listen")
         slow.evaluate("() => { first(); grant(); }")
-        slow.wait_for_function("() => asked.length === 2")
+        slow.wait_for_function("() => requests.length === 2")
         slow.wait_for_function(
             f"() => ({TRACKS})().filter((state) => state === 'live').length === 1"
         )
@@ -110,7 +110,7 @@ class TestListening:
         assert page.evaluate(TRACKS) == ["ended"]
 
     def test_a_meter_that_does_not_run_is_not_silence(self, page):
-        """As in Safari, where a prompt comes between the tap and the sound's graph."""
+        """Safari does this: its prompt comes between the tap and the start of the audio graph."""
         page.evaluate(
             """() => {
               Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
@@ -142,15 +142,15 @@ class TestListening:
 
 
 class TestTakenAway:
-    END = "() => asked[0].tracks[0].dispatchEvent(new Event('ended'))"
+    END = "() => requests[0].tracks[0].dispatchEvent(new Event('ended'))"
 
-    def test_early_says_so(self, page):
+    def test_early_shows_the_reason(self, page):
         listen(page)
         page.evaluate(self.END)
         expect(page.get_by_role("alert")).to_contain_text("The microphone stopped")
         assert page.evaluate(TRACKS) == ["ended"]
 
-    def test_late_keeps_what_there_is(self, page):
+    def test_late_sends_the_recorded_part(self, page):
         page.click("#listen")
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         page.evaluate(self.END)
@@ -161,7 +161,7 @@ class TestTakenAway:
         listen(page)
         page.evaluate(
             """() => {
-              const [track] = asked[0].tracks;
+              const [track] = requests[0].tracks;
               Object.defineProperty(track, "muted", { value: true });
               track.dispatchEvent(new Event("mute"));
             }"""
@@ -171,27 +171,27 @@ class TestTakenAway:
 
 class TestSilence:
     @pytest.fixture
-    def deaf(self, launch, visit, sounds):
-        """A page whose microphone hears nothing."""
+    def silent(self, launch, visit, sounds):
+        """A page whose microphone plays silence."""
         silence = f"--use-file-for-fake-audio-capture={sounds['silence']}"
         with visit(launch(FAKE_DEVICE, GRANTED, silence)) as page:
             yield page
 
-    def test_is_told_soon_and_never_sent(self, deaf):
+    def test_silence_is_reported_soon_and_never_sent(self, silent):
         sent = []
-        deaf.on("request", lambda request: "/v1/analyze" in request.url and sent.append(request))
-        deaf.click("#listen")
-        expect(deaf.get_by_role("alert")).to_contain_text("I hear nothing")
-        assert int(deaf.inner_text("#listen-count")) >= 9
-        deaf.click("#listen")
-        expect(deaf.get_by_role("alert")).to_contain_text("next to nothing")
+        silent.on("request", lambda request: "/v1/analyze" in request.url and sent.append(request))
+        silent.click("#listen")
+        expect(silent.get_by_role("alert")).to_contain_text("I hear nothing")
+        assert int(silent.inner_text("#listen-count")) >= 9
+        silent.click("#listen")
+        expect(silent.get_by_role("alert")).to_contain_text("next to nothing")
         assert sent == []
-        deaf.click("nav a")
-        expect(deaf.locator("#history")).to_contain_text("will be listed here")
+        silent.click("nav a")
+        expect(silent.locator("#history")).to_contain_text("will be listed here")
 
 
 class TestPlaying:
-    def test_what_plays_stops_when_its_page_is_left(self, page, sounds):
+    def test_the_player_stops_when_its_page_is_left(self, page, sounds):
         page.set_input_files("#files", sounds["long"])
         expect(page.locator("#clip[data-state=answered]")).to_be_visible()
         playing = "() => [...document.querySelectorAll('audio')].some((each) => !each.paused)"
@@ -206,7 +206,7 @@ class TestPlaying:
         expect(page.locator("#cancel")).to_be_visible()
         assert not page.evaluate(playing)
 
-    def test_the_ring_is_the_place_in_the_recording(self, page, sounds):
+    def test_the_ring_moves_the_playback_position(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
         ring = page.get_by_role("slider")
@@ -221,7 +221,7 @@ class TestPlaying:
 
 
 class TestFirstTap:
-    def test_before_the_modules_are_there(self, visit, server):
+    def test_a_tap_before_the_modules_are_loaded(self, visit, server):
         with visit() as page:
             held = []
             arrived = False
@@ -241,7 +241,7 @@ class TestFirstTap:
                 route.continue_()
             expect(page.locator("#cancel")).to_be_visible()
 
-    def test_where_indexed_db_never_answers(self, page):
+    def test_indexed_db_that_never_answers(self, page):
         page.add_init_script("indexedDB.open = () => ({});")
         page.reload()
         ready(page)
@@ -251,7 +251,7 @@ class TestFirstTap:
         expect_answer(page)
         expect(page.locator("#clip .keeping")).to_contain_text("not saved")
 
-    def test_where_the_texts_do_not_come(self, page):
+    def test_texts_that_do_not_load(self, page):
         page.route("**/messages/*", lambda route: route.abort())
         page.reload()
         ready(page)
@@ -259,14 +259,14 @@ class TestFirstTap:
         page.click("#listen")
         expect(page.locator("#listen-caption")).to_have_text("Stop")
 
-    def test_where_only_the_persons_language_does_not_come(self, visit):
+    def test_a_language_that_does_not_load(self, visit):
         with visit(locale="it-IT") as page:
             page.route("**/messages/it.js", lambda route: route.abort())
             page.reload()
             ready(page)
             assert page.get_attribute("html", "lang").startswith("en")
 
-    def test_as_the_installed_apps_shortcut_does(self, page):
+    def test_the_shortcut_of_the_installed_app_starts_listening(self, page):
         page.goto("/?listen")
         expect(page.locator("#cancel")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""The same files on another static host, under a path, with the service elsewhere."""
+"""The client works on another static host, under a path, with the service elsewhere."""
 
 import json
 import shutil
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.slow
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def host(tmp_path):
-    """The address of the client on a host of its own, set up as its README tells."""
+    """The address of the client on a host of its own, set up as its README describes."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as httpd:
         origin = f"http://127.0.0.1:{httpd.server_port}"
         service = Server("--cors-origins", json.dumps([origin]))
@@ -49,7 +49,7 @@ def _install(folder, service):
     page.write_text(text)
 
 
-def test_the_service_is_where_the_page_says_and_allows_it(visit, host, sounds):
+def test_the_client_uses_the_service_that_the_page_names(visit, host, sounds):
     with visit(service_workers="allow") as page:
         page.goto(host)
         ready(page)

@@ -1,4 +1,4 @@
-"""What is sent, when, and by whom: no clip holds up another, and none is sent twice."""
+"""The queue sends every clip once, and no clip blocks another."""
 
 import json
 import re
@@ -39,7 +39,7 @@ FOLDER = """async (data) => {
 
 
 def name_of(request):
-    """The name of the file in a request."""
+    """Return the name of the file in a request."""
     body = request.post_data_buffer or b""
     return re.search(rb'filename="([^"]*)"', body)[1].decode()
 
@@ -55,7 +55,7 @@ def several(sounds, *names):
 
 @pytest.fixture
 def answering(page):
-    """Have the page's requests answered by the documented answer; their files' names, as sent."""
+    """Answer the page's requests with the documented answer; return the names of the files sent."""
     sent = []
 
     def answer(route):
@@ -67,7 +67,7 @@ def answering(page):
 
 
 class TestFiles:
-    def test_a_folder_of_the_disk(self, page, sounds, tmp_path):
+    def test_a_dropped_folder(self, page, sounds, tmp_path):
         (tmp_path / "album" / "disc").mkdir(parents=True)
         for name in ("disc/01.m4a", "02.m4a"):
             (tmp_path / "album" / name).write_bytes(sounds["m4a"].read_bytes())
@@ -80,7 +80,7 @@ class TestFiles:
         expect(rows(page).filter(has_text="house")).to_have_count(2)
         expect(rows(page)).to_have_count(2)
 
-    def test_a_folder_with_a_file_that_goes_away(self, page, sounds):
+    def test_a_folder_with_a_file_that_disappears(self, page, sounds):
         page.evaluate(FOLDER, list(sounds["m4a"].read_bytes()))
         expect(rows(page)).to_have_count(2)
         expect(rows(page).filter(has_text="01 one.m4a")).to_contain_text("house")
@@ -100,7 +100,7 @@ class TestFiles:
         page.context.set_offline(False)
         expect_answer(page)
 
-    def test_a_sound_that_can_no_longer_be_read_does_not_block(self, page, sounds, answering):
+    def test_an_unreadable_recording_does_not_block_the_queue(self, page, sounds, answering):
         page.evaluate(
             """() => {
               const read = Blob.prototype.slice;
@@ -117,7 +117,7 @@ class TestFiles:
         expect(rows(page).filter(has_text="good.m4a")).to_contain_text("house")
         expect(rows(page).filter(has_text="bad.m4a")).to_contain_text("No answer")
 
-    def test_one_that_is_too_large_is_not_uploaded(self, page, answering):
+    def test_a_file_that_is_too_large_is_not_uploaded(self, page, answering):
         page.wait_for_function(
             "() => performance.getEntriesByName(location.origin + '/v1/limits').length"
         )
@@ -136,7 +136,7 @@ class TestFiles:
 
 class TestFailures:
     @pytest.mark.parametrize("status", [None, 502, 503, 500])
-    def test_one_clip_that_fails_does_not_hold_up_the_next(self, page, sounds, status):
+    def test_a_clip_that_fails_does_not_block_the_next(self, page, sounds, status):
         def answer(route):
             if name_of(route.request) != "bad.m4a":
                 route.fulfill(json=ANALYSIS)
@@ -151,7 +151,7 @@ class TestFailures:
             expect(rows(page).filter(has_text=name)).to_contain_text("house")
         expect(rows(page).filter(has_text="bad.m4a")).not_to_contain_text("house")
 
-    def test_a_request_that_hangs_is_given_up(self, visit, sounds):
+    def test_a_request_that_hangs_times_out(self, visit, sounds):
         with visit() as page:
             page.clock.install()
             open_client(page)
@@ -165,7 +165,7 @@ class TestFailures:
             page.get_by_role("button", name="Try again").click()
             expect_answer(page)
 
-    def test_offline_all_that_waits_says_why(self, page, sounds):
+    def test_offline_every_waiting_clip_shows_the_reason(self, page, sounds):
         page.context.set_offline(True)
         page.set_input_files("#files", several(sounds, "one.m4a", "two.m4a", "three.m4a"))
         for row in range(3):
@@ -186,7 +186,7 @@ class TestOrder:
             name = name_of(route.request)
             sent.append(name)
             if name == "0.m4a":
-                held.append(route)  # as if it took long
+                held.append(route)  # a slow answer
             else:
                 route.fulfill(json=ANALYSIS)
 
@@ -204,7 +204,7 @@ class TestOrder:
 
 
 class TestDeleting:
-    def test_what_is_being_sent_is_aborted(self, page, sounds):
+    def test_deleting_aborts_the_upload(self, page, sounds):
         page.route(ANALYZE, lambda route: None)  # it never ends
         page.set_input_files("#files", sounds["m4a"])
         with page.expect_event("requestfailed") as failed:
@@ -227,7 +227,7 @@ class TestDeleting:
 class TestTwoTabs:
     @pytest.fixture
     def tabs(self, page):
-        """Two tabs of one browser, with all that either sends."""
+        """Two tabs of one browser, and the names of all files that they send."""
         other = page.context.new_page()
         open_client(other)
         network = SimpleNamespace(up=False, sent=[])
@@ -258,7 +258,7 @@ class TestTwoTabs:
             expect(rows(tab).filter(has_text="house")).to_have_count(3)
         assert sorted(network.sent) == ["a.m4a", "b.m4a", "c.m4a"]
 
-    def test_deleted_in_one_is_gone_in_both(self, tabs, sounds):
+    def test_a_clip_deleted_in_one_tab_is_gone_in_both(self, tabs, sounds):
         one, two, network = tabs
         one.set_input_files("#files", sounds["m4a"])
         expect(one.locator("#clip h1")).to_have_text("Kept for later")
@@ -276,7 +276,7 @@ class TestTwoTabs:
         assert network.sent == []
 
 
-def test_a_live_answer_and_the_last_one_are_all_that_a_recording_sends(page):
+def test_a_recording_sends_live_requests_and_one_last_request(page):
     sent = []
     page.on("request", lambda request: sent.append(request.url))
     record(page, 5)

@@ -1,4 +1,4 @@
-"""Record or choose, send, and see the answer or why there is none."""
+"""A person records or chooses a clip, and sees the answer or why there is none."""
 
 import re
 
@@ -16,35 +16,35 @@ def problem(page):
 
 class TestMicrophone:
     @pytest.mark.slow  # it records for 15 s
-    def test_fifteen_seconds_by_themselves(self, page):
+    def test_a_recording_stops_after_fifteen_seconds(self, page):
         with page.expect_response("**/v1/analyze?timeline=true", timeout=60_000) as sent:
             record(page, 15)
             page.click("#longer")
         expect_answer(page)
         expect(page.locator("#clip .mood")).to_be_visible()
-        heard = sent.value.json()["audio"]
-        assert (heard["container"], heard["codec"]) == ("webm", "opus")
-        assert heard["analysed_seconds"] == 15
-        (asked,) = page.evaluate("asked.map(({ constraints }) => constraints.audio)")
-        assert {name for name in UNPROCESSED if asked[name] is False} == UNPROCESSED
-        assert asked["channelCount"] == 1
-        assert page.evaluate("asked[0].tracks.map((track) => track.readyState)") == ["ended"]
+        details = sent.value.json()["audio"]
+        assert (details["container"], details["codec"]) == ("webm", "opus")
+        assert details["analysed_seconds"] == 15
+        (constraints,) = page.evaluate("requests.map(({ constraints }) => constraints.audio)")
+        assert {name for name in UNPROCESSED if constraints[name] is False} == UNPROCESSED
+        assert constraints["channelCount"] == 1
+        assert page.evaluate("requests[0].tracks.map((track) => track.readyState)") == ["ended"]
 
-    def test_stopped_early_but_not_too_early(self, page):
+    def test_a_recording_stops_early_but_not_too_early(self, page):
         page.evaluate(
             "() => { const send = fetch; globalThis.fetch = (address, request) => "
             "{ globalThis.sent = request.body.get('file').type; return send(address, request); } }"
         )
         page.click("#listen")
         expect(page.locator("#cancel")).to_be_visible()
-        page.click("#listen")  # too early: nothing
+        page.click("#listen")  # too early: nothing happens
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         assert int(page.inner_text("#listen-count")) <= 12
         page.click("#listen")
         expect_answer(page)
-        assert page.evaluate("sent") == "audio/webm;codecs=opus"  # what the recorder says it is
+        assert page.evaluate("sent") == "audio/webm;codecs=opus"  # the type that the recorder gives
 
-    def test_cancelled_is_forgotten(self, page):
+    def test_a_cancelled_recording_is_not_stored(self, page):
         page.click("#listen")
         expect(page.locator("#listen-count")).to_have_text(re.compile("^(1[0-4]|[1-9])$"))
         assert page.evaluate("document.getElementById('level').value") > 0.2
@@ -54,7 +54,7 @@ class TestMicrophone:
         )
         page.keyboard.press("Escape")
         expect(page.locator("#listen-caption")).to_have_text("Listen")
-        assert page.evaluate("asked[0].tracks.map((track) => track.readyState)") == ["ended"]
+        assert page.evaluate("requests[0].tracks.map((track) => track.readyState)") == ["ended"]
         page.click("nav a")
         expect(page.locator("#history")).to_contain_text("What you record")
 
@@ -72,7 +72,7 @@ class TestMicrophone:
             page.set_input_files("#files", sounds["m4a"])
             expect_answer(page)
 
-    def test_a_microphone_that_another_app_has(self, page):
+    def test_a_microphone_that_another_app_uses(self, page):
         page.evaluate(
             "() => { navigator.mediaDevices.getUserMedia = async () => "
             "{ throw new DOMException('in use', 'NotReadableError'); } }"
@@ -82,7 +82,7 @@ class TestMicrophone:
 
 
 class TestFiles:
-    def test_an_m4a(self, page, sounds):
+    def test_an_m4a_file(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
         expect(page.locator(".bars li")).to_have_count(9)
@@ -90,14 +90,14 @@ class TestFiles:
         assert page.get_by_role("img", name=re.compile("Mood .*, energy")).is_visible()
         expect(page.locator(".keeping")).to_contain_text("clip.m4a")
 
-    def test_several(self, page, sounds):
+    def test_several_files(self, page, sounds):
         page.set_input_files("#files", [sounds["m4a"], sounds["short"], sounds["silence"]])
         rows = page.locator(".clips li")
         expect(rows.filter(has_text="house")).to_have_count(1)
         expect(rows.filter(has_text="No answer")).to_have_count(1)
         expect(rows.filter(has_text="Silence")).to_have_count(1)
 
-    def test_dropped(self, page, sounds):
+    def test_a_dropped_file(self, page, sounds):
         data = list(sounds["m4a"].read_bytes())
         page.evaluate(
             """(data) => {
@@ -128,7 +128,7 @@ class TestRefusals:
             ("text", "This is not audio", "Choose a sound file"),
         ],
     )
-    def test_the_services_own_words_and_what_to_do(self, page, sounds, name, says, advises):
+    def test_a_refusal_shows_the_reason_and_the_next_step(self, page, sounds, name, says, advises):
         page.set_input_files("#files", sounds[name])
         expect(problem(page)).to_contain_text(says)
         expect(page.locator(".glance")).to_contain_text(advises)
@@ -140,7 +140,7 @@ class TestRefusals:
         page.get_by_role("button", name="Try again").click()
         expect_answer(page)
 
-    def test_a_busy_service_is_asked_again_when_it_says(self, page, sounds):
+    def test_a_busy_service_is_retried_after_its_delay(self, page, sounds):
         def busy(route):
             route.fulfill(
                 status=503,

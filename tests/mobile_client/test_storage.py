@@ -1,4 +1,4 @@
-"""What the browser keeps: full disks, other versions, many recordings, and what goes in and out."""
+"""Storage in the browser: full disks, other versions, many recordings, import and export."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def diary(visit):
 
 
 class TestFull:
-    def test_a_full_disk_is_told_and_space_is_offered(self, page, sounds, server):
+    def test_a_full_disk_is_reported_and_space_can_be_freed(self, page, sounds, server):
         session = page.context.new_cdp_session(page)
         quota = {"origin": server, "quotaSize": 100_000}
         session.send("Storage.overrideQuotaForOrigin", quota)
@@ -60,12 +60,12 @@ class TestFull:
         page.locator(".foot").get_by_role("button", name="Free space").click()
         expect(page.locator(".foot")).to_contain_text("take 0 MB")
 
-    def test_what_is_used_is_shown(self, page, sounds):
+    def test_the_used_space_is_shown(self, page, sounds):
         page.set_input_files("#files", sounds["long"])
         page.click("nav a")
         expect(page.locator(".foot")).to_contain_text("take 2.2 MB")
 
-    def test_the_browser_is_asked_to_keep_it(self, page, sounds):
+    def test_the_client_requests_persistent_storage(self, page, sounds):
         page.evaluate(
             "() => { navigator.storage.persist = async () => { globalThis.persisted = true; } }"
         )
@@ -75,7 +75,7 @@ class TestFull:
 
 
 class TestVersions:
-    def test_a_newer_one_is_not_blocked_by_this_tab(self, page, sounds):
+    def test_a_newer_version_is_not_blocked_by_this_tab(self, page, sounds):
         upgraded = page.evaluate(
             """() => new Promise((resolve) => {
               const request = indexedDB.open("fifteen", 2);
@@ -88,7 +88,7 @@ class TestVersions:
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
 
-    def test_an_update_reaches_a_living_tab(self, visit):
+    def test_an_update_reaches_an_open_tab(self, visit):
         with visit(service_workers="allow") as page:
             page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
             page.reload()
@@ -108,7 +108,7 @@ class TestVersions:
 
 
 class TestMany:
-    def test_rows_and_rings_are_made_as_they_are_needed(self, diary):
+    def test_rows_and_rings_are_created_when_they_are_needed(self, diary):
         assert rows(diary).count() <= 60
         before = rows(diary).count()
         diary.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -150,7 +150,7 @@ class TestMany:
         diary.mouse.up()
         expect(diary.locator("#clip h1")).to_have_text("house")
 
-    def test_back_is_where_one_was(self, diary):
+    def test_back_restores_the_scroll_position(self, diary):
         diary.evaluate("scrollTo(0, 700)")
         diary.wait_for_timeout(200)
         place = diary.evaluate("scrollY")
@@ -160,7 +160,7 @@ class TestMany:
         diary.go_back()
         diary.wait_for_function(f"() => Math.abs(scrollY - {place}) < 5")
 
-    def test_deleting_by_keyboard_goes_on_to_the_neighbour(self, diary):
+    def test_deleting_by_keyboard_focuses_the_neighbour(self, diary):
         diary.locator("[data-id=clip-1] button").focus()
         diary.keyboard.press("Enter")
         expect(diary.locator("[data-id=clip-1]")).to_have_count(0)
@@ -179,7 +179,7 @@ class TestMany:
 
 
 class TestInAndOut:
-    def test_what_is_exported_can_be_imported(self, page, sounds):
+    def test_an_export_can_be_imported(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
         page.click("nav a")
@@ -210,7 +210,7 @@ class TestInAndOut:
         assert float(line["seconds"]) == pytest.approx(15, abs=0.1)
         assert float(line["valence_low"]) < float(line["valence"]) < float(line["valence_high"])
 
-    def test_a_label_is_kept_and_exported_with_its_sound(self, page, sounds):
+    def test_a_label_is_stored_and_exported_with_its_recording(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
         page.get_by_text("Not house?").click()
@@ -230,14 +230,14 @@ class TestInAndOut:
         (line,) = csv.DictReader(io.StringIO(archive.read(table).decode()))
         assert (line["file"], line["label"], line["answered"]) == (sound, "blues", "house")
 
-    def test_an_answer_of_another_time_is_labelled_too(self, page):
+    def test_an_imported_answer_can_be_labelled(self, page):
         page.evaluate(FILL, {"count": 1, "answer": json.loads(json.dumps(ANALYSIS))})
         open_client(page)
         page.goto("/?clip=clip-0")
         expect_answer(page)
 
 
-def test_a_recording_that_is_gone_is_told(page):
+def test_a_missing_recording_is_reported(page):
     page.goto("/?clip=nothing")
     ready(page)
     expect(page.locator("#toast")).to_contain_text("not here any more")

@@ -1,4 +1,4 @@
-"""The types in the client's comments, checked by TypeScript where there is one."""
+"""TypeScript, where it is installed, checks the types in the client's comments."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 from service.web.routes.frontend import FOLDER
 
 
-def test_they_hold():
+def test_the_types_hold():
     compiler = shutil.which("tsc")
     if not compiler:
         pytest.skip("tsc is not installed: the types of the client's modules were not checked")

@@ -1,4 +1,4 @@
-"""The benchmark runs, and computes what it says. What it measures depends on the machine."""
+"""The benchmark runs and computes its tables correctly. The figures depend on the machine."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_requests_are_measured(process, clips, tmp_path):
     assert load.closed(process.url, files, clients=2, seconds=0.5).rate > 0
 
 
-def test_a_page_multiplies_what_was_measured():
+def test_a_page_multiplies_the_measurements():
     measured = scaling.Measured(
         machine="One",
         stages={"mp3": Stages(30, 10, 10)},

@@ -67,7 +67,7 @@ def test_members():
     )
 
 
-def test_what_is_not_an_answer_is_left_out():
+def test_schemas_outside_answers_are_left_out():
     schemas = {"Body_upload": {}, "ValidationError": {}, "HTTPValidationError": {}}
     text = declarations({"components": {"schemas": schemas}})
     assert "export" not in text

@@ -26,13 +26,13 @@ def card():
 
 
 def changed(card, **figures):
-    """The card with other figures of the genres over the folds."""
+    """Return the card with other figures for the genres over the folds."""
     genre = card.figures.folds.genre.model_copy(update=figures)
     folds = card.figures.folds.model_copy(update={"genre": genre})
     return card.model_copy(update={"figures": card.figures.model_copy(update={"folds": folds})})
 
 
-def test_the_figures_are_those_of_the_card(card):
+def test_the_figures_come_from_the_card(card):
     accuracy = card.figures.folds.genre.clip_accuracy.model_copy(update={"mean": 0.1234})
     page = markdown(changed(card, clip_accuracy=accuracy), 7_654_321, PERFORMANCE)
     assert "0.12 |" in page
@@ -46,7 +46,7 @@ def test_the_weakest_genre_is_named(card):
     assert f"{rows[4].genre}: F1 0.11" in " ".join(page.split())
 
 
-def test_cost_and_memory_are_those_of_the_benchmark(card):
+def test_cost_and_memory_come_from_the_benchmark(card):
     page = markdown(card, 1, PERFORMANCE)
     assert "| 11 to 44 ms |" in page
     assert "| 123 MB and 321 MB |" in page

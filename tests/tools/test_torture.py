@@ -1,4 +1,4 @@
-"""A few of the cases of ``make torture``, and that it would notice."""
+"""A few cases of ``make torture`` pass, and ``make torture`` notices faults."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def test_the_decoder_survives_damaged_recordings():
     outcome = decoding.decode_cases(range(DECODED))
     assert outcome.failed == []
     assert outcome.kinds.total() == DECODED
-    assert outcome.kinds["decoded"] > DECODED / 5  # else nothing but headers was tried
+    assert outcome.kinds["decoded"] > DECODED / 5  # otherwise only headers were tested
     assert outcome.kinds["NotAudioError"] > DECODED / 50
     assert outcome.slowest_seconds < decoding.HANGS_SECONDS
 
@@ -28,21 +28,21 @@ def test_the_service_answers_damaged_recordings(server):
     assert outcome.kinds["not-audio"] > 0
 
 
-def test_a_case_is_the_same_again_and_others_with_another_seed():
+def test_a_seed_determines_its_cases():
     assert mutate.case(3) == mutate.case(3)
     assert mutate.case(3) != mutate.case(4)
     assert mutate.case(3) != mutate.case(3, seed=1)
 
 
 @pytest.mark.parametrize("mutation", mutate.MUTATIONS, ids=lambda mutation: mutation.__name__)
-def test_every_mutation_damages(mutation):
+def test_every_mutation_changes_the_file(mutation):
     whole = mutate.originals()["mp3-1"]
     assert bytes(mutation(whole, mutate.random.Random(0))) != whole
 
 
 @pytest.mark.parametrize("name", sorted(mutate.originals()))
-def test_every_container_says_what_its_sound_is(name):
-    """Else a lie about it would be one about something else."""
+def test_every_container_has_the_fields_that_a_mutation_changes(name):
+    """Otherwise the mutation would change other bytes."""
     data = mutate.originals()[name]
     found = [mark for mark in mutate.FIELDS if mark in data]
     assert found, name
@@ -52,7 +52,7 @@ def test_every_container_says_what_its_sound_is(name):
 
 
 @pytest.mark.parametrize("name", ["opus-1", "vorbis-1"])
-def test_a_lie_in_ogg_has_its_checksum(name):
+def test_the_checksum_of_an_ogg_page_is_corrected(name):
     data = bytearray(mutate.originals()[name])
     whole = bytes(data)
     data[22:26] = bytes(4)
@@ -60,7 +60,7 @@ def test_a_lie_in_ogg_has_its_checksum(name):
     assert bytes(data) == whole
 
 
-def test_an_exception_of_another_kind_is_a_finding(monkeypatch):
+def test_an_unexpected_exception_is_a_finding(monkeypatch):
     monkeypatch.setattr(audio, "log_mel", lambda windows: 1 / 0)
     outcome = decoding.decode_cases(range(20))
     assert outcome.failed
@@ -68,14 +68,14 @@ def test_an_exception_of_another_kind_is_a_finding(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_crash_is_a_finding_and_the_others_go_on(monkeypatch):
-    monkeypatch.setattr(decoding, "_work", _work_that_dies)
+def test_a_crash_is_a_finding_and_the_other_cases_continue(monkeypatch):
+    monkeypatch.setattr(decoding, "_work", _work_that_crashes)
     outcome = decoding._by_processes(range(5), 0)
     assert outcome.failed == [f"case 2: exit status {-signal.SIGSEGV}"]
     assert outcome.kinds.total() == 5
 
 
-def _work_that_dies(numbers, seed, current, there):
+def _work_that_crashes(numbers, seed, current, there):
     for number in numbers:
         current.value = number
         if number == 2:

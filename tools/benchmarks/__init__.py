@@ -1,1 +1,1 @@
-"""What an analysis costs. `make benchmark` measures it, and writes the pages that tell it."""
+"""The cost of an analysis. `make benchmark` measures it and writes the pages about it."""

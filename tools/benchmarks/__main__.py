@@ -26,7 +26,7 @@ from tools.server import ROOT, serving
 
 @dataclass(frozen=True)
 class Effort:
-    """How long everything is measured."""
+    """The durations and counts of the measurements."""
 
     rounds: int = 3
     repeats: int = 15
@@ -41,11 +41,11 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a trial: figures mean nothing")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     parser.add_argument("--memory", action="store_true", help="measure only memory at rest again")
-    asked = parser.parse_args()
-    asked.docs.mkdir(parents=True, exist_ok=True)
-    effort = Effort(1, 2, 3, 1, 40, 40) if asked.quick else Effort()
-    if asked.memory:
-        return memory_again(asked.docs / "PERFORMANCE.md", effort)
+    args = parser.parse_args()
+    args.docs.mkdir(parents=True, exist_ok=True)
+    effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
+    if args.memory:
+        return memory_again(args.docs / "PERFORMANCE.md", effort)
     machine = f"{os.cpu_count()} processors ({platform.machine()}), Python"
     machine += f" {platform.python_version()}"
     clips = cost.clips()
@@ -58,7 +58,7 @@ def main():
         ("PERFORMANCE.md", performance.page(fast)),
         ("SCALING.md", scaling.page(scaled)),
     ):
-        (asked.docs / name).write_text(page)
+        (args.docs / name).write_text(page)
         print(page)
     return 0
 
@@ -124,7 +124,7 @@ def measured(machine, clips, files, effort):
 
 
 def analyses(server, clips, effort):
-    """Measure an analysis: its stages, the best known of their parts, and whole requests."""
+    """Measure the stages of an analysis, the best known of their parts, and whole requests."""
     found = {}
     for name, data in clips.items():
         found["stages", name] = lambda d=data: astuple(cost.stages(d, effort.repeats))

@@ -1,7 +1,7 @@
-"""What was tried in place of what the service does, each as a multiple of its processor time.
+"""Alternatives to the code of the service, each as a multiple of the service's processor time.
 
-Above 1 it costs more. An alternative is what one would write instead, or the service's own code
-with one of its parts replaced.
+A multiple above 1 costs more. An alternative is the code that one would write instead, or the
+service's own code with one part replaced.
 """
 
 import io
@@ -42,9 +42,9 @@ class Tried:
     ----------
     what, instead_of : str
     times : float
-        Its processor time as a multiple of what it would replace.
+        Its processor time as a multiple of the part's that it would replace.
     besides : str
-        What else it would do.
+        Its other effects.
     """
 
     what: str
@@ -54,7 +54,7 @@ class Tried:
 
 
 def decoders(clips, repeats):
-    """Yield ways to decode, over clips by their format."""
+    """Yield alternatives for decoding, over clips by their format."""
     ours = {
         name: milliseconds(lambda d=data: audio.decode(d), repeats) for name, data in clips.items()
     }
@@ -111,7 +111,7 @@ def through_libsndfile(data):
 
 
 def resamplers(repeats):
-    """Yield orders of what is done to two channels."""
+    """Yield other orders of the steps on two channels."""
     stereo = np.random.default_rng(0).normal(0, 0.1, (15 * 48_000, 2)).astype(np.float32)
 
     def rate(samples):
@@ -123,7 +123,7 @@ def resamplers(repeats):
 
 
 def spectrograms(window, repeats):
-    """Yield ways to compute a spectrogram."""
+    """Yield alternatives for the spectrogram."""
     windows = window[None]
     ours = milliseconds(lambda: audio.log_mel(windows), repeats)
 
@@ -149,15 +149,15 @@ def spectrograms(window, repeats):
 
 
 def networks(window, repeats):
-    """Yield ways to run the network."""
-    heard = audio.log_mel(window[None])
+    """Yield alternatives for running the network."""
+    log_mel = audio.log_mel(window[None])
     loaded = model.load_models(MODELS)["fifteen"]
-    ours = milliseconds(lambda: loaded.score(heard), repeats)
-    shipped = loaded.score(heard).genres
+    ours = milliseconds(lambda: loaded.score(log_mel), repeats)
+    shipped = loaded.score(log_mel).genres
 
     def tried(what, instead_of, session):
         def run():
-            return session.run(model.OUTPUTS, {model.INPUT: heard})
+            return session.run(model.OUTPUTS, {model.INPUT: log_mel})
 
         differs = np.abs(run()[0] - shipped).max()
         times = milliseconds(run, repeats) / ours
@@ -171,7 +171,7 @@ def networks(window, repeats):
     with TemporaryDirectory() as folder:
         bare, small, half = (Path(folder) / f"{name}.onnx" for name in ("bare", "int8", "float16"))
         graph = onnx.load(SHIPPED)
-        del graph.graph.value_info[:]  # both tools infer shapes, and stumble over those of weights
+        del graph.graph.value_info[:]  # both tools infer shapes and fail on those of weights
         onnx.save(graph, bare)
         quantize_dynamic(bare, small, weight_type=QuantType.QUInt8)
         onnx.save(convert_float_to_float16(graph, keep_io_types=True), half)
@@ -199,7 +199,7 @@ librosa.feature.melspectrogram(y=numpy.zeros(22_050, "f"), sr=22_050)
 
 
 def imports(repeats):
-    """Yield what the service could import."""
+    """Yield packages that the service could import."""
     ours, megabytes = imported("", repeats)
     theirs, more = imported(LIBROSA, repeats)
     yield Tried(

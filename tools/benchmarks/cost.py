@@ -1,4 +1,4 @@
-"""Processor time of an analysis: of its stages in a loop, and of whole requests."""
+"""Measures the processor time of an analysis: of its stages in a loop, and of whole requests."""
 
 import itertools
 import os
@@ -33,18 +33,18 @@ class Stages:
 
 
 def clips():
-    """A groove of `SECONDS` as phones and libraries have it, by its format."""
+    """Return a groove of `SECONDS` in the formats of phones and libraries, by format."""
     groove = signals.groove(SECONDS, RATE)
     return {name: signals.encode(groove, RATE, name, channels=2) for name in FORMATS}
 
 
 def track():
-    """A whole track: the same groove for `TRACK_SECONDS`, as MP3."""
+    """Return a whole track: the same groove for `TRACK_SECONDS`, as MP3."""
     return signals.encode(signals.groove(TRACK_SECONDS, RATE), RATE, "mp3", channels=2)
 
 
 def stages(data, repeats):
-    """Take the median of each stage over some analyses by one thread."""
+    """Return the median time of each stage over some analyses by one thread."""
     model = load_models(MODELS)["fifteen"]
     taken = []
     for _ in range(repeats + 1):  # the first one also loads code and is left out
@@ -60,7 +60,7 @@ def stages(data, repeats):
 
 
 def request(server, data, repeats):
-    """Return the processor time of a whole request, ms: all that the server's process spends."""
+    """Return the processor time that the server's process spends on a whole request, ms."""
     with httpx.Client(base_url=server.url, timeout=60) as client:
         _post(client, data)
         before = spent(server.process.pid)

@@ -1,7 +1,7 @@
-"""A service under load: its throughput, its latency, and its behaviour beyond its capacity.
+"""Measures a service under load: its throughput, its latency and its behaviour under overload.
 
 Clients are tasks of one event loop in a process of their own, so they share no lock with the
-server. They do share its processors, so they do little: they send bytes that were built before.
+server. They share its processors, so they do little: they send bytes that were built before.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ PATIENCE_SECONDS = 120
 
 @dataclass(frozen=True)
 class Load:
-    """What became of some requests.
+    """The outcome of some requests.
 
     Attributes
     ----------
     seconds : float
         From the first request to the last answer.
     latencies : list of float
-        Of the requests answered with 200, seconds since each was due.
+        Seconds from the due time to the answer, for each request answered with 200.
     refused : list of float
-        Of those refused with 503.
+        The same for each request refused with 503.
     failed : list of str
-        Every other end: a status, or an error of the connection.
+        The status or the connection error of every other request.
     """
 
     seconds: float = 0
@@ -54,21 +54,21 @@ class Load:
 
 
 def closed(url, files, clients, seconds):
-    """Have some clients ask one request after the other."""
+    """Send requests from some clients, each one request after the other."""
     return _apart(url, files, {"clients": clients, "seconds": seconds})
 
 
 def offered(url, files, rate, seconds, arrivals="even"):
     """Send requests at a rate, whether or not earlier ones are answered.
 
-    Arrivals are ``even``, as load generators have them, or ``random``, as those of people who know
-    nothing of each other (a Poisson process).
+    Arrivals are ``even``, as in most load generators, or ``random``, as from independent people (a
+    Poisson process).
     """
     return _apart(url, files, {"rate": rate, "seconds": seconds, "arrivals": arrivals})
 
 
-def _apart(url, files, asked):
-    command = [sys.executable, "-m", "tools.benchmarks.load", url, json.dumps(asked)]
+def _apart(url, files, options):
+    command = [sys.executable, "-m", "tools.benchmarks.load", url, json.dumps(options)]
     done = subprocess.run([*command, *map(str, files)], stdout=subprocess.PIPE, check=True)
     return Load(**json.loads(done.stdout))
 
@@ -111,7 +111,7 @@ class _Clients:
 
 
 def _request(recording):
-    """Return a request with a form, as it is sent: made once, or making it would be measured."""
+    """Return a request with a form as bytes; building it must not be part of a measurement."""
     request = httpx.Request(
         "POST", "http://127.0.0.1/v1/analyze", files={"file": recording},
         headers={"Connection": "close"},
@@ -121,22 +121,22 @@ def _request(recording):
     return f"POST /v1/analyze HTTP/1.1\r\n{fields}\r\n".encode() + body
 
 
-async def _run(url, recordings, asked):
+async def _run(url, recordings, options):
     clients = _Clients(url, recordings)
     started = time.monotonic()
-    if "rate" in asked:
-        await clients.at_a_rate(**asked)
+    if "rate" in options:
+        await clients.at_a_rate(**options)
     else:
-        ends = started + asked["seconds"]
-        each = (clients.one_after_the_other(ends) for _ in range(asked["clients"]))
+        ends = started + options["seconds"]
+        each = (clients.one_after_the_other(ends) for _ in range(options["clients"]))
         await asyncio.gather(*each)
     return asdict(clients.load) | {"seconds": time.monotonic() - started}
 
 
 def main():
-    url, asked, *files = sys.argv[1:]
+    url, options, *files = sys.argv[1:]
     recordings = [(Path(name).name, Path(name).read_bytes()) for name in files]
-    print(json.dumps(asyncio.run(_run(url, recordings, json.loads(asked)))))
+    print(json.dumps(asyncio.run(_run(url, recordings, json.loads(options)))))
 
 
 if __name__ == "__main__":

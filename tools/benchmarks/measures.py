@@ -1,4 +1,4 @@
-"""Measurements for docs/PERFORMANCE.md, a function each."""
+"""Measurements for docs/PERFORMANCE.md, one function for each."""
 
 import os
 import statistics
@@ -30,7 +30,7 @@ LAYOUTS = {
     ),
 }  # fmt: skip
 """Other ways to start the service: the module and its arguments, by name."""
-SHORTEST = audio.MIN_SECONDS + 0.1  # s, so that many are analysed soon
+SHORTEST = audio.MIN_SECONDS + 0.1  # s; many of these are analysed in a short time
 
 
 @contextmanager
@@ -77,13 +77,13 @@ class Sustained:
     Attributes
     ----------
     highest : float
-        With two clients for each processor, one request after the other.
+        The rate of two clients for each processor, each one request after the other.
     even, random : tuple of float
         Median and 99th percentile of the latency at 80 % of it, s; arrivals as in `load.offered`.
     overload : float
-        Answers a second at twice the highest rate.
+        Answers a second when requests arrive at twice the highest rate.
     refused : int
-        With 503, meanwhile.
+        Requests refused with 503 during the overload.
     most_mb : float
     """
 
@@ -125,7 +125,7 @@ def rate(url, files, seconds):
 def in_rounds(measured, rounds):
     """Call some measurements in turns, again and again; return the median of each by its name.
 
-    In turns, so that what else the machine does meanwhile is done to all of them.
+    Turns spread other load of the machine over all measurements.
     """
     found = [{name: measure() for name, measure in measured.items()} for _ in range(rounds)]
     return {name: np.median([each[name] for each in found], axis=0) for name in measured}
@@ -137,7 +137,7 @@ def rates(files, seconds, rounds):
     Returns
     -------
     rates : dict
-        By who answers and by how many processes: ``"service"``, ``"service without WebM"``,
+        Keyed by program and number of processes: ``"service"``, ``"service without WebM"``,
         ``"baseline"``, ``"essentia"`` (without WebM, too), and each of `LAYOUTS`.
     """
     found = {
@@ -156,7 +156,7 @@ def rates(files, seconds, rounds):
 
 
 def service_rate(files, seconds, *arguments, module="service"):
-    """Return answers a second of a service started so."""
+    """Return the answers a second of a service with these options."""
     with serving(*arguments, module=module) as server:
         return rate(server.url, files, seconds)
 
@@ -177,7 +177,7 @@ def by_length(server, repeats, lengths=LENGTHS):
 
 
 def by_clients(server, files, seconds, counts=CLIENTS):
-    """Return the processor time of a request, ms, by how many clients ask at the same time."""
+    """Return the processor time of a request, ms, by the number of concurrent clients."""
     found = {}
     for clients in counts:
         before = cost.spent(server.process.pid)
@@ -198,7 +198,7 @@ class Growth:
 
 
 def growth(server, requests):
-    """Post short recordings of every format, and watch the process's memory."""
+    """Post short recordings of every format, and measure the process's memory."""
     groove = signals.groove(SHORTEST, RATE)
     recordings = [signals.encode(groove, RATE, name, channels=2) for name in signals.ENCODINGS]
 

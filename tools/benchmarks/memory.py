@@ -34,7 +34,7 @@ class AtRest:
 
 
 def recordings(long_seconds=LONG_SECONDS):
-    """Short recordings of every format, and long ones.
+    """Return short recordings of every format, and long ones.
 
     Returns
     -------

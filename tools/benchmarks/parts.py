@@ -1,4 +1,4 @@
-"""The best known for each part of an analysis, by itself: what the whole cannot be faster than."""
+"""The best known time of each part of an analysis; their sum is a lower bound for the whole."""
 
 import io
 import itertools
@@ -16,7 +16,7 @@ from service import audio
 from service.model import load_models
 from service.settings import MODELS
 
-LIBSNDFILE = ("wav", "aiff", "flac", "mp3", "ogg")  # containers that it reads
+LIBSNDFILE = ("wav", "aiff", "flac", "mp3", "ogg")  # containers that libsndfile reads
 
 
 def best_known(data, repeats):
@@ -44,14 +44,14 @@ def best_known(data, repeats):
 
 
 def ffmpeg(data):
-    """Decode, and look at nothing."""
+    """Decode, and ignore the result."""
     with av.open(io.BytesIO(data)) as container:
         for _ in container.decode(audio=0):
             pass
 
 
 def libsndfile(data):
-    """Decode to an array [shape=(n_samples, n_channels)], and tell its sample rate."""
+    """Decode to an array [shape=(n_samples, n_channels)], and return it with its sample rate."""
     return soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
 
 

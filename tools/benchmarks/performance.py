@@ -19,18 +19,18 @@ class Measured:
     ----------
     machine : str
     stages, requests, best_known : dict
-        Of a clip of 15 s by its format, processor time in ms.
+        Processor time for a clip of 15 s, by format, ms.
     rates : dict
         Answers a second, as `measures.rates` has them.
     sustained : Sustained
-        Of one process.
+        The load on one process.
     start_seconds, ready_mb : float
     growth : Growth
     at_rest : AtRest
     preparing : Preparing
     by_length, by_clients : dict
-        Processor time, ms, for 15 s of sound of recordings of so many seconds, and of a request
-        where so many clients ask.
+        Processor time, ms: of 15 s of sound by the length of the recording in seconds, and of a
+        request by the number of concurrent clients.
     tried : sequence of Tried
     """
 
@@ -50,7 +50,7 @@ class Measured:
     tried: Sequence[Tried]
 
     def rate(self, who):
-        """Return somebody's answers a second, by as many processes as suit it best."""
+        """Return a program's answers a second with its best number of processes."""
         return max(rate for (name, _), rate in self.rates.items() if name == who)
 
 
@@ -139,7 +139,7 @@ def figures(measured):
     yield memory_at_rest(measured.at_rest)
     yield Figure(
         "preparing a corpus: decoded and transformed, a processor",
-        measured.preparing.heard, "x real time", 400, 800, ">=",
+        measured.preparing.decoded, "x real time", 400, 800, ">=",
     )  # fmt: skip
     yield Figure(
         "preparing a corpus: all of `training.data.prepare`, a processor",
@@ -202,8 +202,8 @@ TEXT = """\
 *Written by `make benchmark`; run it on your machine rather than edit.*
 
 {machine}. Clips of 15 s in stereo at 96 kbit/s, MP3, M4A and WebM in equal parts, by the shipped
-model; clients share the processors with the service. Times of a processor, not of a clock, unless
-said. All ratios are of one run.
+model; clients share the processors with the service. Times are processor times, not wall-clock
+times, unless the text says otherwise. All ratios are of one run.
 
 | figure | measured | wanted | |
 | --- | --- | --- | --- |

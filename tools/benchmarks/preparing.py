@@ -1,4 +1,4 @@
-"""What it costs to turn a corpus into spectrograms, by one processor."""
+"""Measures how fast one processor turns a corpus into spectrograms."""
 
 import tempfile
 import time
@@ -22,14 +22,14 @@ class Preparing:
 
     Attributes
     ----------
-    heard : float
-        Decoded, and transformed once.
+    decoded : float
+        Speed of decoding and one spectrogram.
     whole : float
-        All of `training.data.prepare`: three takes, one of them through a phone's codec, and
-        danceability.
+        Speed of `training.data.prepare` as a whole: three takes, one of them through a phone's
+        codec, and danceability.
     """
 
-    heard: float
+    decoded: float
     whole: float
 
 
@@ -46,10 +46,10 @@ def preparing(tracks, seconds=SECONDS):
         found = read_corpus(corpus, seed=0)
         _prepared(found[:1])  # the first call loads code
         sound = seconds * len(found)
-        return Preparing(sound / _timed(_heard, found), sound / _timed(_prepared, found))
+        return Preparing(sound / _timed(_decoded, found), sound / _timed(_prepared, found))
 
 
-def _heard(tracks):
+def _decoded(tracks):
     for track in tracks:
         take_spectrograms(track, track_waveform(track), "raw")
 

@@ -1,14 +1,14 @@
 """``python -m tools.benchmarks.rivals NAME PORT WORKERS``: what people would write or use instead.
 
-Each hears the first 15 s of a recording with as many mel bands and frames as the service, and has
-the same network answer; without limits, verdicts or problems.
+Each rival analyses the first 15 s of a recording with as many mel bands and frames as the service
+and with the same network. It has no limits, verdicts or problem documents.
 
 * ``baseline``: FastAPI, `librosa.load`, `librosa.feature.melspectrogram`, PyTorch eager. The
   network has the shipped one's layers, and random weights: they cost the same.
 * ``essentia``: its own loader and mel extractor, the shipped network by ONNX Runtime. Its parts are
-  no two threads' at a time, and its wheel reads no Opus.
+  not thread-safe, and its wheel reads no Opus.
 
-Both need a file with a name, and librosa needs the program ffmpeg for what phones record.
+Both need a file with a name, and librosa needs the program ffmpeg for recordings of phones.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from fastapi import FastAPI, UploadFile
 from service import audio
 
 
-def serve(hear):
-    """Build an application that answers a form's part `file` with what `hear` returns."""
+def serve(predict):
+    """Build an application that answers a form's part `file` with what `predict` returns."""
     app = FastAPI()
 
     @app.get("/readyz")
@@ -32,11 +32,11 @@ def serve(hear):
         return "ready"
 
     @app.post("/v1/analyze")
-    def analyze(file: UploadFile):  # in a thread of the framework's
+    def analyze(file: UploadFile):  # runs in a thread of the framework
         with tempfile.NamedTemporaryFile() as named:
             named.write(file.file.read())
             named.flush()
-            return {"genres": hear(named.name)}
+            return {"genres": predict(named.name)}
 
     return app
 
@@ -46,9 +46,9 @@ def baseline():
     import torch  # noqa: PLC0415
 
     network = same_network()
-    warnings.simplefilter("ignore")  # that audioread will go
+    warnings.simplefilter("ignore")  # librosa's notice that audioread will be removed
 
-    def hear(path):
+    def predict(path):
         waveform, _ = librosa.load(path, sr=audio.SAMPLE_RATE, duration=audio.WINDOW_SECONDS)
         power = librosa.feature.melspectrogram(
             y=np.resize(waveform, audio.N_SAMPLES), sr=audio.SAMPLE_RATE, n_fft=audio.N_FFT,
@@ -58,7 +58,7 @@ def baseline():
         with torch.no_grad():
             return network(torch.from_numpy(level[None]))[0][0].tolist()
 
-    return serve(hear)
+    return serve(predict)
 
 
 def same_network():
@@ -104,7 +104,7 @@ def essentia():
         warpingFormula="slaneyMel", weighting="linear",
     )  # fmt: skip
 
-    def hear(path):
+    def predict(path):
         with one_at_a_time:
             waveform = es.MonoLoader(filename=path, sampleRate=audio.SAMPLE_RATE)()
             frames = es.FrameGenerator(
@@ -112,11 +112,11 @@ def essentia():
             )
             power = np.array([bands(spectrum(windowing(frame))) for frame in frames]).T
         level = 10 * np.log10(np.maximum(power, audio.QUIETEST_POWER))
-        heard = np.maximum(level - level.max(), -audio.SPAN_DB)[:, : audio.N_FRAMES]
-        answer = session.run(None, {"log_mel": heard[None].astype(np.float32)})
+        log_mel = np.maximum(level - level.max(), -audio.SPAN_DB)[:, : audio.N_FRAMES]
+        answer = session.run(None, {"log_mel": log_mel[None].astype(np.float32)})
         return answer[0][0].tolist()
 
-    return serve(hear)
+    return serve(predict)
 
 
 RIVALS = {"baseline": baseline, "essentia": essentia}
@@ -127,10 +127,10 @@ def main():
     parser.add_argument("name", choices=RIVALS)
     parser.add_argument("port", type=int)
     parser.add_argument("workers", type=int)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     uvicorn.run(
-        f"tools.benchmarks.rivals:{asked.name}",
-        factory=True, port=asked.port, workers=asked.workers, log_level="warning",
+        f"tools.benchmarks.rivals:{args.name}",
+        factory=True, port=args.port, workers=args.workers, log_level="warning",
     )  # fmt: skip
 
 

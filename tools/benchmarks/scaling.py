@@ -1,4 +1,4 @@
-"""From what one analysis costs to what many need: the page docs/SCALING.md."""
+"""Writes docs/SCALING.md, which computes the cost of many analyses from the cost of one."""
 
 import math
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from statistics import mean
 
 from tools.benchmarks.cost import TRACK_SECONDS, Stages
 
-BUSY = 0.7  # share of its processors that a pod is kept at, as in deploy/kubernetes
+BUSY = 0.7  # target use of a pod's processors, as in deploy/kubernetes
 POD_PROCESSORS = 2
-PRICE = 0.04  # of a processor and hour; an assumption, in any currency
+PRICE = 0.04  # for one processor hour; an assumption, in any currency
 RATES = (1, 100, 10_000)  # clips a second
 CORPUS_HOURS = 280
 TRACKS = 1_000_000
@@ -16,23 +16,23 @@ TRACKS = 1_000_000
 
 @dataclass(frozen=True)
 class Measured:
-    """What `cost` measured.
+    """The measurements of `cost`.
 
     Attributes
     ----------
     machine : str
     stages, requests, clip_bytes : dict
-        Of a clip of 15 s, by its format; requests in ms of processor time.
+        Values for a clip of 15 s, by its format; requests in ms of processor time.
     track : Stages
-        Of `TRACK_SECONDS`.
+        The stages for a track of `TRACK_SECONDS`.
     per_second : float
-        Clips that one process answered in a second, all formats in equal parts.
+        Clips that one process answered in a second, with all formats in equal parts.
     processors : int
-        That it had.
+        Processors of that process.
     prepared : float
         Seconds of sound that a processor prepares for training in a second.
     at_rest_mb, most_mb : float
-        Memory that it held when it was ready, and the most after all of this.
+        Memory of that process when it was ready, and its peak after all measurements.
     """
 
     machine: str
@@ -129,7 +129,7 @@ These are multiples of what one process did, not measurements of that many.
 
 ## Libraries
 
-By one processor, `python -m service analyze` hears MP3 files of {minutes} minutes at
+On one processor, `python -m service analyze` analyses MP3 files of {minutes} minutes at
 {real_time:,.0f} times real time:
 
 - {corpus_hours} hours of music: {corpus}.
@@ -143,14 +143,14 @@ real codec, at {prepared:,.0f} times real time:
 
 ## What breaks first
 
-- Nothing is shared between processes, so requests scale with pods. What `Retry-After` tells is true
-  of the pod that answered.
+- Processes share nothing, so requests scale with pods. `Retry-After` describes only the pod that
+  answered.
 - Rates (`FIFTEEN_RATE_PER_KEY`) and the cache of answers count for each process by itself: a limit
-  over all pods belongs into the gateway before them.
-- The autoscaler in deploy/kubernetes ends at ten pods, to bound what a mistake may cost: raise
+  over all pods belongs in the gateway in front of them.
+- The autoscaler in deploy/kubernetes stops at ten pods, to bound the cost of a mistake: raise
   `maxReplicas`.
-- At thousands of clips a second the network and the load balancer are the next wall (last column),
-  and Prometheus asks every pod: scrape a sample of them.
+- At thousands of clips a second the network and the load balancer are the next limit (last column),
+  and Prometheus scrapes every pod: scrape a sample of them.
 - One machine analyses a library with a process for each of its processors. For more machines,
   divide its folders between them: each has its own file of records.
 - On Ray (deploy/ray) queues, `Retry-After`, rates and caches count for each replica of the

@@ -1,1 +1,1 @@
-"""Files that no recorder ever wrote. `make torture` runs many, the tests a few."""
+"""Hostile files and load. `make torture` runs many cases, the tests a few."""

@@ -1,4 +1,4 @@
-"""``python -m tools.torture``: damaged recordings, bombs, tags, and more senders than served."""
+"""``python -m tools.torture``: tests damaged recordings, bombs, tags and overload."""
 
 import argparse
 import os
@@ -12,30 +12,30 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tools.torture", description=__doc__)
     parser.add_argument("--decoded", type=int, default=100_000, help="cases for the decoder")
     parser.add_argument("--posted", type=int, default=5_000, help="cases for the service")
-    parser.add_argument("--seed", default="0", help="another one, other cases")
+    parser.add_argument("--seed", default="0", help="seed of the cases")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, clients")
-    parser.add_argument("--bombs", type=float, default=1, help="their scale; 0 for none")
+    parser.add_argument("--bombs", type=float, default=1, help="scale of the bombs; 0 for none")
     parser.add_argument("--tags", type=float, default=1, help="scale of tagging; 0 for none")
     parser.add_argument("--clients", type=int, default=256, help="clients of the load")
-    parser.add_argument("--seconds", type=float, default=600, help="of the load; 0 for none")
-    asked = parser.parse_args()
-    outcomes = {"decoder": decoding.torture(asked.decoded, asked.seed, asked.jobs)}
-    if asked.tags:
-        outcomes["tags"] = tagging.torture(asked.tags, asked.seed, asked.jobs)
+    parser.add_argument("--seconds", type=float, default=600, help="load duration; 0 for none")
+    args = parser.parse_args()
+    outcomes = {"decoder": decoding.torture(args.decoded, args.seed, args.jobs)}
+    if args.tags:
+        outcomes["tags"] = tagging.torture(args.tags, args.seed, args.jobs)
     outcomes["service"] = served(
-        lambda server: serving.torture(server, asked.posted, asked.seed, asked.jobs)
+        lambda server: serving.torture(server, args.posted, args.seed, args.jobs)
     )
-    if asked.bombs:
-        outcomes["bombs"] = served(lambda server: bombs.torture(server, asked.bombs))
-    if asked.seconds:
-        outcomes["load"] = served(lambda server: load.torture(server, asked.clients, asked.seconds))
+    if args.bombs:
+        outcomes["bombs"] = served(lambda server: bombs.torture(server, args.bombs))
+    if args.seconds:
+        outcomes["load"] = served(lambda server: load.torture(server, args.clients, args.seconds))
     for name, outcome in outcomes.items():
         print(f"{name}: {outcome}\n")
     return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
 
 
 def served(torture):
-    """Torture a process of the service, and stop it."""
+    """Run a torture test on a process of the service, and stop the process."""
     server = Server()
     server.wait_until_ready()
     outcome = torture(server)

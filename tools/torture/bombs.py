@@ -1,6 +1,6 @@
-"""Bombs: uploads that are well formed, and would cost far more than they are worth.
+"""Bombs: small, well-formed uploads whose analysis would cost far too much.
 
-`make torture` sends them at full size, the tests smaller ones.
+`make torture` sends them at full size; the tests send smaller ones.
 """
 
 import io
@@ -23,15 +23,15 @@ from tools.torture.checksum import crc
 from tools.torture.outcome import Outcome
 
 ANSWERED = set(VERDICTS)
-SLOW_SECONDS = 45  # 20 to decode, on a busy machine, and what follows
-MOST_GROWN_MB = 600  # what a recording may need, and a body that is held twice
-FLAC_SAMPLES = 65_535  # of a frame
-SILENT_OPUS = b"\xfb\x06"  # six frames of 20 ms that hold nothing
+SLOW_SECONDS = 45  # 20 to decode on a busy machine, and the later stages
+MOST_GROWN_MB = 600  # the need of a recording, and two copies of the body
+FLAC_SAMPLES = 65_535  # in a frame
+SILENT_OPUS = b"\xfb\x06"  # six empty frames of 20 ms
 MIB = 2**20
 
 
 def silent_mp3(hours):
-    """Digital silence by the hour, as MP3's least: 8 kbit/s at 8 kHz."""
+    """Return hours of digital silence at MP3's lowest rate: 8 kbit/s at 8 kHz."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as out:
         stream = out.add_stream("libmp3lame", rate=8_000, layout="mono")
@@ -44,7 +44,7 @@ def silent_mp3(hours):
 
 
 def silent_flac(hours, channels=1, rate=48_000):
-    """Digital silence by the hour, as FLAC's constant subframes: some bytes for 65 535 samples."""
+    """Return hours of digital silence in constant subframes of FLAC: 65 535 samples each."""
     info = struct.pack(">HH", FLAC_SAMPLES, FLAC_SAMPLES) + bytes(6)
     info += (rate << 44 | (channels - 1) << 41 | 15 << 36).to_bytes(8, "big") + bytes(16)
     frames = round(hours * 3_600 * rate / FLAC_SAMPLES)
@@ -54,17 +54,17 @@ def silent_flac(hours, channels=1, rate=48_000):
 
 
 def _flac_frame(number, channels, rate):
-    """A frame of silence of 16 bits."""
+    """Return a frame of 16-bit silence."""
     size_and_rate = 0x70 | {48_000: 0x0A, 192_000: 0x03}[rate]
     head = b"\xff\xf8" + bytes([size_and_rate, (channels - 1) << 4 | 0x08])
     head += chr(number).encode("utf-8", "surrogatepass") + struct.pack(">H", FLAC_SAMPLES - 1)
     head += bytes([crc(head, 0x07, 8)])
-    frame = head + bytes(3) * channels  # a constant subframe each: its type, its one value
+    frame = head + bytes(3) * channels  # per channel, a constant subframe: type and value
     return frame + crc(frame, 0x8005, 16).to_bytes(2, "big")
 
 
 def tagged(picture, kind=b"image/jpeg"):
-    """An MP3 with a cover."""
+    """Return an MP3 with a cover."""
     body = b"\0" + kind + b"\0\x03\0" + picture
     frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
     size = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
@@ -72,7 +72,7 @@ def tagged(picture, kind=b"image/jpeg"):
 
 
 def huge_png(side):
-    """A black picture of 16-bit RGBA: 8 bytes a pixel once it is decoded."""
+    """Return a black picture of 16-bit RGBA: 8 bytes a pixel after decoding."""
     squeezed = zlib.compressobj(9)
     row = bytes(1 + 8 * side)
     data = b"".join(squeezed.compress(row) for _ in range(side)) + squeezed.flush()
@@ -85,7 +85,7 @@ def huge_png(side):
 
 
 def many_in_ogg(streams):
-    """Ogg with so many streams of Opus, 12 s each."""
+    """Return Ogg with so many streams of Opus, 12 s each."""
     head = b"OpusHead\1\1" + struct.pack("<HIHB", 0, 48_000, 0, 0)
     tags = b"OpusTags" + struct.pack("<II", 0, 0)
     pages = [_ogg_page(serial, 0, 2, head) for serial in range(streams)]
@@ -98,7 +98,7 @@ def many_in_ogg(streams):
 
 
 def _ogg_page(serial, number, flags, packet, packets=1, granule=0):
-    """A page of some equal packets."""
+    """Return an Ogg page of some equal packets."""
     lacing = bytes([len(packet)]) * packets
     head = struct.pack("<qIII", granule, serial, number, 0) + bytes([packets]) + lacing
     page = b"OggS\0" + bytes([flags]) + head + packet * packets
@@ -106,7 +106,7 @@ def _ogg_page(serial, number, flags, packet, packets=1, granule=0):
 
 
 def many_in_mp4(tracks):
-    """MP4 with so many tracks, all the same."""
+    """Return MP4 with so many equal tracks."""
     whole = signals.encode(signals.groove(4), 48_000, "m4a")
 
     def multiplied(name, body):
@@ -121,7 +121,7 @@ def many_in_mp4(tracks):
 
 
 def _boxes(data):
-    """The boxes of an MP4, each with its name."""
+    """Yield the boxes of an MP4, each with its name."""
     at = 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 4])
@@ -134,7 +134,7 @@ def _box(name, body):
 
 
 def many_in_matroska(tracks):
-    """Matroska that announces so many tracks, and has sound in the first."""
+    """Return Matroska that announces so many tracks and has sound in the first."""
 
     def track(number):
         sound = _element(b"\xb5", struct.pack(">f", 48_000)) + _element(b"\x9f", b"\1")
@@ -158,13 +158,13 @@ def many_in_matroska(tracks):
 
 
 def _element(name, body):
-    """An element of EBML, its size in eight bytes."""
+    """Return an element of EBML with its size in eight bytes."""
     return name + struct.pack(">Q", len(body) | 1 << 56) + body
 
 
 BOMBS = {
     "silence in Opus": (lambda scale: silent_opus(36_000 * scale), {"silence"}),
-    "silence in MP3": (lambda scale: silent_mp3(9 * scale), {"silence"}),  # what a body may have
+    "silence in MP3": (lambda scale: silent_mp3(9 * scale), {"silence"}),  # the limit of a body
     "silence in FLAC": (lambda scale: silent_flac(10 * scale), {"silence"}),
     "8 channels of 192 kHz": (
         lambda scale: silent_flac(10 * scale, audio.MAX_CHANNELS, audio.MAX_RATE),
@@ -198,14 +198,14 @@ BOMBS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a bomb did to a process of the service.
+    """The cost of a bomb for a process of the service.
 
     Attributes
     ----------
     kind : str
         The problem's slug, or the verdict of the answer.
     seconds, grown_mb : float
-        Until the answer; the most that the process held meanwhile, beyond what it held before.
+        Seconds until the answer; the peak of the process's memory above its level before.
     """
 
     kind: str
@@ -214,7 +214,7 @@ class Cost:
 
 
 def throw(server, data):
-    """Post a bomb to a process of the service, and see what it costs."""
+    """Post a bomb to a process of the service, and return its cost."""
     before, started = server.memory_mb(), time.perf_counter()
     headers = {"Content-Type": "audio/any"}
     response = httpx.post(f"{server.url}/v1/analyze", content=data, headers=headers, timeout=60)
@@ -225,7 +225,7 @@ def throw(server, data):
 
 
 def torture(server, scale):
-    """Throw every bomb at a process of the service; say what each did."""
+    """Post every bomb to a process of the service, and print the cost of each."""
     outcome = Outcome()
     for name, (make, expected) in BOMBS.items():
         data = make(scale)

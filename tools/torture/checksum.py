@@ -4,7 +4,7 @@ from functools import cache
 
 
 def crc(data, polynomial, bits):
-    """A cyclic redundancy check, the highest bit first."""
+    """Return a cyclic redundancy check, highest bit first."""
     value, table, mask = 0, _table(polynomial, bits), (1 << bits) - 1
     for byte in data:
         value = (value << 8 & mask) ^ table[value >> (bits - 8) ^ byte]

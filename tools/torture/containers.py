@@ -1,4 +1,4 @@
-"""A recording in every container and variant that FFmpeg here can make, by name."""
+"""A recording in every container and variant that this FFmpeg can write, by name."""
 
 import io
 import struct
@@ -69,7 +69,7 @@ METADATA = {
 
 
 class _Pipe(io.BytesIO):
-    """What nothing can be filled into afterwards."""
+    """A stream without seeking: a muxer cannot fill in a header afterwards."""
 
     def seekable(self):
         return False
@@ -102,7 +102,7 @@ def muxed(muxer, *codecs, options=None, chapters=False, pipe=False):
         file = _Pipe()
         _mux(file, muxer, codecs, options, chapters)
         return file.getvalue()
-    with TemporaryDirectory() as folder:  # FFmpeg opens it again to move an index to the front
+    with TemporaryDirectory() as folder:  # FFmpeg reopens the file to move an index to the front
         path = Path(folder, "made")
         _mux(str(path), muxer, codecs, options, chapters)
         return path.read_bytes()
@@ -132,32 +132,32 @@ def _chapter(number):
 
 @cache
 def everything():
-    """Name what makes each file: a function without parameters."""
+    """Return a function without parameters for each file, by name."""
     return {**plain(), **fragmented(), **tagged(), **odd()}
 
 
 def plain():
-    """Every container, with its options, into a file and into a pipe."""
-    made = {}
+    """Return functions for every container, with its options, into a file and into a pipe."""
+    files = {}
     for muxer, codecs in MUXERS.items():
         for codec in codecs.split():
             for options in ({}, *OPTIONS.get(muxer, ())):
                 name = f"{muxer} {codec} {options or ''}".strip()
-                made[name] = partial(muxed, muxer, codec, options=options)
-            made[f"{muxer} {codec} pipe"] = partial(muxed, muxer, codec, pipe=True)
-            made[f"{muxer} {codec} chapters"] = partial(muxed, muxer, codec, chapters=True)
+                files[name] = partial(muxed, muxer, codec, options=options)
+            files[f"{muxer} {codec} pipe"] = partial(muxed, muxer, codec, pipe=True)
+            files[f"{muxer} {codec} chapters"] = partial(muxed, muxer, codec, chapters=True)
         if len(codecs.split()) > 1:
-            made[f"{muxer} two sounds"] = partial(muxed, muxer, *codecs.split()[:2])
-    return made
+            files[f"{muxer} two sounds"] = partial(muxed, muxer, *codecs.split()[:2])
+    return files
 
 
 def fragmented(most=3):
-    """MP4 with up to so many of the flags of FFmpeg's muxer, of every kind."""
-    made = {}
+    """Return functions for MP4 with every combination of up to so many flags of FFmpeg's muxer."""
+    files = {}
     for count in range(1, most + 1):
         for flags in combinations(FRAGMENTS, count):
             options = {"movflags": "+".join(flags), "frag_duration": "500000"}
-            made[f"mp4 {options}"] = partial(muxed, "mp4", "aac", options=options)
+            files[f"mp4 {options}"] = partial(muxed, "mp4", "aac", options=options)
     for muxer in ("mp4", "mov", "ipod", "3gp", "ismv"):
         for flags in (
             FRAGMENTS[:1],
@@ -167,12 +167,12 @@ def fragmented(most=3):
             FRAGMENTS[12:13],
         ):
             options = {"movflags": "+".join(flags)}
-            made[f"{muxer} {options}"] = partial(muxed, muxer, "aac", options=options)
-    return made
+            files[f"{muxer} {options}"] = partial(muxed, muxer, "aac", options=options)
+    return files
 
 
 def tagged():
-    """Files that other programs have tagged, in every version and case."""
+    """Return functions for files with the tags of other programs, in every version and case."""
     mp3 = partial(muxed, "mp3", "mp3", options={"id3v2_version": "0"})
     return {
         "mp3 ID3v1": lambda: mp3() + _id3v1(),
@@ -199,7 +199,7 @@ def tagged():
 
 
 def _frames():
-    """Frames that others write: a cover, chapters, names in two cases."""
+    """Return ID3 frames of other programs: a cover, chapters, names in two cases."""
     picture = id3.APIC(encoding=0, mime="image/png", type=3, desc="front", data=PNG)
     inner = [id3.TIT2(encoding=1, text="chapter")]
     return [
@@ -244,12 +244,12 @@ def _ape():
 
 
 def _ape_of_wrong_size():
-    """Return tags that claim to begin in the sound."""
+    """Return tags whose stated size reaches into the sound."""
     return _ape()[:-20] + struct.pack("<I", 20_000) + _ape()[-16:]
 
 
 def _by_mutagen(muxer, codec, kind, tag):
-    """Have mutagen tag a file."""
+    """Tag a file with mutagen."""
     file = io.BytesIO(muxed(muxer, codec))
     tagged = kind(file)
     if tagged.tags is None:
@@ -289,7 +289,7 @@ def _tag_mp4(file):
 
 
 def odd():
-    """Files that no one meant to be so: cut, joined, with wrong sizes, with parts of others."""
+    """Return functions for broken files: cut, joined, with wrong sizes or parts of other files."""
     wav, aiff_ = partial(muxed, "wav", "pcm"), partial(muxed, "aiff", "big")
     m4a, ogg = partial(muxed, "ipod", "aac"), partial(muxed, "ogg", "vorbis")
     return {
@@ -335,12 +335,12 @@ WAV_CHUNKS = (
 
 
 def _riff(data, *chunks, front=False):
-    """Put chunks behind the others, or in front of them."""
-    made = b"".join(
+    """Insert chunks after the others, or before them."""
+    inserted = b"".join(
         name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
         for name, content in chunks
     )
-    return _with_size(data[:12] + made + data[12:] if front else data + made)
+    return _with_size(data[:12] + inserted + data[12:] if front else data + inserted)
 
 
 def _with_size(data):
@@ -348,7 +348,7 @@ def _with_size(data):
 
 
 def _sized(data, size):
-    """Give the file and the sound a size that was not known when it began."""
+    """Write the size of an unfinished stream into the file and its sound."""
     at = data.index(b"data") + 4
     field = struct.pack("<I", size)
     return data[:4] + field + data[8:at] + field + data[at + 4 :]

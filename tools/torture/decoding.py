@@ -1,4 +1,4 @@
-"""Damaged recordings through the decoder: each is decoded or refused, soon, in little memory."""
+"""Tests that the decoder decodes or refuses damaged recordings, soon and in little memory."""
 
 import faulthandler
 import multiprocessing
@@ -14,13 +14,13 @@ from tools.torture.mutate import case
 from tools.torture.outcome import Outcome
 
 BOUNDS = audio.Bounds(decode_seconds=5)
-HANGS_SECONDS = 30  # a case that takes longer does not look at `BOUNDS`
+HANGS_SECONDS = 30  # a case that takes longer ignores `BOUNDS`
 MOST_MEMORY_MB = 1_500
-CHUNK = 2_000  # cases that one process decodes
+CHUNK = 2_000  # number of cases for one process
 
 
 def decode_cases(numbers, seed=0, begin=lambda number: None):
-    """Decode some cases in this process; `begin` is told the number of each before."""
+    """Decode some cases in this process; `begin` receives the number of each case first."""
     outcome = Outcome()
     for number in numbers:
         begin(number)
@@ -30,7 +30,7 @@ def decode_cases(numbers, seed=0, begin=lambda number: None):
             kind = _decoded(data)
         except audio.AudioError as error:
             kind = type(error).__name__
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 - every exception is a finding
             outcome.failed.append(f"case {number} ({name}): {error!r}")
             kind = "failure"
         outcome.kinds[kind] += 1
@@ -44,13 +44,13 @@ def decode_cases(numbers, seed=0, begin=lambda number: None):
 def _decoded(data):
     waveform = audio.decode(data, BOUNDS).waveform
     if waveform.dtype != np.float32 or not np.isfinite(waveform).all():
-        raise ValueError("the waveform is not what it must be")
+        raise ValueError("the waveform is not finite float32")
     audio.log_mel(audio.windows(waveform))
     return "decoded"
 
 
 def torture(cases, seed, jobs):
-    """Decode cases by several processes; one that dies is a finding, and another goes on."""
+    """Decode cases in several processes; a crash is a finding, and another process continues."""
     total = Outcome()
     chunks = [range(at, min(at + CHUNK, cases)) for at in range(0, cases, CHUNK)]
     with ThreadPoolExecutor(jobs) as threads:
@@ -62,7 +62,7 @@ def torture(cases, seed, jobs):
 
 
 def _by_processes(chunk, seed):
-    """Decode a chunk by a process; those before and after a case that kills it by others."""
+    """Decode a chunk in a process; after a case that kills it, another process continues."""
     context = multiprocessing.get_context("spawn")
     total, waiting = Outcome(), [chunk]
     while waiting:

@@ -1,8 +1,8 @@
-"""More senders than a process can serve: each request is answered or refused, and none is lost.
+"""Tests overload: the service answers or refuses each accepted request, and loses none.
 
-A request counts as *accepted* once a process of the service has read its head: it is then in that
-process's log, with its id and status, and an answer is owed. Before that the connection may be
-closed without a byte of an answer, as it is when the service stops, and the sender may ask again.
+A request counts as *accepted* once a process of the service has read its head. It is then in that
+process's log, with its id and status, and the service owes an answer. Before that, the service may
+close the connection without a byte, as it does when it stops, and the sender may retry.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from tools import client, signals
 from tools.torture.outcome import Outcome
 
 REFUSAL = f"{PROBLEM_TYPES}overloaded"
-PATIENCE_SECONDS = 60  # of a sender
+PATIENCE_SECONDS = 60  # timeout of a sender
 MOST_GROWN = 1.1
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A request, and what became of it.
+    """A request and its outcome.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Sent:
     begun, ended : float
         By the monotonic clock.
     status : int or None
-        None where not a byte of an answer came.
+        None where no byte of an answer arrived.
     wrong : str or None
-        The answer's fault; None if it has none.
+        The fault of the answer; None if it has none.
     """
 
     id: str
@@ -47,45 +47,45 @@ class Sent:
 
 @dataclass
 class Load:
-    """What was sent, and what the process held meanwhile.
+    """The requests of a load, and the memory of the process during it.
 
     Attributes
     ----------
     sent : list of Sent
     memory_mb : list of (float, float)
-        Seconds since the beginning, and what was held.
+        Seconds since the beginning, and the memory.
     """
 
     sent: list[Sent] = field(default_factory=list)
     memory_mb: list[tuple[float, float]] = field(default_factory=list)
 
     def statuses(self):
-        """How many requests ended how."""
+        """Return the number of requests by their status."""
         return Counter(each.status for each in self.sent)
 
     def unanswered(self):
-        """The requests of which not a byte was answered."""
+        """Return the requests without a byte of an answer."""
         return [each for each in self.sent if each.status is None]
 
     def wrong(self):
-        """Faults of the answers, each with its request's id."""
+        """Return the faults of the answers, each with its request's id."""
         return [f"{each.id}: {each.wrong}" for each in self.sent if each.wrong]
 
     def growth(self):
-        """What was held in the end over what was held before, each by its median."""
+        """Return the median memory at the end divided by the median memory at the start."""
         end = self.memory_mb[-1][0]
-        early = [held for seconds, held in self.memory_mb if 0.1 < seconds / end < 0.4]
-        late = [held for seconds, held in self.memory_mb if seconds / end > 0.7]
+        early = [mb for seconds, mb in self.memory_mb if 0.1 < seconds / end < 0.4]
+        late = [mb for seconds, mb in self.memory_mb if seconds / end > 0.7]
         return median(late) / median(early)
 
 
 def clip():
-    """What every sender sends."""
+    """Return the recording that every sender sends."""
     return signals.wav(signals.groove(4, 22_050), 22_050)
 
 
 async def ask(port, body):
-    """Post a recording on a connection of its own."""
+    """Post a recording on a new connection."""
     name, begun = f"load-{uuid.uuid4()}", time.monotonic()
     head = (
         "POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\nConnection: close\r\n"
@@ -119,7 +119,7 @@ def judge(name, received):
 
 
 async def load(server, clients, seconds, rate, meanwhile=None):
-    """Have clients ask at a rate, each again when it was answered and its turn has come.
+    """Send requests from clients at a rate; each client waits for its answer and its turn.
 
     Parameters
     ----------
@@ -157,15 +157,15 @@ async def load(server, clients, seconds, rate, meanwhile=None):
 
 
 async def capacity(server, clients=4, seconds=2.0):
-    """Requests a second that a server answers to as many clients as it never refuses."""
+    """Return the requests a second that a server answers to clients too few for a refusal."""
     result = await load(server, clients, seconds, 1e9)
     return result.statuses()[200] / (max(each.ended for each in result.sent) - result.sent[0].begun)
 
 
 def logged(server):
-    """The status of every request of a load that the service has taken, by its id.
+    """Return the status of every accepted request of a load, by its id.
 
-    The server must have stopped, and log in JSON.
+    The server must have stopped. Its log must be in JSON.
     """
     lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
     names = Counter(line["request_id"] for line in lines if "request_id" in line)
@@ -178,16 +178,16 @@ def logged(server):
 
 
 def torture(server, clients, seconds):
-    """Ask for twice of what a server can answer, for a while."""
+    """Send twice as many requests as a server can answer, for a while."""
     rate = 2 * asyncio.run(capacity(server))
     result = asyncio.run(load(server, clients, seconds, rate))
     outcome = Outcome(failed=result.wrong())
     outcome.kinds.update({str(status): count for status, count in result.statuses().items()})
     outcome.failed += [f"{each.id}: no answer" for each in result.unanswered()]
     if result.statuses().keys() != {200, 503}:
-        outcome.failed.append(f"{result.statuses()}: it was not more than can be answered")
+        outcome.failed.append(f"{result.statuses()}: the load did not exceed the capacity")
     if result.growth() > MOST_GROWN:
-        outcome.failed.append(f"memory grew to {result.growth():.2f} of what it was")
+        outcome.failed.append(f"memory grew to {result.growth():.2f} times its level before")
     outcome.slowest_seconds = max(each.ended - each.begun for each in result.sent)
     outcome.memory_mb = server.most_memory_mb()
     return outcome

@@ -8,7 +8,7 @@ from tools.recordings import caf_with_aac, in_its_own_order
 from tools.torture.checksum import crc
 
 SECONDS, RATE = 3.2, 24_000
-HEADER = 600  # bytes at the beginning, where most of what a container says of itself is
+HEADER = 600  # bytes at the beginning, where a container has most of its fields
 EXTREMES = [number.to_bytes(4) for number in (0, 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1)]
 FIELDS = {
     b"fmt ": [(10, 2), (12, 4), (16, 4), (20, 2), (22, 2)],  # WAV: channels, rate, ..., bits
@@ -20,7 +20,7 @@ FIELDS = {
     b"OggS": [(6, 8)],  # where the page ends
     b"mvhd": [(16, 4), (20, 4)],  # units a second, duration
     b"mdhd": [(16, 4), (20, 4)],
-    b"stts": [(8, 4), (12, 4), (16, 4)],  # how many samples, of what duration
+    b"stts": [(8, 4), (12, 4), (16, 4)],  # number and duration of samples
     b"stsz": [(8, 4), (12, 4)],
     b"mp4a": [(20, 2), (22, 2), (28, 4)],  # channels, bits, rate
     b"\xb5\x84": [(2, 4)],  # Matroska: rate
@@ -51,7 +51,7 @@ FIELDS = {
 
 @cache
 def originals():
-    """A short groove in every encoding, mono, stereo and of eight channels, by name."""
+    """Return a short groove in every encoding, mono, stereo and with eight channels, by name."""
     groove = signals.groove(SECONDS, RATE)
     found = {
         f"{name}-{channels}": signals.encode(groove, RATE, name, channels)
@@ -96,7 +96,7 @@ def overwrite_header(data, rng):
 
 
 def lie(data, rng):
-    """Put an extreme number where a rate, a size, a duration or a number of channels may be."""
+    """Write an extreme number where a rate, a size, a duration or a channel count may be."""
     data = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(min(len(data), HEADER) - 4)
@@ -105,7 +105,7 @@ def lie(data, rng):
 
 
 def lie_about_sound(data, rng):
-    """Say another rate, duration or number of channels where the container says them."""
+    """Change the rate, duration or channel count in the container's own fields."""
     data = bytearray(data)
     places = [
         (at + start, size)
@@ -115,16 +115,16 @@ def lie_about_sound(data, rng):
         if at + start + size <= len(data)
     ]
     for at, size in rng.sample(places, min(len(places), rng.randint(1, 3))):
-        told = rng.choice(
+        value = rng.choice(
             [bytes(size), b"\xff" * size, bytes(size - 1) + b"\1", rng.randbytes(size)]
         )
-        data[at : at + size] = told if rng.random() < 0.5 else told[::-1]
+        data[at : at + size] = value if rng.random() < 0.5 else value[::-1]
         mend_ogg(data, at)
     return data if places else lie(data, rng)
 
 
 def mend_ogg(data, at):
-    """Have the checksum of a page of Ogg hold again; FFmpeg leaves out a page where it does not."""
+    """Correct the checksum of an Ogg page; FFmpeg skips a page with a wrong checksum."""
     page = data.rfind(b"OggS", 0, at + 1)
     if page < 0 or page + 27 > len(data):
         return
@@ -155,7 +155,7 @@ def repeat(data, rng):
 
 
 def splice(data, rng):
-    """Go on as another file, maybe of another container."""
+    """Continue with the bytes of another file, maybe in another container."""
     other = originals()[rng.choice(sorted(originals()))]
     return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
 

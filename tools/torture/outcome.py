@@ -1,4 +1,4 @@
-"""What became of many cases."""
+"""The outcome of many cases."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Outcome:
-    """Of some cases.
+    """The outcome of some cases.
 
     Attributes
     ----------
     kinds : Counter
-        How many ended how.
+        Number of cases by kind of result.
     failed : list of str
-        What must not happen, each with what reproduces it.
+        Findings, each with the case that reproduces it.
     slowest_seconds : float
     memory_mb : float
-        Most that a process held.
+        Peak memory of a process.
     """
 
     kinds: Counter = field(default_factory=Counter)

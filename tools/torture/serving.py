@@ -1,4 +1,4 @@
-"""Damaged recordings through the service: each is answered or refused as promised, soon."""
+"""Tests that the service answers or refuses damaged recordings as documented, soon."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ REFUSALS = {
 
 
 def post_cases(url, numbers, seed=0):
-    """Post some cases, half of them as a form, half as the body itself."""
+    """Post some cases, half of them as a form and half as the body itself."""
     outcome = Outcome()
     with httpx.Client(base_url=url, timeout=SLOW_SECONDS) as client:
         for number in numbers:
@@ -33,7 +33,7 @@ def post_cases(url, numbers, seed=0):
             started = time.perf_counter()
             try:
                 kind = _answered(client, number, data)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            except Exception as error:  # noqa: BLE001 - every exception is a finding
                 outcome.failed.append(f"case {number} ({name}): {error!r}")
                 kind = "failure"
             outcome.kinds[kind] += 1
@@ -57,7 +57,7 @@ def _answered(client, number, data):
 
 
 def torture(server, cases, seed, jobs):
-    """Post cases by several clients to a process of the service."""
+    """Post cases from several clients to a process of the service."""
     total = Outcome()
     chunks = [range(at, min(at + 100, cases)) for at in range(0, cases, 100)]
     with ThreadPoolExecutor(jobs) as threads:

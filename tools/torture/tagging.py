@@ -1,8 +1,8 @@
-"""Tags written into whatever FFmpeg makes, by processes that are killed and onto disks that fill.
+"""Tests tags in every file that FFmpeg writes, with killed processes and full disks.
 
-A file must be as it was, to the byte, or hold the tags and the same sound, decoded and compared
-sample by sample, which is not how the product proves it. A second writing changes no byte, and no
-copy is left over.
+Afterwards a file has its old bytes, or it has the tags and the same sound. Both sounds are decoded
+and compared sample by sample; the service proves it in another way. A second writing changes no
+byte, and no copy remains.
 """
 
 import multiprocessing
@@ -37,7 +37,7 @@ KILLED = (MP3, "flac pictures", "m4a cover", "ogg cases", "wav ID3")
 """What a process is killed over: each form of tags."""
 
 NOBODY = 65_534
-LATEST_SECONDS = 0.2  # a process is killed before; writing takes less
+LATEST_SECONDS = 0.2  # latest time of a kill; writing takes less
 
 
 def decoded(data):
@@ -49,12 +49,12 @@ def decoded(data):
 
 
 def left_over(folder):
-    """Name the files of a folder that are hidden."""
+    """Return the names of the hidden files of a folder."""
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
 class Case:
-    """A file in a folder of its own, and what must hold of it at any time."""
+    """A file in a folder of its own, and the checks that it must always pass."""
 
     def __init__(self, folder, data):
         self.path = folder / "music"
@@ -62,7 +62,7 @@ class Case:
         self.data, self.sound = data, decoded(data)
 
     def write(self, tags):
-        """Write tags; return why not."""
+        """Write tags; return the reason if it fails."""
         try:
             write_tags(self.path, tags, replace=True)
         except TagsError as error:
@@ -70,19 +70,19 @@ class Case:
         return None
 
     def check(self, why_not=None):
-        """Return what is wrong with the file after tags were written, or were not."""
+        """Return the fault of the file after an attempt to write tags."""
         now = self.path.read_bytes()
         if why_not is not None and now != self.data:
             return "changed, though refused"
         if now != self.data and decoded(now) != self.sound:
-            return f"another sound: {self.sound}, now {decoded(now)}"
+            return f"different sound: {self.sound}, now {decoded(now)}"
         if self.path.parent.stat().st_mode & 0o222 and left_over(self.path.parent):
             return f"left over: {left_over(self.path.parent)}"
         return None
 
 
 def tag_variant(name, data):
-    """Write tags into a file, again, and others, and look after each."""
+    """Write tags into a file, write them again, then write others; check the file each time."""
     outcome = Outcome()
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
@@ -99,7 +99,7 @@ def tag_variant(name, data):
 
 
 def _again(case):
-    """Write the same tags, then others; return what is wrong."""
+    """Write the same tags, then others; return the fault if there is one."""
     stats = case.path.stat()
     written = case.path.read_bytes()
     if why_not := case.write(TAGS[0]):
@@ -110,7 +110,7 @@ def _again(case):
     return case.check(case.write(TAGS[1]))
 
 
-def _made_variant(name):
+def _ffmpeg_variant(name):
     try:
         data = containers.everything()[name]()
     except (av.FFmpegError, OSError, ValueError):  # FFmpeg makes no such file
@@ -124,13 +124,13 @@ def _mutated(number, seed):
 
 
 def variants(names, jobs):
-    """Tag files by name of `containers.everything`."""
+    """Tag files of `containers.everything` by name."""
     with _pool(jobs) as pool:
-        return _total(pool.map(_made_variant, names, chunksize=16))
+        return _total(pool.map(_ffmpeg_variant, names, chunksize=16))
 
 
 def mutations(cases, seed, jobs):
-    """Tag damaged files."""
+    """Write tags into damaged files."""
     with _pool(jobs) as pool:
         return _total(pool.map(_mutated, range(cases), [seed] * cases, chunksize=16))
 
@@ -149,7 +149,7 @@ def _total(outcomes):
 
 
 def kills(times, seed):
-    """Kill processes that write tags, at random points, and look at what is left."""
+    """Kill processes that write tags at random points, and check the remaining files."""
     total, rng = Outcome(), random.Random(seed)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tools.torture.tagging"])
@@ -195,8 +195,8 @@ def _write_forever(path, ready):
 def _generation(path):
     """Return which of `TAGS` a file holds; None if it is none or a mixture."""
     with av.open(str(path)) as container:
-        held = {**container.streams.audio[0].metadata, **container.metadata}
-    values = {key.casefold(): value for key, value in held.items()}
+        metadata = {**container.streams.audio[0].metadata, **container.metadata}
+    values = {key.casefold(): value for key, value in metadata.items()}
     values.setdefault("mood", values.get("tmoo"))
     for number, tags in enumerate(TAGS):
         if values.get("genre") == tags["genre"] and values["mood"] == tags["mood"]:
@@ -205,7 +205,7 @@ def _generation(path):
 
 
 def full_disks(times, seed):
-    """Write tags where a file may grow to so many bytes, and, as root, onto a disk that fills."""
+    """Write tags with a limited file size and, as root, onto a disk that fills."""
     total, rng = Outcome(), random.Random(seed)
     makers = containers.tagged()
     for limited in (_file_size, _small_disk):
@@ -214,7 +214,7 @@ def full_disks(times, seed):
             data = makers[name]()
             with limited(rng.randrange(2 * len(data)), len(data)) as (folder, restrict):
                 if folder is None:
-                    total.kinds["no small disk can be had here"] += 1
+                    total.kinds["no small disk is available here"] += 1
                     continue
                 case = Case(folder, data)
                 with restrict():
@@ -227,7 +227,7 @@ def full_disks(times, seed):
 
 @contextmanager
 def _file_size(free, _size):
-    """A limit on the size of a file that this process writes."""
+    """Limit the size of the files that this process writes."""
 
     @contextmanager
     def restrict():
@@ -244,7 +244,7 @@ def _file_size(free, _size):
 
 @contextmanager
 def _small_disk(free, size):
-    """A disk in memory with room for a file and some bytes."""
+    """Mount a disk in memory with space for a file and some bytes."""
 
     with TemporaryDirectory() as folder:
         room = f"size={size + free + 16_384}"
@@ -259,7 +259,7 @@ def _small_disk(free, size):
 
 
 def read_only():
-    """Write tags as someone who may not: into a file, and into a folder."""
+    """Write tags without permission, into a file and into a folder."""
     total = Outcome()
     data = containers.tagged()[MP3]()
     for what, folder_mode, file_mode in (("file", 0o777, 0o444), ("folder", 0o555, 0o666)):
@@ -279,7 +279,7 @@ def read_only():
 
 
 def _as_nobody(case):
-    """Write tags without being root."""
+    """Write tags as a user who is not root."""
     context = multiprocessing.get_context("forkserver")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_give_up_root_and_write, args=(case, there))
@@ -291,7 +291,7 @@ def _as_nobody(case):
 
 
 def _give_up_root_and_write(case, there):
-    with TemporaryDirectory() as folder:  # while what is imported for it can be read
+    with TemporaryDirectory() as folder:  # before the imported files become unreadable
         Case(Path(folder), case.data).write(TAGS[0])
     if os.getuid() == 0:
         os.setuid(NOBODY)
@@ -299,7 +299,7 @@ def _give_up_root_and_write(case, there):
 
 
 def torture(scale, seed, jobs):
-    """Do all of this; a scale of 1 takes about ten minutes of two processors."""
+    """Run all tests of tags; a scale of 1 takes about ten minutes on two processors."""
     names = list(containers.everything())
     random.Random(seed).shuffle(names)
     total = variants(names[: max(1, round(scale * len(names)))], jobs)

@@ -1,8 +1,7 @@
 /**
- * What an answer means to a person: the one place that reads it.
+ * Reads answers; no other module does.
  *
- * A service may leave out what an older one did not have: intervals, percentiles, warnings and the
- * timeline.
+ * An older service may not send intervals, percentiles, warnings and the timeline.
  */
 
 const EMOTIONS = ["valence", "energy", "danceability"];
@@ -14,7 +13,7 @@ const SURE = 0.9; // probability from which an answer counts as certain
  *   A percentile is in 0..100, all else in 0..1.
  * @typedef {{genre: string, probability: number}} Genre
  * @typedef {{start: number, end: number, genre: ?string, mood: ?string, energy: ?number}} Window
- * @typedef {{verdict: string, reason: string, genre: string, heard: boolean, genres: Genre[],
+ * @typedef {{verdict: string, reason: string, genre: string, hasGenre: boolean, genres: Genre[],
  *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
  *   truncated: boolean, seconds: number, analysed: number, model: ?string}} Reading
  */
@@ -22,18 +21,18 @@ const SURE = 0.9; // probability from which an answer counts as certain
 /**
  * Read an answer.
  * @param {import("../../fifteen").Analysis} answer
- * @returns {Reading} `heard` where genres and mood mean something.
+ * @returns {Reading} `hasGenre` where genres and mood mean something.
  */
 export function read(answer) {
-	const heard = !NO_GENRE.includes(answer.verdict);
+	const hasGenre = !NO_GENRE.includes(answer.verdict);
 	return {
 		verdict: answer.verdict,
 		reason: answer.reason,
 		genre: answer.genre,
-		heard,
+		hasGenre,
 		genres: answer.genres,
 		emotions: emotionsOf(answer),
-		mood: heard ? answer.mood ?? null : null,
+		mood: hasGenre ? answer.mood ?? null : null,
 		windows: (answer.timeline ?? []).map((window) => ({
 			start: window.start_seconds,
 			end: window.end_seconds,
@@ -49,7 +48,7 @@ export function read(answer) {
 	};
 }
 
-/** The genres that an answer names: two where it is torn between them, none where it is of none. */
+/** The genres that an answer names: two if they are close, none if the sound has none. */
 export function named({ verdict, genre, genres }) {
 	if (verdict === "mixed" && genres.length > 1) return genres.slice(0, 2).map((each) => each.genre);
 	return verdict === "unknown_genre" || NO_GENRE.includes(verdict) ? [] : [genre];
@@ -66,7 +65,7 @@ export function certainty(reading) {
 export const isSure = (reading) =>
 	reading.verdict === "confident" && certainty(reading) === "sure";
 
-/** Whether there is nothing in a window, where the service says so. */
+/** Whether a window is silent, where the service says so. */
 const isSilent = (window) =>
 	window.silent === true || window.verdict === "silence" || window.genre == null;
 

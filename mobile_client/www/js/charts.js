@@ -110,7 +110,7 @@ function corner(name, here) {
 	);
 }
 
-/** The intervals of both, where there are any. */
+/** The intervals of both, if there are any. */
 function spread(x, y) {
 	const [left, right] = [x.low ?? x.value, x.high ?? x.value];
 	const [bottom, top] = [y.low ?? y.value, y.high ?? y.value];
@@ -120,8 +120,8 @@ function spread(x, y) {
 }
 
 /**
- * A long recording, window by window: colour is the genre, height the energy. What is tapped is
- * played.
+ * A long recording, window by window: colour is the genre, height the energy. A tap plays a
+ * part.
  * @param {import("./answer.js").Window[]} windows
  * @param {(from: number, to: number) => void} play
  */

@@ -1,9 +1,9 @@
-/** What the device itself can do: stay awake, and buzz. */
+/** Functions of the device: stay awake, and buzz. */
 
 /** @type {?Promise<any>} */
 let held = null;
 
-/** Hold the screen on, or let go of it: fifteen seconds are enough for a phone to lock itself. */
+/** Keep the screen on, or release it: a phone may lock itself within fifteen seconds. */
 export function lock(wanted) {
 	const before = held;
 	held = wanted ? (navigator.wakeLock?.request("screen").catch(() => null) ?? null) : null;

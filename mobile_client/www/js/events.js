@@ -1,11 +1,11 @@
-/** News between the parts of the client: an event with a value. */
+/** Events with a value, between the parts of the client. */
 
-/** Follow the news of some name. */
+/** Listen to events of a name. */
 export function on(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {(value: any) => void} */ act) {
 	source.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
 }
 
-/** Tell news. */
-export function tell(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {any} */ value) {
+/** Send an event. */
+export function emit(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {any} */ value) {
 	source.dispatchEvent(new CustomEvent(name, { detail: value }));
 }

@@ -4,7 +4,7 @@ import { zip } from "./zip.js";
 
 const EMOTIONS = ["valence", "energy", "danceability"];
 const PLAIN = ["created", "name", "state", "label", "verdict", "genre", "mood", "seconds"];
-const BOM = "\uFEFF"; // without it, Excel takes the letters for those of another alphabet
+const BOM = "\uFEFF"; // without it, Excel assumes another encoding
 
 /** @param {import("./store.js").Clip[]} clips */
 export function json(clips) {
@@ -38,7 +38,7 @@ const isAnswer = (answer) =>
 	answer?.genres?.length > 0 && answer.genres.every((each) => each?.genre && each.probability >= 0);
 
 /**
- * What waits has no sound in an export, and so nothing to send.
+ * A waiting clip has no sound in an export, so it cannot be sent.
  * @returns {import("./store.js").Clip}
  */
 function clipOf({ id, created, name, label, answer, problem }) {
@@ -98,7 +98,7 @@ export async function labelled(clips) {
 
 const safe = (name) => name.replace(/[^\p{L}\p{N}._ -]/gu, "_").replace(/^\.+/, "_");
 
-/** The ending that a recording of the browser's own has not. */
+/** The suffix that a recording's name lacks. */
 function suffix(name, { type }) {
 	if (name && /\.\w+$/.test(name)) return "";
 	return type.includes("mp4") ? ".m4a" : type.includes("webm") ? ".webm" : "";
@@ -107,14 +107,14 @@ function suffix(name, { type }) {
 const table = (lines) => lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("");
 
 function cell(value) {
-	// A spreadsheet takes a name that begins so for a formula.
+	// A spreadsheet reads such a name as a formula.
 	const string = String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&");
 	return /[",\r\n]/.test(string) ? `"${string.replaceAll('"', '""')}"` : string;
 }
 
 const file = (extension, type, content) => new File([content], `fifteen.${extension}`, { type });
 
-/** Have the browser save a file. */
+/** Let the browser save a file. */
 export function save(/** @type {File} */ content) {
 	const address = URL.createObjectURL(content);
 	const link = document.createElement("a");

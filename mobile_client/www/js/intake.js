@@ -1,7 +1,7 @@
 /**
  * Files from outside: picked, dropped (folders too), or shared by another app.
  *
- * The bytes are copied when a file is taken, so that it can be sent later, whatever happens to it.
+ * The bytes are copied when a file is taken, so that it can be sent even if the file changes.
  */
 
 import { byId } from "./dom.js";
@@ -36,10 +36,10 @@ export function start(taken) {
 		document.body.classList.remove("dropping");
 		if (event.dataTransfer) take(await dropped(event.dataTransfer));
 	});
-	takeShared(take).catch(() => null); // the cache is not there: nothing was shared
+	takeShared(take).catch(() => null); // no cache: nothing was shared
 }
 
-/** Take files; what cannot be read becomes a refused clip that says so. */
+/** Take files; an unreadable file becomes a refused clip with the reason. */
 async function takeAll(files, taken) {
 	const ids = [];
 	for (const file of files) ids.push((await clipOf(file)).id);
@@ -92,7 +92,7 @@ async function filesIn(/** @type {any} */ folder) {
 
 const list = (reader) => new Promise((resolve, reject) => reader.readEntries(resolve, reject));
 
-/** The file of an entry; one that has gone is an unreadable file of its name. */
+/** The file of an entry; a missing one is an unreadable file of that name. */
 function fileOf(entry) {
 	return new Promise((resolve) => {
 		const gone = { name: entry.name, arrayBuffer: () => Promise.reject(new Error("gone")) };

@@ -19,7 +19,7 @@ export async function load() {
 			locale = name === language(chosen) ? (navigator.languages.find((tag) => language(tag) === name) ?? name) : name;
 			break;
 		} catch {
-			// Not reached: the page goes on in English, with what texts it has.
+			// Not reached: the page stays in English, with the texts it has.
 		}
 	}
 	document.documentElement.lang = locale;
@@ -44,7 +44,7 @@ export function text(key, values = {}) {
 	return message.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** A text if there is one of that key, else another: for names that a service may add to. */
+/** The text of a key, or a fallback: a service may add names. */
 export function textOr(key, other, values = {}) {
 	return key in messages ? text(key, values) : other;
 }
@@ -52,7 +52,7 @@ export function textOr(key, other, values = {}) {
 /** A name with a capital, as it stands at the beginning of a line. */
 export const capital = (name) => name.charAt(0).toLocaleUpperCase(locale) + name.slice(1);
 
-/** A share of 1 in per cent; what is not certain is never "100 %", what is not excluded never "0 %". */
+/** A share of 1 in per cent; never "100 %", and "0 %" only for 0. */
 export function percent(share) {
 	const format = new Intl.NumberFormat(locale, { style: "percent" });
 	if (share > 0 && share < 0.005) return `<${format.format(0.01)}`;

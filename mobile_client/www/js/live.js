@@ -1,10 +1,10 @@
 /**
- * Answers while it listens: from the third second on, what is recorded so far is sent every few
- * seconds, and the answer shown. A recording of silence is not sent.
+ * Live answers: from the third second on, the recording so far is sent every few seconds, and the
+ * answer is shown. A recording of silence is not sent.
  */
 
 import { isSure, read } from "./answer.js";
-import { on, tell } from "./events.js";
+import { on, emit } from "./events.js";
 import * as recorder from "./recorder.js";
 import { analyzeSoFar } from "./service.js";
 
@@ -14,18 +14,18 @@ const SILENCE = 1e-3; // -60 dBFS, where the service's verdict is silence too
 
 /**
  * Fires "answer" with `{reading, seconds, sure}`, where `sure` says that it stays the same; and
- * "quiet" with true or false, once there should be something.
+ * "quiet" with true or false, once sound is expected.
  */
 export const events = new EventTarget();
 
-let controller = null; // of what is on its way
+let controller = null; // of the open request
 let last = -Infinity; // second at which the last one was sent
 let same = 0; // sure answers with the same genre, one after the other
 let genre = null;
 let peak = null;
 let refused = false;
 
-/** Whether a loudest sample is that of silence. */
+/** Whether the loudest sample means silence. */
 export const isSilent = (/** @type {?number} */ loudest) => loudest !== null && loudest <= SILENCE;
 
 /** Begin to follow the recorder. */
@@ -48,7 +48,7 @@ function reset() {
 function next(seconds) {
 	if (seconds < recorder.MIN_SECONDS) return;
 	const quiet = isSilent(peak);
-	tell(events, "quiet", quiet);
+	emit(events, "quiet", quiet);
 	if (quiet || refused || controller || seconds - last < PAUSE_SECONDS) return;
 	last = seconds;
 	answer(recorder.soFar(), seconds);
@@ -62,10 +62,10 @@ async function answer(audio, seconds) {
 		if (mine.signal.aborted) return;
 		same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
 		genre = reading.genre;
-		tell(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
+		emit(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
 	} catch {
-		// Busy, away or of another mind: the whole recording is sent in any case. The first one may
-		// be too short by what the encoder holds back.
+		// On any failure: the whole recording is sent at the end. The first part may be too short,
+		// because the encoder buffers.
 		refused = seconds > 1.5 * recorder.MIN_SECONDS;
 	} finally {
 		if (controller === mine) controller = null;

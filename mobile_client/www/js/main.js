@@ -29,8 +29,8 @@ const PAGES = { home, clip: clipPage, history: historyPage, about };
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 let shown = null; // the page that is shown
-let told = null; // the last news of a clip, for who does not see
-let kept = false; // whether the store has what the browser keeps
+let announced = null; // the last news of a clip, for screen readers
+let loaded = false; // whether the store has read IndexedDB
 
 // The button first: it needs neither the texts nor the history nor a network.
 home.start();
@@ -40,15 +40,15 @@ const texts = language.load();
 open();
 start();
 
-/** Open the history beside everything else. */
+/** Open the history, while the page already works. */
 async function open() {
 	await Promise.all([store.open(), texts]);
-	kept = true;
+	loaded = true;
 	arrive(route.now());
 	sender.drain();
 }
 
-/** From here on the button works; a tap from before is made up for. */
+/** From here on the button works; an earlier tap takes effect now. */
 function takeOver() {
 	const { dataset } = document.documentElement;
 	dataset.wired = "";
@@ -75,7 +75,7 @@ function wire() {
 	on(route.events, "change", turn);
 	on(store.events, "change", changed);
 	on(store.events, "trouble", trouble);
-	on(recorder.events, "heard", heard);
+	on(recorder.events, "recorded", recorded);
 	on(recorder.events, "state", player.pause);
 	byId("share").addEventListener("click", () => share(store.get(route.now().id)));
 	byId("again").addEventListener("click", listenAgain);
@@ -100,7 +100,7 @@ function turn({ route: to, before, top }) {
 	else change();
 }
 
-/** Show what the route says. */
+/** Show the page of the route. */
 function arrive({ page, id }) {
 	const clip = store.get(id);
 	if (page === "clip" && !clip) {
@@ -113,15 +113,15 @@ function arrive({ page, id }) {
 	present(page);
 	byId("share").hidden = clip?.state !== "answered";
 	PAGES[page].show(shown);
-	tell();
+	announce();
 	if (!moved) return;
 	const target = recorder.now() === "idle" ? document.querySelector("main > :not([hidden]) h1") : byId("listen");
 	target?.focus({ preventScroll: true });
 }
 
-/** The clip of the address is not there: not yet, or no more. */
+/** The clip of the address is missing: not loaded yet, or deleted. */
 function absent() {
-	if (kept) {
+	if (loaded) {
 		toast(text("gone"));
 		route.replace("history");
 	} else {
@@ -145,26 +145,26 @@ function changed({ id, kind }) {
 	if (shown.page === "clip") clipPage.changed({ id });
 	if (shown.page === "history") historyPage.changed({ id, kind });
 	if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
-	tell();
+	announce();
 }
 
-/** The title, and for who does not see, what has become of the shown clip. */
-function tell() {
+/** Update the title, and announce the shown clip's news to screen readers. */
+function announce() {
 	const clip = shown.page === "clip" ? store.get(shown.id) : null;
 	const names = { home: "", clip: "", history: text("history"), about: text("about") };
 	const title = clip ? summary(clip) : names[shown.page];
 	document.title = title ? `${title} · Fifteen` : "Fifteen";
 	const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
-	if (clip && news !== told) say(clipPage.news(clip));
-	told = news;
+	if (clip && news !== announced) say(clipPage.news(clip));
+	announced = news;
 }
 
 function redraw() {
 	PAGES[shown?.page ?? "home"].redraw?.();
 }
 
-/** A recording is there: it becomes a clip, unless there is nothing in it. */
-async function heard({ blob, levels, seconds, peak, cut }) {
+/** Turn a recording into a clip, unless it is silent. */
+async function recorded({ blob, levels, seconds, peak, cut }) {
 	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
 		home.complain(text("verdict.silence.reason"));
 		return;
@@ -173,10 +173,10 @@ async function heard({ blob, levels, seconds, peak, cut }) {
 	const clip = store.add({ audio: blob, levels, seconds, note });
 	buzz([40, 60, 40]);
 	route.go("clip", clip.id);
-	await picture(clip.id); // of every frame, where the screen may have missed some
+	await picture(clip.id); // of every frame; the screen may have missed some
 }
 
-/** Files are there: show the only one or all of them, unless it listens. */
+/** Show the only new file or all of them, unless the app listens. */
 async function taken(ids) {
 	if (recorder.now() !== "idle") toast(text("added", { count: String(ids.length) }));
 	else if (ids.length === 1) route.go("clip", ids[0]);
@@ -201,7 +201,7 @@ async function trySample() {
 	await taken([id]);
 }
 
-/** Say what the browser does not keep, and what can be done. */
+/** Report a failure of the storage, and offer a remedy. */
 async function trouble(reason) {
 	await texts;
 	const free = { label: text("free"), act: () => route.go("history") };

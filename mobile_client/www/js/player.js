@@ -16,7 +16,7 @@ export function load(/** @type {Blob} */ blob, /** @type {HTMLElement} */ parent
 	parent.append(audio);
 }
 
-/** Let go of the recording. */
+/** Release the recording. */
 export function unload() {
 	audio.pause();
 	if (audio.src) URL.revokeObjectURL(audio.src);
@@ -60,7 +60,7 @@ function changed() {
 	events.dispatchEvent(new Event("change"));
 }
 
-// What a browser records has no length in its header; it is found by going to the end.
+// A browser's recording has no length in its header; a seek to the end finds it.
 audio.addEventListener("loadedmetadata", () => {
 	if (audio.duration !== Infinity) return;
 	audio.addEventListener("durationchange", () => (audio.currentTime = 0), { once: true });

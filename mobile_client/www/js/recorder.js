@@ -6,15 +6,15 @@
  * give it, the recording goes on without them.
  */
 
-import { tell } from "./events.js";
+import { emit } from "./events.js";
 import { BANDS, COLUMNS, bandsOf } from "./spectrogram.js";
 
 export const SECONDS = 15;
 export const MIN_SECONDS = 3;
 
-const MARGIN_SECONDS = 0.3; // encoders swallow some: a whole window of 15 s must be left
+const MARGIN_SECONDS = 0.3; // encoders drop some: a whole window of 15 s must remain
 const CHUNK_MS = 500;
-const FRAME_MS = 50; // the picture and the meter; faster is not seen, and costs
+const FRAME_MS = 50; // the picture and the meter; faster is invisible and costs
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 const UNPROCESSED = {
 	echoCancellation: false,
@@ -25,7 +25,7 @@ const UNPROCESSED = {
 
 /** @typedef {"idle"|"asking"|"listening"|"closing"} State */
 /**
- * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Heard
+ * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Recorded
  *   `peak` is the loudest sample that the meter saw, 0..1, null where there was no meter; `cut` is
  *   true where the microphone ended by itself.
  */
@@ -37,7 +37,7 @@ const UNPROCESSED = {
 
 /**
  * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
- * listens; "chunk" with the seconds so far; "muted" by the system; "heard" with a `Heard`;
+ * listens; "chunk" with the seconds so far; "muted" by the system; "recorded" with a `Recorded`;
  * "cancelled"; "failed" with the reason, which ends a key of the messages.
  */
 export const events = new EventTarget();
@@ -56,7 +56,7 @@ export const seconds = () => (session?.started ? (performance.now() - session.st
 /** Whether there is enough to stop. */
 export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
-/** What is recorded so far: a file that can be decoded by itself; null before the first chunk. */
+/** The recording so far, a file that can be decoded; null before the first chunk. */
 export function soFar() {
 	if (!session?.chunks.length) return null;
 	return new Blob(session.chunks, { type: session.recorder?.mimeType });
@@ -80,19 +80,19 @@ export async function start(source = "microphone") {
 		watch(mine);
 	} catch (error) {
 		release(mine);
-		if (session !== mine) return; // cancelled: that was said then
+		if (session !== mine) return; // cancelled and reported
 		session = null;
 		enter("idle");
-		tell(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
+		emit(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
 	}
 }
 
-/** End the recording and keep it, once there is enough. */
+/** End the recording and keep it, if it is long enough. */
 export function stop() {
 	if (isEnough()) close();
 }
 
-/** Stop, or stop asking, and forget what was recorded. */
+/** Stop, or stop asking, and discard the recording. */
 export function cancel() {
 	const mine = session;
 	if (!mine || state === "closing" || state === "idle") return;
@@ -100,7 +100,7 @@ export function cancel() {
 	session = null;
 	release(mine);
 	enter("idle");
-	tell(events, "cancelled", null);
+	emit(events, "cancelled", null);
 }
 
 class MicrophoneError extends Error {
@@ -141,13 +141,13 @@ function record(/** @type {Session} */ mine) {
 	mine.recorder = recorder;
 	recorder.addEventListener("dataavailable", ({ data }) => {
 		if (data.size) mine.chunks.push(data);
-		if (session === mine && state === "listening") tell(events, "chunk", seconds());
+		if (session === mine && state === "listening") emit(events, "chunk", seconds());
 	});
 	recorder.addEventListener("stop", () => finish(mine));
 	recorder.addEventListener("error", () => interrupt(mine));
 	for (const track of stream.getAudioTracks()) {
 		track.addEventListener("ended", () => interrupt(mine));
-		track.addEventListener("mute", () => session === mine && tell(events, "muted", null));
+		track.addEventListener("mute", () => session === mine && emit(events, "muted", null));
 	}
 	recorder.start(CHUNK_MS);
 	mine.started = performance.now();
@@ -155,7 +155,7 @@ function record(/** @type {Session} */ mine) {
 	enter("listening");
 }
 
-/** The system took the microphone away: what there is stays. */
+/** The system took the microphone away: the recorded part stays. */
 function interrupt(/** @type {Session} */ mine) {
 	if (session !== mine || state !== "listening") return;
 	mine.cut = true;
@@ -174,7 +174,7 @@ function close() {
 /** All bytes are there. */
 function finish(/** @type {Session} */ mine) {
 	if (session !== mine) return;
-	const heard = {
+	const recorded = {
 		blob: soFar() ?? new Blob([]),
 		levels: mine.levels,
 		seconds: Math.min(seconds(), SECONDS),
@@ -184,11 +184,11 @@ function finish(/** @type {Session} */ mine) {
 	session = null;
 	release(mine);
 	enter("idle");
-	if (heard.seconds < MIN_SECONDS) tell(events, "failed", "stopped");
-	else tell(events, "heard", heard);
+	if (recorded.seconds < MIN_SECONDS) emit(events, "failed", "stopped");
+	else emit(events, "recorded", recorded);
 }
 
-/** Let go of the microphone, whatever state it is in. */
+/** Release the microphone in any state. */
 function release(/** @type {Session} */ mine) {
 	clearTimeout(mine.timer);
 	for (const track of mine.stream?.getTracks() ?? []) track.stop();
@@ -223,17 +223,17 @@ function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analys
 		const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
 		const from = drawn;
 		drawn = to;
-		// What does not run measures nothing, and that is not silence.
+		// A suspended meter measures nothing, which is not silence.
 		const loudest = analyser?.context.state === "running" ? loudestOf(analyser) : null;
 		if (loudest !== null) {
 			mine.levels = levels;
 			mine.peak = Math.max(mine.peak ?? 0, loudest);
-			// A hidden page draws nothing: what it missed stays empty, and is no copy of what came after.
+			// A hidden page draws nothing: missed columns stay empty, not copies of later ones.
 			const column = columnOf(analyser);
 			for (let at = to - from > 3 ? to - 1 : from; at < to; at++) levels.set(column, at * BANDS);
 		}
 		const level = 1 + Math.log10(Math.max(loudest ?? 0, 1e-3)) / 3;
-		tell(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
+		emit(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
 	};
 	requestAnimationFrame(frame);
 }
@@ -252,5 +252,5 @@ function columnOf(/** @type {AnalyserNode} */ analyser) {
 
 function enter(/** @type {State} */ next) {
 	state = next;
-	tell(events, "state", next);
+	emit(events, "state", next);
 }

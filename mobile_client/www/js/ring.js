@@ -13,7 +13,7 @@ const OUTER = 0.955;
 const RIM = BANDS; // the band beyond the last: the rim
 const RIM_FROM = 0.975;
 const GAP = 0.14; // of a column
-const SHOWN = 0.2; // of the highest level: what is under it is not drawn
+const SHOWN = 0.2; // of the highest level: lower levels are not drawn
 const LARGEST = 960; // pixels across
 
 /**

@@ -1,11 +1,11 @@
 /**
  * Which page is shown. This module owns the address; nothing else reads or writes it.
  *
- * Pages are told apart by the query, so that any static host serves them: `?clip=ID`, `?history`,
- * `?about`; none of these is the first page.
+ * The query names the page, so that any static host works: `?clip=ID`, `?history`, `?about`; the
+ * first page has no query.
  */
 
-import { tell } from "./events.js";
+import { emit } from "./events.js";
 
 /** @typedef {{page: "home"|"clip"|"history"|"about", id: ?string}} Route */
 
@@ -64,7 +64,7 @@ export const wantsToListen = () => new URLSearchParams(location.search).has("lis
 function arrive(top) {
 	const before = route;
 	route = read();
-	tell(events, "change", { route, before, top });
+	emit(events, "change", { route, before, top });
 }
 
 /** @returns {Route} */

@@ -1,4 +1,4 @@
-/** A few bars of house, made in the browser: something to try where no music plays. */
+/** A few bars of house, synthesised in the browser: a sample where no music plays. */
 
 const RATE = 22_050;
 const BEAT = 60 / 124; // seconds

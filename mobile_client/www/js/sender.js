@@ -1,5 +1,5 @@
 /**
- * Sends what waits: what the person looks at first, then recordings, then files in their order.
+ * Sends waiting clips: first the one on the screen, then recordings, then files in order.
  *
  * A clip that cannot be sent waits by itself and holds up no other. A lock for each clip keeps
  * two tabs from sending it twice; a clip that is deleted is not sent on.
@@ -9,8 +9,8 @@ import { on } from "./events.js";
 import * as service from "./service.js";
 import * as store from "./store.js";
 
-const AT_ONCE = 2; // one for a batch, and one that is free for what comes in between
-const UNREACHABLE_SECONDS = 30; // until the next try, unless the browser tells of a network before
+const AT_ONCE = 2; // one for a batch, and one for clips that arrive meanwhile
+const UNREACHABLE_SECONDS = 30; // until the next try, unless the browser is online before
 const LONGEST_SECONDS = 600;
 const STREAK = 3; // clips that fail one after the other: then the service is at fault, not the clip
 
@@ -18,7 +18,7 @@ const STREAK = 3; // clips that fail one after the other: then the service is at
 const sending = new Map();
 let wanted = null; // the clip on the screen
 let failures = 0; // one after the other
-let pausedUntil = 0; // for all that was not asked for by name
+let pausedUntil = 0; // for all clips that the person did not choose
 let timer = null;
 
 /** Begin to follow the store and the network. */
@@ -43,7 +43,7 @@ export function retry(id) {
 	wake();
 }
 
-/** Try what could not be sent, at once: there may be a network again. */
+/** Retry failed clips at once: there may be a network again. */
 export function wake() {
 	failures = 0;
 	pausedUntil = 0;
@@ -55,7 +55,7 @@ export function wake() {
 export function drain() {
 	clearTimeout(timer);
 	for (let clip = next(); clip; clip = next()) begin(clip);
-	if (sending.size || !waiting().length) return; // the end of what is on its way drains again
+	if (sending.size || !waiting().length) return; // the end of each upload drains again
 	const soonest = Math.min(...waiting().map(({ retryAt }) => retryAt ?? pausedUntil));
 	timer = setTimeout(drain, Math.max(100, soonest - Date.now()));
 }
@@ -82,7 +82,7 @@ async function begin(clip) {
 	}
 }
 
-/** Do something with a clip, unless another tab does; that one tells the result. */
+/** Act on a clip, unless another tab does; that tab reports the result. */
 async function alone(id, task) {
 	if (!navigator.locks) return task();
 	return navigator.locks.request(`fifteen-send-${id}`, { ifAvailable: true }, (lock) =>
@@ -112,7 +112,7 @@ async function send(clip, signal) {
 }
 
 /**
- * What a failed clip is from now on.
+ * The new state of a failed clip.
  * @returns {Promise<Partial<store.Clip>>}
  */
 async function outcome(error, clip) {
@@ -134,7 +134,7 @@ function later(clip, why, seconds) {
 	return { state: "waiting", why, retryAt, tries: (clip.tries ?? 0) + 1 };
 }
 
-/** Nothing can be sent for now: say so of all that waits. */
+/** Nothing can be sent for now: mark all waiting clips. */
 function pause(why, until) {
 	pausedUntil = until;
 	for (const { id, tries } of waiting()) if (!tries) store.touch(id, { why, retryAt: until });

@@ -7,7 +7,7 @@ const SO_FAR = "v1/analyze?timeline=false";
 const LIMITS = "v1/limits";
 const MODELS = "v1/models";
 const HEALTH = "healthz";
-const RETRY_SECONDS = 5; // where a service that is busy does not say, or not to another origin
+const RETRY_SECONDS = 5; // if a busy service sends no Retry-After, or hides it from another origin
 const BUSY = [429, 503];
 const ANSWER_SECONDS = 30; // for the service to answer, beyond the upload
 const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
@@ -21,7 +21,7 @@ export class RefusedError extends Error {
 	}
 }
 
-/** The service asks to come again later. */
+/** The service is busy: retry later. */
 export class BusyError extends RefusedError {
 	constructor(problem, seconds) {
 		super(problem);
@@ -35,11 +35,11 @@ export class UnreachableError extends Error {}
 /** The recording itself cannot be read: its file was moved, changed or is a folder. */
 export class UnreadableError extends Error {}
 
-/** The request was given up here. */
+/** The client aborted the request. */
 export class AbortedError extends Error {}
 
 /**
- * Have a recording analysed.
+ * Analyze a recording.
  * @param {Blob} audio
  * @param {string} name
  * @param {AbortSignal} signal
@@ -52,12 +52,12 @@ export async function analyze(audio, name, signal) {
 	return post(ANALYZE, audio, name, signal, seconds);
 }
 
-/** Have what is recorded so far analysed; as `analyze`, but soon or not at all. */
+/** Analyze the recording so far; as `analyze`, but with a short timeout. */
 export function analyzeSoFar(audio, signal) {
 	return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
 }
 
-/** Whether the service is there. */
+/** Whether the service is up. */
 export async function isHealthy() {
 	try {
 		return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
@@ -76,7 +76,7 @@ export async function loadLimits() {
 	limits = await get(LIMITS);
 }
 
-/** A model's card, null where it cannot be had. */
+/** A model's card, null if it is not available. */
 export const modelCard = (name) => (name ? get(`${MODELS}/${encodeURIComponent(name)}`) : null);
 
 async function get(path) {
@@ -136,7 +136,7 @@ const headers = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {}
 
 function refusal(response, answer) {
 	const { status, headers } = response;
-	// What stands before a service answers in HTML: that it is not there, or that it refuses.
+	// A proxy before the service answers in HTML: it is down, or the proxy refuses.
 	if (!answer && (response.ok || [502, 504].includes(status))) return new UnreachableError();
 	const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
 	if (!BUSY.includes(status)) return new RefusedError(problem);

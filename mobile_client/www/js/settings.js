@@ -1,4 +1,4 @@
-/** What a person has chosen for this browser: language, theme, key. */
+/** The person's settings in this browser: language, theme, key. */
 
 const PREFIX = "fifteen-"; // the page's own script reads the theme by it, before the first paint
 
@@ -11,14 +11,14 @@ export function get(name) {
 	return values.get(name) ?? null;
 }
 
-/** Choose; null takes a choice back. */
+/** Choose; null removes a choice. */
 export function set(name, /** @type {?string} */ value) {
 	values.set(name, value);
 	try {
 		if (value === null) localStorage.removeItem(PREFIX + name);
 		else localStorage.setItem(PREFIX + name, value);
 	} catch {
-		// This browser keeps nothing: the choice lasts as long as the page.
+		// This browser stores nothing: the choice lasts as long as the page.
 	}
 }
 

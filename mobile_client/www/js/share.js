@@ -1,4 +1,4 @@
-/** An answer as a picture, to share: it says what the page says, doubt included. */
+/** An answer as a picture to share, with the words of the page, doubt included. */
 
 import { certainty, read } from "./answer.js";
 import { save } from "./export.js";
@@ -54,12 +54,12 @@ function picture(clip) {
 	if (mood) write(context, text(`mood.${mood}`), 600, 54, middle + 30 + 40 * lines, colour("--mood-ink"));
 	const doubt = doubtOf(reading);
 	if (doubt) wrap(context, doubt, 500, 36, 985, colour("--faint"), WIDTH - 200);
-	if (reading.heard) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
+	if (reading.hasGenre) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
 	write(context, "Fifteen", 700, 36, 1310, colour("--faint"));
 	return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
-/** What the page says beside the name: the doubt, or how certain it is. */
+/** The page's words beside the name: the doubt, or the certainty. */
 function doubtOf(reading) {
 	const level = certainty(reading);
 	if (!level) return reason(reading);

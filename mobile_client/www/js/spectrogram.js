@@ -41,7 +41,7 @@ export async function ofFile(blob) {
 		const context = new OfflineAudioContext(1, 1, rate);
 		sound = (await context.decodeAudioData(await blob.arrayBuffer())).getChannelData(0);
 	} catch {
-		return null; // a format that the service may well know
+		return null; // the service may know the format
 	}
 	const levels = new Uint8Array(COLUMNS * BANDS);
 	for (let column = 0; column < COLUMNS; column++) {

@@ -1,16 +1,16 @@
 /**
  * The recordings: the one owner of every clip.
  *
- * All of them are in memory, IndexedDB keeps them, and other tabs of this browser follow. Memory
- * works from the first moment: where IndexedDB is slow, full or missing, the page goes on and the
- * person is told what is not kept.
+ * All of them are in memory, IndexedDB stores them, and other tabs of this browser follow. Memory
+ * works at once: where IndexedDB is slow, full or missing, the page works, and the person sees
+ * that clips are not saved.
  */
 
-import { tell } from "./events.js";
+import { emit } from "./events.js";
 
 const DATABASE = "fifteen";
 const CLIPS = "clips";
-const PATIENCE_MS = 4000; // for IndexedDB to open; WebKit is known never to answer at times
+const PATIENCE_MS = 4000; // for IndexedDB to open; WebKit sometimes never answers
 
 /**
  * @typedef {{id: string, created: string, name: ?string, audio: ?Blob, levels: ?Uint8Array,
@@ -40,7 +40,7 @@ export const events = new EventTarget();
 /** @type {Promise<any>} Resolves when IndexedDB has answered, or when it takes too long. */
 let settled = Promise.resolve();
 
-/** Load what is kept; resolves when it is in memory, or when the browser takes too long. */
+/** Load the stored clips; resolves when they are in memory, or when the browser takes too long. */
 export function open() {
 	let answered = false;
 	const opening = connect()
@@ -110,7 +110,7 @@ export async function change(id, changes) {
 	if (gone) forget(id);
 }
 
-/** Change a clip in this tab alone, for what is over when the page is. */
+/** Change a clip in this tab alone; the change ends with the page. */
 export function touch(id, changes) {
 	const clip = clips.get(id);
 	if (!clip) return;
@@ -148,7 +148,7 @@ function connect() {
 	});
 }
 
-/** Take a database into use, with what it keeps. */
+/** Use a database, with its clips. */
 async function adopt(/** @type {IDBDatabase} */ opened) {
 	// A newer page wants another version of the database: an open connection would block it.
 	opened.onversionchange = () => {
@@ -189,7 +189,7 @@ function forget(id) {
 	if (clips.delete(id)) notify(id, "removed");
 }
 
-/** Write, and tell the other tabs once it is on the disk; a full disk is noticed only then. */
+/** Write, and notify other tabs once it is on the disk; a full disk is noticed only then. */
 async function keep(id, kind, write) {
 	await settled;
 	if (!database) {
@@ -217,9 +217,9 @@ function completed(/** @type {IDBTransaction} */ transaction) {
 	});
 }
 
-const notify = (id, kind) => tell(events, "change", { id, kind });
+const notify = (id, kind) => emit(events, "change", { id, kind });
 
-const trouble = (reason) => tell(events, "trouble", reason);
+const trouble = (reason) => emit(events, "trouble", reason);
 
 function pause(milliseconds) {
 	return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** A word in passing, seen and read out by a screen reader; with something to do, where there is. */
+/** A short message, also for screen readers, with an optional action. */
 
 import { byId, element } from "./dom.js";
 
@@ -24,7 +24,7 @@ export function toast(sentence, action = null) {
 	timer = setTimeout(hide, action ? WITH_ACTION_MS : SHOWN_MS);
 }
 
-/** Have a screen reader read a sentence. */
+/** Let a screen reader read a sentence. */
 export function say(sentence) {
 	status.textContent = sentence;
 }

@@ -1,4 +1,4 @@
-/** A new version of these files: it is offered, and taken at once where nothing is going on. */
+/** Offers a new version of these files, and takes it at once if the app is idle. */
 
 import { text } from "./language.js";
 import * as recorder from "./recorder.js";

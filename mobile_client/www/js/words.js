@@ -1,4 +1,4 @@
-/** An answer in words: the same in the page's title, the history, the picture and for the ear. */
+/** An answer in words, the same in the title, the history, the picture and for screen readers. */
 
 import { named, read } from "./answer.js";
 import { current, either, text, textOr } from "./language.js";
@@ -6,7 +6,7 @@ import { current, either, text, textOr } from "./language.js";
 /** A genre's name in the person's language. */
 export const genreName = (genre) => textOr(`genre.${genre}`, genre);
 
-/** What an answer is called: its genre, both of them, or that it has none. */
+/** The name of an answer: its genre, both genres, or that it has none. */
 export function headline(reading) {
 	const names = named(reading).map(genreName);
 	return names.length ? either(names) : textOr(`verdict.${reading.verdict}`, genreName(reading.genre));
@@ -20,10 +20,10 @@ export function summary(clip) {
 	return mood ? `${headline(reading)}, ${text(`mood.${mood}`)}` : headline(reading);
 }
 
-/** What a clip is called in lists: the person's name for it, or the file's. */
+/** The name of a clip in lists: the person's name for it, or the file's. */
 export const title = (clip) => clip.name ?? text("recording");
 
-/** Why the verdict is not the plain one; null where it is. */
+/** The reason of an unusual verdict, else null. */
 export function reason({ verdict, reason: words, genres }) {
 	if (verdict === "confident") return null;
 	const names = genres.slice(0, 2).map(({ genre }) => genreName(genre));
@@ -36,7 +36,7 @@ export function problemWords({ type, detail }) {
 	return textOr(`problem.${slug(type)}`, detail || text("refused"));
 }
 
-/** What to do about a problem. */
+/** The next step after a problem. */
 export const advice = ({ type }) => textOr(`advice.${slug(type)}`, text("advice"));
 
 /** The last part of a problem's type. */

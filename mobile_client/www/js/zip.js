@@ -4,7 +4,7 @@ const LOCAL = 0x04034b50;
 const CENTRAL = 0x02014b50;
 const END = 0x06054b50;
 const VERSION = 20;
-const UTF_8 = 0x0800; // the names are in it
+const UTF_8 = 0x0800; // names are in UTF-8
 const DAY = 0x21; // 1 January 1980, the first that the format knows
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, value) => {

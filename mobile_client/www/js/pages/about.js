@@ -25,7 +25,7 @@ export function show() {
 	page.replaceChildren(...parts.filter((part) => part));
 }
 
-/** Nothing is held here. */
+/** This page holds nothing. */
 export const leave = () => null;
 
 const section = (key, ...children) =>
@@ -50,7 +50,7 @@ function choices(name, values, chosen) {
 
 function choose(name, value) {
 	settings.set(name, value || null);
-	// Everything on every page is in the old language: the simplest way to change all of it.
+	// All pages still have the old language: a reload changes all of it.
 	if (name === "language") location.reload();
 	else applyTheme();
 }

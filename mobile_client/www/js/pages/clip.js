@@ -20,7 +20,7 @@ const STEP_SECONDS = 1; // of an arrow key on the ring
 const page = byId("clip");
 
 let shown = null; // the id of the clip that is shown
-let drawn = null; // what is drawn, in words that are others after a change
+let drawn = null; // a key of the drawn content, which a change alters
 let ticking = null;
 
 player.events.addEventListener("change", follow);
@@ -45,7 +45,7 @@ export function changed({ id }) {
 	if (focused && !page.contains(document.activeElement)) page.querySelector("h1").focus();
 }
 
-/** Let go of what the page holds; what plays stops. */
+/** Release the page's resources; the player stops. */
 export function leave() {
 	clearInterval(ticking);
 	player.unload();
@@ -53,7 +53,7 @@ export function leave() {
 	drawn = null;
 }
 
-/** Draw the ring in the colours and the size of now. */
+/** Draw the ring in the current colours and size. */
 export function redraw() {
 	const clip = store.get(shown);
 	if (clip) draw(clip);
@@ -101,7 +101,7 @@ function answered(clip) {
 			...notesOf(reading, clip).map((words) => element("p", { class: "warning" }, words)),
 			reading.verdict === "silence" ? null : correction(clip, reading),
 		),
-		reading.heard
+		reading.hasGenre
 			? element("div", { class: "figures" }, figures)
 			: element("details", { class: "figures" }, element("summary", {}, text("anyway")), figures),
 		keeping(clip),
@@ -116,7 +116,7 @@ function certaintyOf(reading) {
 	return element("p", { class: "certainty" }, text(`certainty.${level}`, { share }));
 }
 
-/** The verdict in words, where it is not the plain one. */
+/** The verdict in words, if it is not the usual one. */
 function verdictOf(reading) {
 	const words = reason(reading);
 	return words && element("p", { class: "verdict" }, words);
@@ -124,7 +124,7 @@ function verdictOf(reading) {
 
 /** What the person should know about the recording. */
 function notesOf({ warnings, verdict, truncated, analysed }, { note }) {
-	// Silence is quiet: that is said once.
+	// Silence is quiet: one message is enough.
 	const some = warnings.filter(({ type }) => verdict !== "silence" || type !== "very_quiet");
 	const notes = some.map(warningWords);
 	if (truncated) notes.push(text("truncated", { time: clock(analysed) }));
@@ -149,7 +149,7 @@ function unanswered(clip) {
 	];
 }
 
-/** Why there is no answer, and what to do. */
+/** The reason for a missing answer, and the next step. */
 function refusal(problem, clip) {
 	return [
 		element("p", { class: "verdict" }, problemWords(problem)),
@@ -282,5 +282,5 @@ function panel(name, figure) {
 	return element("section", { class: `panel ${name}` }, element("h2", {}, text(name)), figure);
 }
 
-/** What is told of a clip to who does not see, and in the title. */
+/** A clip's news for screen readers and for the title. */
 export const news = (clip) => (clip.problem ? `${summary(clip)}. ${problemWords(clip.problem)}` : summary(clip));

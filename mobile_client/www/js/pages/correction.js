@@ -1,4 +1,4 @@
-/** "Not jazz?": what the person says that it is. It stays on the device, and can be exported. */
+/** "Not jazz?": the person's own label. It stays on the device and can be exported. */
 
 import { element } from "../dom.js";
 import { text } from "../language.js";

@@ -1,11 +1,11 @@
-/** What a genre is, what it is often taken for, and how often the answer is right. */
+/** Explains a genre: its sound, its frequent confusions, its accuracy. */
 
 import { byId, element } from "../dom.js";
 import { capital, either, percent, text, textOr } from "../language.js";
 import { modelCard } from "../service.js";
 import { genreName } from "../words.js";
 
-/** By the confusion matrix on the model's page: a tenth of a genre's recordings, at the least. */
+/** From the confusion matrix in the card: at least a tenth of a genre's recordings. */
 const TAKEN_FOR = {
 	blues: ["jazz"],
 	dubstep: ["house", "jazz"],

@@ -30,8 +30,8 @@ const sections = new Map();
 let mood = null; // of the filter
 let most = FIRST_ROWS;
 let visible = false;
-let pressed = false; // a finger is down: rows that come or go now would move what it is on
-let late = false; // there is something to do once it is up
+let pressed = false; // a finger is down: new or removed rows would move its target
+let late = false; // rows must be updated once it is up
 
 page.addEventListener("pointerdown", () => {
 	pressed = true;
@@ -54,13 +54,13 @@ export function show() {
 	nearEnd.observe(end);
 }
 
-/** Leave the page; the rows stay, for the place to come back to. */
+/** Leave the page; the rows stay, so that the scroll position can be restored. */
 export function leave() {
 	visible = false;
 	nearEnd.disconnect();
 }
 
-/** Draw the rings in the colours of now. */
+/** Draw the rings in the current colours. */
 export function redraw() {
 	for (const row of rows.values()) pictureLater(row);
 }
@@ -89,8 +89,8 @@ function matches(clip) {
 }
 
 /**
- * Put the rows in order, and make those that are missing. What is in its place stays untouched: a
- * finger may be on it.
+ * Put the rows in order, and create missing ones. A row in its place stays untouched: a finger
+ * may be on it.
  */
 function refill() {
 	late = pressed;
@@ -113,7 +113,7 @@ function refill() {
 	showEmpty();
 }
 
-/** Have a child at a place among its siblings; returns the place after it. */
+/** Put a child at a place among its siblings; returns the place after it. */
 function settle(parent, place, child) {
 	if (place === child) return child.nextElementSibling;
 	parent.insertBefore(child, place);
@@ -136,7 +136,7 @@ function more() {
 	most += FIRST_ROWS;
 	refill();
 	nearEnd.unobserve(end);
-	nearEnd.observe(end); // it may be in sight still
+	nearEnd.observe(end); // it may still be visible
 }
 
 function showEmpty() {
@@ -166,7 +166,7 @@ function lookOf(clip) {
 	return [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
 }
 
-/** Write what has changed into a row; its elements stay, for the finger that is on one of them. */
+/** Update a row; its elements stay, because a finger may be on one of them. */
 function update(row, clip) {
 	row.dataset.look = lookOf(clip);
 	row.dataset.mood = (clip.answer && read(clip.answer).mood) ?? "";
@@ -200,7 +200,7 @@ function drop(id) {
 	for (const [name, each] of sections) if (each === section) sections.delete(name);
 }
 
-/** Draw a row's ring when it comes into sight. */
+/** Draw a row's ring when it becomes visible. */
 function pictureLater(row) {
 	pictures.unobserve(row);
 	pictures.observe(row);

@@ -27,7 +27,7 @@ const longer = byId("longer");
 
 let ending = null; // the timer that ends a recording whose answer is sure
 let levels = null; // of the recording, as far as it is drawn
-let left = null; // seconds, as they were said last
+let left = null; // seconds, as last shown
 
 /** Wire the button; nothing else is needed for it to work. */
 export function start() {
@@ -56,7 +56,7 @@ export function leave() {
 	complain("");
 }
 
-/** Draw the ring in the colours and the size of now. */
+/** Draw the ring in the current colours and size. */
 export function redraw() {
 	if (levels) ring.draw(canvas, levels, { rim: true, to: drawnTo() });
 	else ring.draw(canvas, spectrogram.idle());
@@ -74,7 +74,7 @@ export function press(/** @type {"microphone"|"device"} */ source = "microphone"
 	}
 }
 
-/** Show what is wrong; an empty sentence takes it back. */
+/** Show an error; an empty sentence clears it. */
 export function complain(sentence) {
 	complaint.textContent = sentence;
 	complaint.hidden = !sentence;
@@ -106,7 +106,7 @@ function begin() {
 	buzz(20);
 }
 
-/** Write on the disc; the longest word has to fit. */
+/** Write on the disc; the longest word must fit. */
 function name(key) {
 	caption.textContent = text(key);
 	const longest = Math.max(...caption.textContent.split(" ").map((word) => word.length));
@@ -128,11 +128,11 @@ function draw({ seconds, level, levels: all, from, to }) {
 
 const drawnTo = () => Math.ceil((recorder.seconds() / recorder.SECONDS) * spectrogram.COLUMNS);
 
-/** Show the answer to what is recorded so far; end early where it is sure and stays so. */
+/** Show the live answer; end early where it is sure and stays so. */
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
-	const words = reading.heard ? headline(reading) : text("not-yet");
+	const words = reading.hasGenre ? headline(reading) : text("not-yet");
 	const figures = { answer: words, seconds: String(Math.round(seconds)) };
 	soFar.textContent = text(sure ? "sure-after" : "so-far", figures);
 	if (page.dataset.mood !== (reading.mood ?? "")) {
@@ -157,19 +157,19 @@ function quiet(nothing) {
 	else if (complaint.textContent === words) complain("");
 }
 
-/** Too early to stop: show that the tap was felt, and why nothing follows. */
+/** Too early to stop: acknowledge the tap, and show the reason. */
 function shake() {
 	soFar.textContent = text("too-early");
 	say(text("too-early"));
 }
 
-/** Take the complaint back once the person allows the microphone in the browser's settings. */
+/** Clear the error once the person allows the microphone in the browser's settings. */
 async function forgetOnceAllowed() {
 	try {
 		const name = /** @type {PermissionName} */ ("microphone");
 		const permission = await navigator.permissions.query({ name });
 		permission.onchange = () => permission.state !== "denied" && complain("");
 	} catch {
-		// This browser does not tell.
+		// This browser cannot report it.
 	}
 }

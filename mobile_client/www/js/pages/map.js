@@ -1,4 +1,4 @@
-/** All recordings on one plane of moods: a second way to what the list has, for who points. */
+/** All recordings on one plane of moods: another view of the list, for pointers. */
 
 import { read } from "../answer.js";
 import { drawing } from "../dom.js";
@@ -24,9 +24,9 @@ export function map(clips) {
 
 function pointOf(clip) {
 	if (!clip.answer) return [];
-	const { emotions, heard, mood } = read(clip.answer);
+	const { emotions, hasGenre, mood } = read(clip.answer);
 	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
-	if (!heard || !x || !y) return [];
+	if (!hasGenre || !x || !y) return [];
 	const place = ({ value, percentile }) => (percentile === null ? value : percentile / 100);
 	const at = { cx: SIDE * place(x), cy: SIDE * (1 - place(y)), r: 7 };
 	const onclick = () => route.go("clip", clip.id);
