@@ -5,9 +5,9 @@ from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
 from service.web.routes.frontend import FOLDER
-from tests.mobile_client.conftest import expect_answer, open_client
 from tests.mobile_client.test_everyone import LANGUAGES, assert_accessible, assert_fits
 from tests.mobile_client.test_files import messages
+from tools.browser import expect_answer, open_client
 
 OUTSIDE = """() => {
   const disc = document.getElementById("disc").getBoundingClientRect();

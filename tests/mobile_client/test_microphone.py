@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.mobile_client.conftest import FAKE_DEVICE, GRANTED, expect_answer, ready
+from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, ready
 
 TRACKS = "() => requests.flatMap(({ tracks }) => tracks.map((track) => track.readyState))"
 SLOWLY = """

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
-from tests.mobile_client.conftest import expect_answer, open_client, ready, record
+from tools.browser import expect_answer, open_client, ready, record
 
 ANALYZE = "**/v1/analyze*"
 FOLDER = """async (data) => {

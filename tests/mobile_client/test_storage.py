@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
-from tests.mobile_client.conftest import expect_answer, open_client, ready
+from tools.browser import expect_answer, open_client, ready
 
 FILL = """(data) => new Promise((resolve) => {
   const { count, answer } = data;
