@@ -206,7 +206,7 @@ async def _body(
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise UnsupportedContentEncodingError(
-            "A body with a Content-Encoding, such as gzip, is not taken. Send the recording as it "
+            "A body with a Content-Encoding, such as gzip, is not accepted. Send the recording as it "
             "is, without that header; recordings are compressed already."
         )
     try:

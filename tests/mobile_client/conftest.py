@@ -3,6 +3,7 @@
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -33,6 +34,7 @@ def sounds(tmp_path_factory):
         "long": signals.groove(50, rate),
         "short": signals.sine(1),
         "silence": 0 * signals.sine(4),
+        "late": np.concatenate([np.zeros(15 * rate, np.float32), signals.groove(30, rate)]),
     }
     paths = {"m4a": CLIP}
     for name, waveform in waveforms.items():

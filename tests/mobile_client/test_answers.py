@@ -103,6 +103,12 @@ class TestMembers:
         heights = [bar.bounding_box()["height"] for bar in bars.all()]
         assert heights == sorted(set(heights))
 
+    def test_a_silent_part_of_a_recording_has_no_genre(self, page, sounds):
+        page.set_input_files("#files", sounds["late"])
+        expect_answer(page)
+        parts = page.locator(".timeline li")
+        expect(parts).to_have_text([re.compile("Silence0:00.*0:15"), re.compile("house0:15.*0:45")])
+
     def test_a_timeline_of_one_window_is_not_shown(self, answered):
         page = answered("house", timeline=[window(0, "house", 0.5)])
         expect(page.locator(".timeline")).to_have_count(0)

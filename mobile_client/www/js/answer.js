@@ -65,9 +65,8 @@ export function certainty(reading) {
 export const isSure = (reading) =>
 	reading.verdict === "confident" && certainty(reading) === "sure";
 
-/** Whether a window is silent, where the service says so. */
-const isSilent = (window) =>
-	window.silent === true || window.verdict === "silence" || window.genre == null;
+/** Whether a window of the timeline is silent: its scores mean nothing. */
+const isSilent = (window) => window.silence === true;
 
 function emotionsOf(answer) {
 	return EMOTIONS.filter((name) => answer[name] != null).map((name) => ({
