@@ -206,8 +206,8 @@ async def _body(
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise UnsupportedContentEncodingError(
-            "A body with a Content-Encoding, such as gzip, is not accepted. Send the recording as it "
-            "is, without that header; recordings are compressed already."
+            "A body with a Content-Encoding, such as gzip, is not accepted. Send the recording as "
+            "it is, without that header; recordings are compressed already."
         )
     try:
         with fail_after(seconds):
