@@ -111,7 +111,19 @@ def _serve_in_workers(settings: Settings) -> None:
     config = _server_config(app, settings, factory=True, workers=settings.workers)
     with TemporaryDirectory(prefix="fifteen-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        _Workers(config, sockets=[config.bind_socket()]).run()
+
+
+class _Workers(Multiprocess):
+    """Worker processes; one that dies is replaced at once."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that are dead or do not answer a ping."""
+        for process in self.processes:
+            # The worker's end of the pipe. As long as a copy is open here, a ping to a worker that
+            # is dying has no end of file, and waits for the whole timeout.
+            process.child_conn.close()
+        super().keep_subprocess_alive()
 
 
 def _server_config(

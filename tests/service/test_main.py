@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from service.__main__ import main
+from service.__main__ import HUNG_SECONDS, main
 from service.analysis import ProbeError
 from service.model import ModelMismatchError
 from service.settings import MODELS, Settings
@@ -184,6 +184,18 @@ def test_a_worker_that_crashes_is_replaced(several, clips):
     assert httpx.get(f"{several.url}/metrics").is_success
     assert files_of(several, before[0]) == {"counter", "histogram"}  # these remain valid
     assert all("gauge" in files_of(several, pid) for pid in after)
+
+
+def test_a_worker_that_dies_during_a_ping_is_replaced_at_once(several):
+    started = several.log.count(STARTED)
+    dying = several.workers()[0]
+    os.kill(dying, signal.SIGSTOP)
+    time.sleep(1)  # at least one ping has no answer
+    os.kill(dying, signal.SIGKILL)
+    stopped = time.monotonic()
+    several.wait_until_started(started + 1)
+    assert time.monotonic() - stopped < HUNG_SECONDS / 2
+    assert dying not in several.workers()
 
 
 @pytest.mark.slow
