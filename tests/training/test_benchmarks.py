@@ -111,7 +111,7 @@ def test_memory_and_cost_are_watched(process, files):
 
 def test_preparing_is_measured():
     dataset = preparing.preparing(5, seconds=4)
-    assert dataset.heard > dataset.whole > 1
+    assert dataset.decoded > dataset.whole > 1
 
 
 @pytest.mark.parametrize(

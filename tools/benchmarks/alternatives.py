@@ -68,9 +68,9 @@ def decoders(clips, repeats):
 
     frames = decoding.frames
 
-    def with_threads(container, stream, bounds):
-        stream.thread_type = "AUTO"
-        return frames(container, stream, bounds)
+    def with_threads(container, stream, decoder, *others):
+        decoder.thread_type = "AUTO"
+        return frames(container, stream, decoder, *others)
 
     yield Tried(
         "as many threads of the decoder as FFmpeg likes",
