@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, record
 
+pytestmark = pytest.mark.slow
+
 UNPROCESSED = {"echoCancellation", "noiseSuppression", "autoGainControl"}
 
 
@@ -15,7 +17,6 @@ def problem(page):
 
 
 class TestMicrophone:
-    @pytest.mark.slow  # it records for 15 s
     def test_a_recording_stops_after_fifteen_seconds(self, page):
         with page.expect_response("**/v1/analyze?timeline=true", timeout=60_000) as sent:
             record(page, 15)

@@ -12,6 +12,8 @@ from training.fit.run import RunMismatchError
 from training.release import pictures
 from training.release.page import card_page, figure_cell, measured_tables, report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def card(exported):
