@@ -99,7 +99,7 @@ def analyze(
         inference_ms=_milliseconds(transformed, scored),
     )
     return Analysis(
-        **_summary(cut, scores, names, model.card),
+        **_summary(cut, scores, names, model.card, sounding),
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
         audio=_facts(recording, cut.seconds(sounding)),
@@ -108,12 +108,13 @@ def analyze(
     )
 
 
-def _summary(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+def _summary(
+    cut: audio.Cut, scores: Scores, names: Names, card: Card, sounding: NDArray[np.bool_]
+) -> dict[str, Any]:
     """Return the members of the analysis that describe the whole recording.
 
     Silent windows are left out, unless all windows are silent.
     """
-    sounding = cut.sounding(card.thresholds.silence_dbfs)
     if sounding.any():
         scores = scores.chosen(sounding)
     genres = _ranked(names.genres, scores.genres)

@@ -11,6 +11,7 @@ from typing import Any
 import av
 
 from service import audio
+from service.audio.source import Source
 from service.library.tags.parts import parts
 from service.library.tags.ranges import Parts
 
@@ -78,15 +79,15 @@ class Content:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a file by its content: FFmpeg does not see the name, as in an analysis."""
-    with (
-        path.open("rb") as file,
-        av.open(
-            file,
+    with path.open("rb") as file:
+        source = Source(file)
+        with av.open(
+            source,
             container_options=OPENING,  # not `options`: PyAV gives those to streams, and may crash
             metadata_errors="backslashreplace",
-        ) as container,
-    ):
-        yield container
+        ) as container:
+            yield container
+        source.raise_error()  # FFmpeg takes a failed read for the end of the file
 
 
 def description(path: Path) -> Description:

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import stat
@@ -12,12 +13,13 @@ import pytest
 from mutagen import apev2, id3
 
 from service import audio
+from service.audio.source import Source
 from service.library.analyze import analyze_file
 from service.library.tags import TagsError, tags_of, write_tags
 from service.schemas import ANALYSIS, Analysis
 from service.settings import LibrarySettings
 from tools import signals
-from tools.torture import containers, tagging
+from tools.torture import containers, mutate, tagging
 
 TAGS = {"genre": "house", "mood": "joyful", "energy": "0.553"}
 SUFFIXES = {"mp3": "mp3", "m4a": "m4a", "flac": "flac", "opus": "opus", "vorbis": "ogg"}
@@ -495,3 +497,36 @@ def test_mutagen_cannot_read_webm(tmp_path, clips):
     path = tmp_path / "clip.webm"
     path.write_bytes(clips["webm"])
     assert mutagen.File(path) is None
+
+
+@pytest.mark.parametrize("case", range(30, 40))
+def test_a_damaged_file_prints_nothing(tmp_path, capfd, case):
+    """In case 33, a chunk ends before the file begins."""
+    path = tmp_path / "damaged"
+    path.write_bytes(mutate.case(case, "0")[1])
+    with suppress(TagsError):
+        write_tags(path, {"genre": "house"}, replace=True)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_read_that_fails_proves_nothing(tmp_path, clips, monkeypatch):
+    path = tmp_path / "clip.flac"
+    path.write_bytes(clips["flac"])
+    monkeypatch.setattr(Source, "read", failing_after(Source.read, calls=3))
+    with pytest.raises(TagsError):
+        write_tags(path, {"genre": "house"}, replace=True)
+    assert path.read_bytes() == clips["flac"]
+
+
+def failing_after(read, calls):
+    """A `Source.read` whose file cannot be read any more after some calls."""
+    done = []
+
+    def failing(source, size):
+        done.append(size)
+        if len(done) > calls:
+            source.error = OSError(errno.EIO, "Input/output error")
+            return b""
+        return read(source, size)
+
+    return failing
