@@ -21,6 +21,7 @@ from service.web.cache import AnswerCache
 from service.web.headers import REQUEST_ID
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
+from service.web.middleware.compress import Compress
 from service.web.middleware.head import Head
 from service.web.middleware.headers import SecurityHeaders
 from service.web.middleware.observe import Observe
@@ -98,6 +99,7 @@ def create_app(
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add the middleware; each wraps those before it."""
+    app.add_middleware(Compress)
     app.add_middleware(Head)
     if settings.cors_origins:
         app.add_middleware(
