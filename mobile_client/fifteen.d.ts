@@ -198,6 +198,11 @@ export interface GenreFigures {
    */
   music_auroc: Figure | null;
   per_genre: GenreRow[];
+  /**
+   * Number of whole recordings of each genre by the genre that the model answers, for the seed of
+   * this file; pairs that do not occur may be missing. Null in models before version 4.
+   */
+  confusion?: Record<string, Record<string, number>> | null;
   /** Share of recordings with the right genre if only the first seconds are used. */
   accuracy_by_seconds: Record<string, number>;
 }

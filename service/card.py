@@ -135,6 +135,13 @@ class GenreFigures(CardPart):
         "that are not music; null if none were measured."
     )
     per_genre: list[GenreRow]
+    confusion: dict[str, dict[str, Annotated[int, Field(ge=0)]]] | None = Field(
+        default=None,
+        description="Number of whole recordings of each genre by the genre that the model answers, "
+        "for the seed of this file; pairs that do not occur may be missing. Null in models before "
+        "version 4.",
+        examples=[{"metal": {"metal": 110, "pop-punk": 19}}],
+    )
     accuracy_by_seconds: dict[str, Share] = Field(
         description="Share of recordings with the right genre if only the first seconds are used.",
         examples=[{"3": 0.6, "5": 0.65, "10": 0.7, "15": 0.75}],

@@ -39,6 +39,22 @@ def large(page, percent=200):
     page.evaluate(f"document.documentElement.style.fontSize = '{percent}%'")
 
 
+def explain(page, confusion):
+    """Tap a genre, whose model has these confusions; return the card's figures of genres."""
+    figures = {}
+
+    def with_confusion(route):
+        card = route.fetch().json()
+        figures.update(card["figures"]["folds"]["genre"])
+        card["figures"]["folds"]["genre"]["confusion"] = confusion
+        route.fulfill(json=card)
+
+    page.route("**/v1/models/*", with_confusion)
+    with page.expect_response("**/v1/models/*"):
+        page.get_by_role("button", name="reggae", exact=True).first.click()
+    return figures
+
+
 def answer(page, sounds):
     page.set_input_files("#files", sounds["m4a"])
     expect_answer(page)
@@ -151,7 +167,7 @@ class TestThemes:
         page.reload()
         expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
         assert page.evaluate(paper) == "rgb(20, 17, 15)"
-        page.get_by_role("button", name="As the system").click()
+        page.get_by_role("button", name="As in the system").click()
         assert page.evaluate(paper) == "rgb(251, 246, 238)"
 
     def test_the_chosen_language_is_stored(self, page):
@@ -256,13 +272,29 @@ class TestWordsForPeople:
 
     def test_a_genre_opens_its_explanation(self, page, sounds):
         answer(page, sounds)
-        page.get_by_role("button", name="reggae", exact=True).first.click()
+        card = explain(page, {"reggae": {"reggae": 60, "rap": 12, "blues": 8, "house": 9, "jazz": 1}})
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Often taken for rap")
-        expect(dialog).to_contain_text("66%")
+        expect(dialog).to_contain_text("Often taken for rap or house.")
+        (row,) = [each for each in card["per_genre"] if each["genre"] == "reggae"]
+        expect(dialog).to_contain_text(f"{row['precision']:.0%}")
+        expect(dialog).to_contain_text(f"({row['clips']} test recordings)")
         assert_accessible(page)
         dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_be_hidden()
+
+    @pytest.mark.parametrize(
+        ("confusion", "says"),
+        [
+            ({"reggae": {"reggae": 95, "rap": 5}}, "Seldom taken for another genre."),
+            ({"reggae": {"reggae": 0}}, "Seldom taken for another genre."),
+            (None, "does not say what it is taken for"),
+            ({}, "does not say what it is taken for"),
+        ],
+    )
+    def test_confusions_come_from_the_models_card(self, page, sounds, confusion, says):
+        answer(page, sounds)
+        explain(page, confusion)
+        expect(page.get_by_role("dialog")).to_contain_text(says)
 
     def test_announcements_end_once(self, page, sounds):
         page.set_input_files("#files", sounds["text"])

@@ -5,33 +5,39 @@ import { capital, either, percent, text, textOr } from "../language.js";
 import { modelCard } from "../service.js";
 import { genreName } from "../words.js";
 
-/** From the confusion matrix in the card: at least a tenth of a genre's recordings. */
-const TAKEN_FOR = {
-	blues: ["jazz"],
-	dubstep: ["house", "jazz"],
-	jazz: ["classical"],
-	metal: ["pop-punk"],
-	"pop-punk": ["metal"],
-	rap: ["dubstep"],
-	reggae: ["rap"],
-};
+const OFTEN = 0.1; // of a genre's recordings
+const MOST = 2; // genres that are named
 
 /** Show a genre in a dialog. */
 export async function explain(genre, model) {
 	const dialog = byId("explain");
+	const taken = element("p", {});
 	const figures = element("p", { class: "note" });
-	const others = TAKEN_FOR[genre]?.map(genreName);
-	const taken = others ? ` ${text("about.taken", { genres: either(others) })}` : "";
 	dialog.replaceChildren(
 		element("h2", {}, capital(genreName(genre))),
-		element("p", {}, textOr(`about.${genre}`, ""), taken),
+		element("p", {}, textOr(`about.${genre}`, "")),
+		taken,
 		figures,
 		element("form", { method: "dialog" }, element("button", { class: "plain" }, text("close"))),
 	);
 	dialog.showModal();
-	const card = await modelCard(model);
-	const row = card?.figures?.folds?.genre?.per_genre?.find((each) => each.genre === genre);
+	const measured = (await modelCard(model))?.figures?.folds?.genre;
+	taken.textContent = takenFor(measured?.confusion?.[genre], genre);
+	const row = measured?.per_genre?.find((each) => each.genre === genre);
 	if (!row) return;
 	const values = { precision: percent(row.precision), recall: percent(row.recall), count: String(row.clips) };
 	figures.textContent = text("about.figures", values);
+}
+
+/**
+ * What the model takes a genre for, in words.
+ * @param {Object<string, number> | undefined} answered Recordings of the genre, by the answer.
+ */
+function takenFor(answered, genre) {
+	if (!answered) return text("about.untold");
+	const least = OFTEN * Object.values(answered).reduce((sum, count) => sum + count, 0);
+	const others = Object.entries(answered).filter(([name, count]) => name !== genre && count >= least && count > 0);
+	others.sort(([, a], [, b]) => b - a);
+	const names = others.slice(0, MOST).map(([name]) => genreName(name));
+	return names.length ? text("about.taken", { genres: either(names) }) : "";
 }
