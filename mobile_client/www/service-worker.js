@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "1c8007d8c3ad";
+const VERSION = "7836d5cf302f";
 const FILES = [
 	"icons/192.png",
 	"icons/512.png",

@@ -177,3 +177,27 @@ def test_a_recorder_that_cannot_begin_ends_it_and_keeps_it(page, answers):
     page.evaluate("() => { MediaRecorder.prototype.start = () => { throw new Error('no'); }; }")
     expect(page.locator("#clip .warning").first).to_contain_text("stopped early", timeout=30_000)
     assert page.evaluate(TRACKS) == ["ended"]
+
+
+def test_a_hidden_page_takes_nothing_for_silence(page, answers):
+    """It has no frames, so its last measure is old."""
+    page.evaluate("() => { AnalyserNode.prototype.getFloatTimeDomainData = (it) => it.fill(0); }")
+    keep(page)
+    expect(page.get_by_role("alert")).to_contain_text("I hear nothing")
+    assert answers == []
+    page.evaluate("() => Object.defineProperty(document, 'hidden', { get: () => true })")
+    expect(page.locator("#so-far")).to_have_text("Now: house")
+
+
+def test_speech_is_no_music_in_the_timeline(page):
+    def talk(route):
+        answer = route.fetch().json()
+        route.fulfill(json=answer | {"verdict": "not_music", "mood": None})
+
+    page.route(LIVE, talk)
+    keep(page)
+    expect(page.locator("#so-far")).to_have_text("Now: No music")
+    expect(page.locator("#heard .windows i").first).to_have_attribute("data-hue", "none")
+    wait(page, "0:17")
+    page.click("#listen")
+    expect(page.locator(".timeline ol")).to_contain_text("No music")

@@ -49,7 +49,7 @@ function reset() {
 
 function next(seconds) {
 	if (seconds < recorder.MIN_SECONDS) return;
-	const quiet = isSilent(peak);
+	const quiet = isSilent(peak) && !document.hidden; // a hidden page measures nothing
 	emit(events, "quiet", quiet);
 	if (quiet || controller || seconds < due || (refused && !recorder.keeps())) return;
 	due = seconds + (recorder.keeps() ? recorder.TURN_SECONDS : PAUSE_SECONDS);

@@ -193,7 +193,7 @@ function update(row, clip) {
 	row.querySelector("b").textContent = summary(clip);
 	row.querySelector(".note").textContent = note.filter((part) => part).join(" · ");
 	const name = clip.name ?? moment(clip.created);
-	row.querySelector(".quiet").setAttribute("aria-label", text("delete.named", { name }));
+	row.querySelector(".quiet").setAttribute("aria-label", `${text("delete")}: ${name}`);
 	row.querySelector("input").setAttribute("aria-label", `${text("select")}: ${name}`);
 	check(row);
 	pictureLater(row);

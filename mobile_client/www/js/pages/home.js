@@ -155,7 +155,7 @@ const drawnTo = () => Math.ceil(Math.min(1, recorder.seconds() / recorder.SECOND
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
-	const words = reading.hasGenre ? headline(reading) : text("not-yet");
+	const words = reading.hasGenre || recorder.keeps() ? headline(reading) : text("not-yet");
 	const figures = { answer: words, seconds: String(Math.round(seconds)) };
 	const sentence = text(recorder.keeps() ? "now" : sure ? "sure-after" : "so-far", figures);
 	const news = sentence !== soFar.textContent;
