@@ -71,7 +71,8 @@ def test_it_goes_on_and_its_timeline_grows(page, answers):
     assert page.evaluate(OUTSIDE) == []
     wait(page, "0:32")
     assert page.evaluate(TRACKS) == ["live"]
-    assert bars.count() > early
+    grown = bars.count()
+    assert grown > early
     expect(page.locator("#so-far")).to_have_text("Now: house")
     expect(page.locator("#heard .legend")).to_contain_text("house")
     for control in ("#listen", "#cancel"):
@@ -88,11 +89,13 @@ def test_it_goes_on_and_its_timeline_grows(page, answers):
 
     page.click("#listen")
     expect(page.locator("#clip h1")).to_have_text("house")
-    expect(page.locator(".glance .warning")).to_contain_text("Listened for 0:3")
+    expect(page.locator(".glance .warning")).to_have_text(
+        re.compile(r"Listened for 0:(2[7-9]|3\d);")
+    )
     assert page.evaluate(TRACKS) == ["ended"]
     assert page.evaluate(HELD) == 0
     assert page.evaluate("recorders.every(({ state }) => state === 'inactive')")
-    assert page.locator(".timeline .windows i").count() >= bars.count()
+    assert page.locator(".timeline .windows i").count() >= grown
     assert page.locator(".timeline ol button").count() == 0  # its sound is not kept
     length = "() => document.querySelector('audio').duration"
     page.wait_for_function(f"() => ({length})() > 8 && ({length})() < 16")

@@ -272,7 +272,9 @@ class TestWordsForPeople:
 
     def test_a_genre_opens_its_explanation(self, page, sounds):
         answer(page, sounds)
-        card = explain(page, {"reggae": {"reggae": 60, "rap": 12, "blues": 8, "house": 9, "jazz": 1}})
+        card = explain(
+            page, {"reggae": {"reggae": 60, "rap": 12, "blues": 8, "house": 9, "jazz": 1}}
+        )
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("Often taken for rap or house.")
         (row,) = [each for each in card["per_genre"] if each["genre"] == "reggae"]

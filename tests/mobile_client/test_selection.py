@@ -57,7 +57,9 @@ def import_into(page, entries):
 
 def expect_names(page, expected):
     """Wait for rows: they change once the finger is up."""
-    expect(page.locator(".clips .note")).to_have_text([re.compile(f"^{each} ") for each in expected])
+    expect(page.locator(".clips .note")).to_have_text(
+        [re.compile(f"^{each} ") for each in expected]
+    )
 
 
 def boxes(page):
