@@ -145,12 +145,15 @@ class EmotionFigures(CardPart):
     """One emotion, measured on labels of one origin."""
 
     emotion: Emotion
-    origin: str = Field(description="Where the labels come from.", examples=["emotify-votes"])
-    clips: int = Field(description="Number of recordings.", examples=[72])
+    origin: str = Field(description="Where the labels come from.", examples=["spotify"])
+    clips: int = Field(description="Number of recordings.", examples=[514])
     spearman: Figure = Field(description="Rank correlation with the labels.")
+    absolute_error: Figure | None = Field(
+        default=None,
+        description="Mean absolute error; null for labels on another scale.",
+    )
     coverage: Figure | None = Field(
-        description="Share of labels inside the 80 % interval, on the origin's own scale; null "
-        "for labels that training does not use."
+        description="Share of labels inside the 80 % interval; null for labels on another scale."
     )
 
 
