@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from training.data import musicnn
 from training.data.corpus import CorpusError
 from training.data.dataset import Dataset, FrontEndMismatchError
 from training.data.prepare import prepare
@@ -52,6 +53,7 @@ def main() -> int:
         RayMissingError,
         RunMismatchError,
         StudentError,
+        musicnn.TeacherMissingError,
         TrainingDivergedError,
     ) as error:
         print(f"training: {error}", file=sys.stderr)
@@ -105,6 +107,10 @@ def _add_steps(commands: Commands) -> None:
     command.add_argument(
         "--split-seed", type=int, default=0, help="seed of the split of a corpus without manifest"
     )
+
+    command = _add(commands, "musicnn", _musicnn, "Compute the outputs of a teacher for a corpus.")
+    _add_paths(command, corpus=CORPUS, teachers="folder that gets musicnn.npz")
+    _add_jobs(command)
 
     command = _add(commands, "distill", _distill, "Train the student on the outputs of teachers.")
     _add_paths(
@@ -197,6 +203,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
         arguments.split_seed,
         arguments.engine,
     )
+
+
+def _musicnn(arguments: argparse.Namespace) -> None:
+    print(musicnn.listen(arguments.corpus, arguments.teachers, arguments.jobs))
 
 
 def _distill(arguments: argparse.Namespace) -> None:

@@ -264,9 +264,8 @@ def _scales(
         shares = np.linspace(0, 1, N_QUANTILES)
         knots = np.quantile(scores, shares), np.quantile(values, shares)
         error = np.abs(np.interp(scores, *knots) - values)
-        scales[emotion] = EmotionScale(
-            column, *(each.tolist() for each in knots), width=interval_width(error)
-        )
+        heard, known = (each.tolist() for each in knots)
+        scales[emotion] = EmotionScale(column, heard, known, interval_width(error))
     return scales
 
 
