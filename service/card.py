@@ -135,6 +135,12 @@ class GenreFigures(CardPart):
         "that are not music; null if none were measured."
     )
     per_genre: list[GenreRow]
+    confusion: list[list[int]] | None = Field(
+        default=None,
+        description="Number of whole recordings by true genre (rows) and top genre (columns), both "
+        "in the order of `genres`; null in models before version 4.",
+        examples=[[[40, 3], [5, 60]]],
+    )
     accuracy_by_seconds: dict[str, Share] = Field(
         description="Share of recordings with the right genre if only the first seconds are used.",
         examples=[{"3": 0.6, "5": 0.65, "10": 0.7, "15": 0.75}],

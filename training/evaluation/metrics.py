@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import (
     accuracy_score,
+    confusion_matrix,
     f1_score,
     precision_recall_fscore_support,
     roc_auc_score,
@@ -119,6 +120,7 @@ def _genre(
         unknown_auroc=_unknown_auroc(dataset, of_seeds, figure),
         music_auroc=_music_auroc(dataset, of_seeds, figure),
         per_genre=_per_genre(dataset, labels, *raw[0]),
+        confusion=confusion_matrix(*raw[0], labels=range(len(dataset.genres))).tolist(),
         accuracy_by_seconds=accuracy_by_seconds,
     )
 

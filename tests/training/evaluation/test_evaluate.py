@@ -76,6 +76,15 @@ def test_macro_f1_is_the_mean_of_the_table(figures):
     assert figures.test.genre.clip_macro_f1.value == pytest.approx(mean, abs=1e-3)
 
 
+def test_the_confusion_matrix_counts_each_recording_once(figures):
+    for measured in (figures.folds, figures.test):
+        counts = np.array(measured.genre.confusion)
+        assert counts.sum(axis=1).tolist() == [row.clips for row in measured.genre.per_genre]
+        recall = counts.diagonal() / counts.sum(axis=1)
+        expected = [row.recall for row in measured.genre.per_genre]
+        np.testing.assert_allclose(recall, expected, atol=1e-4)
+
+
 def test_percentiles_ascend_for_each_learned_emotion(evaluation):
     assert set(evaluation.percentiles) == {"energy"}
     for scores in evaluation.percentiles.values():
