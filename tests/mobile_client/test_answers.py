@@ -56,7 +56,7 @@ class TestExplanation:
 
     @pytest.fixture
     def explained(self, answered):
-        """Show the explanation of house, with members of the figures that differ from the card's."""
+        """Show the explanation of house; some members of the figures differ from the card's."""
 
         def show(**members):
             page = answered("house")

@@ -7,18 +7,20 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from training import parallel
 from training.data.dataset import Dataset
 from training.data.takes import TAKES
 from training.files import write_atomically
 from training.fit.augment import simulate_phone
-from training.fit.student_file import TrainedStudent, load_student
+from training.fit.student_file import load_student
 from training.models.base import device
-from training.types import Floats, Indices
+from training.types import AnyFloats, Floats, Indices
 
 FEATURES_FILE = "features.npy"
 EMOTION_FILE = "emotion.npy"
 IDENTITY_FILE = "features.json"
-BATCH = 64
+BATCH = 32
+ENTRIES_PER_TASK = 2_048
 AUGMENTATION_SEED = 15
 
 
@@ -35,6 +37,8 @@ class FeatureCache:
     folder : Path
         Contains the cache. It is computed again if it is of other rows, of another student or of
         another number of copies.
+    jobs : int or None
+        Number of processes that compute it; None for one per processor.
 
     Attributes
     ----------
@@ -48,7 +52,9 @@ class FeatureCache:
     is_true : bool [shape=(n_tracks, len(EMOTIONS))]
     """
 
-    def __init__(self, dataset: Dataset, student: Path, copies: int, folder: Path) -> None:
+    def __init__(
+        self, dataset: Dataset, student: Path, copies: int, folder: Path, jobs: int | None = 1
+    ) -> None:
         self._arguments = (dataset, student, copies, folder)
         self.student = load_student(student)
         n_rows = len(dataset.track_of)
@@ -63,7 +69,7 @@ class FeatureCache:
         if not note.exists() or note.read_text() != identity:
             folder.mkdir(parents=True, exist_ok=True)
             note.unlink(missing_ok=True)  # the cache is incomplete until the note is written
-            _compute(dataset, self.student, self.row_of, n_rows, folder)
+            _compute(dataset, student, self.row_of, folder, jobs)
             write_atomically(note, identity)
         self.values = np.load(folder / FEATURES_FILE, mmap_mode="r")
         self.is_true = ~np.isnan(dataset.emotion)
@@ -83,28 +89,57 @@ class FeatureCache:
         return np.flatnonzero(self._trains & np.isin(self.track_of, tracks))
 
 
-@torch.no_grad()
 def _compute(
-    dataset: Dataset, student: TrainedStudent, row_of: Indices, n_rows: int, folder: Path
+    dataset: Dataset, student: Path, row_of: Indices, folder: Path, jobs: int | None
 ) -> None:
-    shape = (len(row_of), student.config.features)
+    """Write the features of all entries, and the emotions of the rows."""
+    n_features = load_student(student).config.features
     values = np.lib.format.open_memmap(
-        folder / FEATURES_FILE, mode="w+", dtype=np.float16, shape=shape
+        folder / FEATURES_FILE, mode="w+", dtype=np.float16, shape=(len(row_of), n_features)
     )
+    tasks = [
+        (dataset, student, row_of[start : start + ENTRIES_PER_TASK], start)
+        for start in range(0, len(row_of), ENTRIES_PER_TASK)
+    ]
     emotion = []
-    rng = np.random.default_rng(AUGMENTATION_SEED)
-    for start in tqdm(range(0, len(row_of), BATCH), desc="features", unit="batch"):
-        rows = row_of[start : start + BATCH]
-        windows = dataset.spectrograms(rows)
-        is_copy = np.arange(start, start + len(rows)) >= n_rows
-        if is_copy.any():
-            windows[is_copy] = simulate_phone(windows[is_copy], rng)
-        features = student.network.features(torch.from_numpy(windows).to(device()))
-        values[start : start + len(rows)] = features.cpu()
-        targets = student.network.to_targets(features[torch.from_numpy(~is_copy)])
-        emotion.append(student.emotion(targets.cpu().numpy()))
+    parts = parallel.run(_compute_part, tasks, 1 if device().type == "cuda" else jobs)
+    for start, part in enumerate(tqdm(parts, total=len(tasks), desc="features", unit="task")):
+        first = start * ENTRIES_PER_TASK
+        values[first : first + len(part[0])] = part[0]
+        emotion.append(part[1])
     values.flush()
     np.save(folder / EMOTION_FILE, np.concatenate(emotion))
+
+
+@torch.inference_mode()
+def _compute_part(
+    dataset: Dataset, student: Path, row_of: Indices, first: int
+) -> tuple[AnyFloats, AnyFloats]:
+    """Return the features of some entries, and the emotions of those that are rows.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    student : Path
+    row_of : int64 [shape=(n,)]
+        Rows of the entries.
+    first : int
+        Number of the first entry; it seeds the augmentation of copies.
+    """
+    trained = load_student(student)
+    rng = np.random.default_rng([AUGMENTATION_SEED, first])
+    features, emotion = [], []
+    for start in range(0, len(row_of), BATCH):
+        rows = row_of[start : start + BATCH]
+        windows = dataset.spectrograms(rows)
+        is_copy = first + start + np.arange(len(rows)) >= len(dataset.track_of)
+        if is_copy.any():
+            windows[is_copy] = simulate_phone(windows[is_copy], rng)
+        found = trained.network.features(torch.from_numpy(windows).to(device()))
+        features.append(found.cpu().numpy().astype(np.float16))
+        targets = trained.network.to_targets(found[torch.from_numpy(~is_copy)])
+        emotion.append(trained.emotion(targets.cpu().numpy()))
+    return np.concatenate(features), np.concatenate(emotion)
 
 
 def _mean_by_track(dataset: Dataset, of_rows: Floats) -> Floats:

@@ -75,7 +75,7 @@ def train(
         raise CorpusError("There are fewer than two genres.")
     config = config.model_copy(update={"student": load_student(student).config})
     write_atomically(runs / STUDENT_FILE, student.read_bytes())
-    cache = FeatureCache(dataset, runs / STUDENT_FILE, config.head.copies, runs)
+    cache = FeatureCache(dataset, runs / STUDENT_FILE, config.head.copies, runs, jobs)
     chosen = [splits.fixed_split(dataset)]
     if not fixed_only:
         chosen += splits.cross_validation(dataset)

@@ -53,9 +53,9 @@ def computed(monkeypatch):
     """Counts the rows whose features are computed."""
     sizes = []
 
-    def compute(dataset, student, row_of, n_rows, folder):
+    def compute(dataset, student, row_of, folder, jobs):
         sizes.append(len(row_of))
-        return original(dataset, student, row_of, n_rows, folder)
+        return original(dataset, student, row_of, folder, jobs)
 
     original = module._compute
     monkeypatch.setattr(module, "_compute", compute)
