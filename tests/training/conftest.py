@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from service import audio
 from tools import signals
@@ -14,7 +15,7 @@ from training.data.corpus import EmotionLabel, Track, corpus_digest
 from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, Dataset, preparation
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
 from training.data.takes import TAKES
-from training.evaluation.evaluate import evaluate
+from training.evaluation import evaluate as evaluation
 from training.fit.config import Config, with_defaults
 from training.fit.descriptor_cache import DescriptorCache
 from training.fit.run import load, run_folder
@@ -43,7 +44,7 @@ CONFIG = changed(
     folds=2,
     mlp={
         "copies": 1,
-        "epochs": 40,
+        "epochs": 20,
         "batch_size": 16,
         "hidden": 32,
         "dropout": 0.2,
@@ -134,7 +135,15 @@ def small():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(splits, "FOLDS", N_FOLDS)
         patch.setattr(splits, "MIN_SOURCE_TRACKS", 10)
+        patch.setattr(evaluation, "EXCERPT_SECONDS", (3, 15))
         yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory, worker_id):
+    """A folder of all test processes of this session, for results that take long."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
 
 
 @pytest.fixture(scope="session")
@@ -150,11 +159,13 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runs(dataset, tmp_path_factory):
+def runs(dataset, shared):
     """Two trained and evaluated seeds of the fixed split and of the cross-validation."""
-    folder = tmp_path_factory.mktemp("runs")
-    train(dataset, CONFIG, folder, seeds=2, fixed_only=False, jobs=1)
-    evaluate(dataset, folder)
+    folder = shared / "runs"
+    with FileLock(shared / "runs.lock"):
+        if not (folder / evaluation.EVALUATION_FILE).exists():
+            train(dataset, CONFIG, folder, seeds=2, fixed_only=False, jobs=1)
+            evaluation.evaluate(dataset, folder)
     return folder
 
 
@@ -184,6 +195,7 @@ def fold(dataset):
 def few_synthetic(monkeypatch):
     """One short synthetic track of house and five tones, instead of hundreds."""
     monkeypatch.setattr(synthetic, "MUSIC_SECONDS", 4.0)
+    monkeypatch.setattr(synthetic, "SOUND_SECONDS", 4.0)
     monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
     monkeypatch.setattr(synthetic, "SOUND_TRACKS", {"tones": 5})
     monkeypatch.setattr(synthetic, "TRACKS_PER_KIND", 0)
@@ -211,6 +223,8 @@ def recipe(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def exported(dataset, runs, recipe, tmp_path_factory):
+def exported(dataset, runs, recipe, shared):
     """The model file of the first seed."""
-    return export(dataset, runs, recipe, tmp_path_factory.mktemp("models"))
+    path = shared / "models/tiny.onnx"
+    with FileLock(shared / "export.lock"):
+        return path if path.exists() else export(dataset, runs, recipe, path.parent)

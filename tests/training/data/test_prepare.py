@@ -41,7 +41,10 @@ def small_shards(monkeypatch):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A phone that changes nothing, and a constant danceability."""
+    """Dance music that needs no synthesis, an ideal phone, and a constant danceability."""
+    monkeypatch.setattr(
+        synthetic, "synthesise", lambda _, seconds, rng: signals.groove(seconds, RATE)
+    )
     monkeypatch.setattr(takes.phone, "record", lambda waveform, rng: waveform)
     monkeypatch.setattr(module, "danceability", lambda waveform: 0.25)
 
