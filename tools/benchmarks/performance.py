@@ -4,6 +4,8 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.model import load_models
+from service.settings import MODELS
 from tools.benchmarks.alternatives import Tried
 from tools.benchmarks.cost import Stages
 from tools.benchmarks.measures import LAYOUTS, Growth, Sustained
@@ -154,6 +156,7 @@ def page(measured):
     load = measured.sustained
     return TEXT.format(
         machine=measured.machine,
+        version=load_models(MODELS)["fifteen"].card.version,
         figures="\n".join(figure.row() for figure in figures(measured)),
         highest=load.highest,
         rates="\n".join(_rates(measured)),
@@ -203,9 +206,9 @@ TEXT = """\
 
 *`make benchmark` writes this page. Do not edit it; run the command on your machine.*
 
-{machine}. The shipped model analyses stereo clips of 15 s at 96 kbit/s: MP3, M4A and WebM in equal
-parts. The clients share the processors with the service. Times are processor time, except latencies
-and the time of a start. Both sides of a ratio are from the same run.
+{machine}. Version {version} of the shipped model analyses stereo clips of 15 s at 96 kbit/s: MP3,
+M4A and WebM in equal parts. The clients share the processors with the service. Times are processor
+time, except latencies and the time of a start. Both sides of a ratio are from the same run.
 
 | figure | measured | target | result |
 | --- | --- | --- | --- |
