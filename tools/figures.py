@@ -51,7 +51,9 @@ def markdown(card: Card, size_bytes: int, performance: str) -> str:
     ready = _one(r"(?:ready|idle)\b[^.|]*?\b(\d+) MB", performance)
     loaded = _one(r"^\|[^|]*memory[^|]*load[^|]*\| (\d+) MB", performance)
     rows = {
-        "accuracy, whole recordings by artists that training never used": _two(genre.clip_accuracy),
+        "accuracy, whole recordings by artists whose labels no training used": _two(
+            genre.clip_accuracy
+        ),
         "macro F1, the same recordings": _two(genre.clip_macro_f1),
         "accuracy, the same recordings by a simulated phone": _two(genre.phone_accuracy),
         "accuracy and macro F1, the test recordings, on which no part of the model was trained": (

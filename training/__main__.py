@@ -12,12 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from training.data import musicnn
 from training.data.corpus import CorpusError
 from training.data.dataset import Dataset, FrontEndMismatchError
 from training.data.prepare import prepare
 from training.data.teachers import read_targets
 from training.evaluation.evaluate import evaluate
+from training.fit import musicnn
 from training.fit.config import ConfigError, read_recipe
 from training.fit.distill import distill
 from training.fit.loop import TrainingDivergedError

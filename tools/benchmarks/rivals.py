@@ -84,7 +84,7 @@ def same_network():
     ).eval()
 
 
-N_CLASSES = 25  # about those of the shipped network: genres, kinds of other music, no music
+N_CLASSES = 24  # of the shipped network: genres, kinds of other music, no music
 
 
 def essentia():

@@ -5,7 +5,7 @@ import pytest
 
 from service import audio
 from tools import signals
-from training.data import danceability
+from training.studies.compare import danceability
 from training.studies.compare.danceability import COEFFICIENTS, DESCRIPTORS, FORMULA
 
 SECONDS = 15

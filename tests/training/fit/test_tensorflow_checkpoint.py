@@ -3,7 +3,7 @@ import struct
 import numpy as np
 import pytest
 
-from training.data.tensorflow_checkpoint import read_checkpoint
+from training.fit.tensorflow_checkpoint import read_checkpoint
 
 FLOAT32, INT64 = 1, 9
 

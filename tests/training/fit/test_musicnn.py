@@ -6,8 +6,8 @@ import torch
 
 from service import audio
 from tools import signals
-from training.data import musicnn
-from training.data.musicnn import PATCH_FRAMES, TeacherMissingError, listen, patches, predict
+from training.fit import musicnn
+from training.fit.musicnn import PATCH_FRAMES, TeacherMissingError, listen, patches, predict
 
 CHANNELS, TAGS = 2, 3
 

@@ -31,8 +31,8 @@ from service import audio
 from training import parallel
 from training.data.corpus import Track, read_corpus
 from training.data.lazy_librosa import librosa
-from training.data.tensorflow_checkpoint import Tensors, read_checkpoint
 from training.files import write_atomically
+from training.fit.tensorflow_checkpoint import Tensors, read_checkpoint
 from training.types import AnyFloats
 
 PACKAGE, FOLDER = "musicnn", "MSD_musicnn"
