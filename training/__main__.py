@@ -108,19 +108,7 @@ def _add_steps(commands: Commands) -> None:
         "--split-seed", type=int, default=0, help="seed of the split of a corpus without manifest"
     )
 
-    command = _add(commands, "musicnn", _musicnn, "Compute the outputs of a teacher for a corpus.")
-    _add_paths(command, corpus=CORPUS, teachers="folder that gets musicnn.npz")
-    _add_jobs(command)
-
-    command = _add(commands, "distill", _distill, "Train the student on the outputs of teachers.")
-    _add_paths(
-        command,
-        recipe=RECIPE,
-        dataset="folder of `prepare`",
-        teachers="folder of files *.npz, see training.data.teachers",
-        student="folder for the student",
-    )
-
+    _add_student(commands)
     command = _add(commands, "train", _train, "Train models on a dataset.")
     _add_paths(command, recipe=RECIPE, dataset="folder of `prepare`", runs="folder for the runs")
     command.add_argument(
@@ -154,6 +142,22 @@ def _add_steps(commands: Commands) -> None:
         model="file of `export`",
         dataset="folder of `prepare`",
         runs="folder of `evaluate`",
+    )
+
+
+def _add_student(commands: Commands) -> None:
+    """Add the steps from a corpus and its teachers to a student."""
+    command = _add(commands, "musicnn", _musicnn, "Compute the outputs of a teacher for a corpus.")
+    _add_paths(command, corpus=CORPUS, teachers="folder that gets musicnn.npz")
+    _add_jobs(command)
+
+    command = _add(commands, "distill", _distill, "Train the student on the outputs of teachers.")
+    _add_paths(
+        command,
+        recipe=RECIPE,
+        dataset="folder of `prepare`",
+        teachers="folder of files *.npz, see training.data.teachers",
+        student="folder for the student",
     )
 
 

@@ -4,6 +4,7 @@ It holds the weights in half precision, the names of the targets, and the scale 
 student's own score, standardised, against the values that people know.
 """
 
+import pickle
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,11 @@ from training.fit.config import StudentConfig
 from training.models.base import device
 from training.models.student import Student
 from training.types import AnyFloats, Floats
+
+UNREADABLE = (
+    EOFError, KeyError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What PyTorch and pydantic raise for a file of something else."""
 
 SHIPPED = Path(__file__).parents[1] / "student.pt"
 
@@ -127,8 +133,6 @@ def load_student(path: Path) -> TrainedStudent:
         network = Student(config.width, config.features, n_targets)
         network.load_state_dict({name: value.float() for name, value in content["state"].items()})
         scales = {name: EmotionScale(**scale) for name, scale in content["scales"].items()}
-    except FileNotFoundError:
-        raise
-    except Exception as error:
+    except UNREADABLE as error:
         raise StudentError(f"{path} is not the file of a student: {error}") from error
     return TrainedStudent(network.eval().to(device()), kinds, scales, config, sha256(path))
