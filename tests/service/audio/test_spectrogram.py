@@ -29,7 +29,9 @@ class TestLogMel:
         assert np.abs(difference).max() < 0.01  # dB
 
     def test_the_bands_equal_those_of_librosa(self):
-        theirs = lazy_librosa.librosa.mel_frequencies(audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX)
+        theirs = lazy_librosa.librosa.mel_frequencies(
+            audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX
+        )
         assert np.allclose(audio.mel_edges(), theirs)
 
     @pytest.mark.parametrize(("f_min", "f_max"), [(1_200.0, 8_000.0), (0.0, 900.0)])
