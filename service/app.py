@@ -98,7 +98,10 @@ def create_app(
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """Add the middleware; each wraps those before it."""
+    """Add the middleware; each wraps those before it.
+
+    The compression is within `Head`, so that a HEAD has the headers of the GET.
+    """
     app.add_middleware(Compress)
     app.add_middleware(Head)
     if settings.cors_origins:

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from service.schemas import ANALYSIS
 from tools.browser import expect_answer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def answered(page, sounds):
@@ -49,6 +51,48 @@ class TestVerdicts:
     def test_an_unknown_verdict_shows_the_reason_of_the_service(self, answered):
         page = answered("house", verdict="new", reason="This is new.")
         expect(page.locator(".verdict")).to_have_text("This is new.")
+
+
+class TestExplanation:
+    """A genre that is tapped is explained from the model's card."""
+
+    @pytest.fixture
+    def explained(self, answered):
+        """Show the explanation of house; some members of the figures differ from the card's."""
+
+        def show(**members):
+            page = answered("house")
+
+            def answer(route):
+                card = route.fetch().json()
+                card["figures"]["folds"]["genre"] |= members
+                route.fulfill(json=card)
+
+            page.route("**/v1/models/*", answer)
+            page.get_by_role("button", name="house").first.click()
+            return page.locator("#explain")
+
+        return show
+
+    def test_a_genre_is_often_taken_for_those_that_a_tenth_of_its_recordings_get(self, explained):
+        counts = [[0] * 9 for _ in range(9)]
+        counts[3] = [0, 0, 12, 80, 0, 0, 9, 15, 0]  # blues, classical, dubstep, house ...
+        dialog = explained(confusion=counts)
+        expect(dialog).to_contain_text(re.compile("Often taken for rap or dubstep"))
+        expect(dialog).not_to_contain_text("pop-punk")
+
+    @pytest.mark.parametrize(
+        ("row", "taken"),
+        [
+            ([0, 0, 5, 95, 0, 0, 0, 0, 0], ""),
+            ([0] * 9, ""),
+            (None, "The model does not say what it is taken for."),
+        ],
+    )
+    def test_a_genre_that_is_seldom_taken_for_others(self, explained, row, taken):
+        dialog = explained(confusion=row and [row] * 9)
+        expect(dialog).to_contain_text("test recordings")
+        expect(dialog.locator("p").nth(1)).to_have_text(taken)
 
 
 class TestMembers:

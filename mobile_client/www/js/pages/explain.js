@@ -21,23 +21,24 @@ export async function explain(genre, model) {
 		element("form", { method: "dialog" }, element("button", { class: "plain" }, text("close"))),
 	);
 	dialog.showModal();
-	const measured = (await modelCard(model))?.figures?.folds?.genre;
-	taken.textContent = takenFor(measured?.confusion?.[genre], genre);
+	const card = await modelCard(model);
+	const measured = card?.figures?.folds?.genre;
+	taken.textContent = takenFor(card?.genres, measured?.confusion, genre);
 	const row = measured?.per_genre?.find((each) => each.genre === genre);
 	if (!row) return;
 	const values = { precision: percent(row.precision), recall: percent(row.recall), count: String(row.clips) };
 	figures.textContent = text("about.figures", values);
 }
 
-/**
- * What the model takes a genre for, in words.
- * @param {Object<string, number> | undefined} answered Recordings of the genre, by the answer.
- */
-function takenFor(answered, genre) {
-	if (!answered) return text("about.untold");
-	const least = OFTEN * Object.values(answered).reduce((sum, count) => sum + count, 0);
-	const others = Object.entries(answered).filter(([name, count]) => name !== genre && count >= least && count > 0);
-	others.sort(([, a], [, b]) => b - a);
-	const names = others.slice(0, MOST).map(([name]) => genreName(name));
+/** What the model takes a genre for, in words, from its recordings by genre (rows) and answer (columns). */
+function takenFor(genres, confusion, genre) {
+	const counts = confusion?.[genres.indexOf(genre)];
+	if (!counts) return text("about.untold");
+	const least = OFTEN * counts.reduce((sum, count) => sum + count, 0);
+	const others = counts
+		.map((count, place) => ({ name: genres[place], count }))
+		.filter(({ name, count }) => name !== genre && count >= least && count > 0)
+		.sort((a, b) => b.count - a.count);
+	const names = others.slice(0, MOST).map(({ name }) => genreName(name));
 	return names.length ? text("about.taken", { genres: either(names) }) : "";
 }
