@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "de3efe9023d6";
+const VERSION = "592f8e6c64dd";
 const FILES = [
 	"icons/192.png",
 	"icons/512.png",

@@ -69,8 +69,9 @@ def test_it_sends_without_a_page(waiting, server):
     other = waiting.context.new_page()
     other.registration = waiting.registration
     waiting.close()
+    other.goto(f"{server}/openapi.json")  # of the origin, but not the app
     sync(other, server)
-    other.wait_for_timeout(3000)
+    other.wait_for_function(f"async () => String(await ({STATES})()) === 'answered'")
     other.route("**/v1/analyze*", lambda route: route.abort())  # this page does not send it
     other.goto(f"{server}/?history")
     ready(other)

@@ -43,7 +43,9 @@ def keep(page):
 
 
 def wait(page, clock):
-    expect(page.locator("#listen-count")).to_have_text(clock, timeout=60_000)
+    """Wait until it has listened so long, less than ten minutes."""
+    reached = "(clock) => document.querySelector('#listen-count').textContent >= clock"
+    page.wait_for_function(reached, arg=clock, timeout=60_000)
 
 
 @pytest.fixture
@@ -113,6 +115,15 @@ def test_stopped_within_fifteen_seconds_it_is_a_recording(page, answers):
         page.click("#listen")
     assert 5 < sent.value.json()["audio"]["duration_seconds"] < 9
     expect(page.locator("#clip h1")).to_have_text("house")
+
+
+def test_its_timeline_is_kept_though_its_last_answer_was_early(page):
+    keep(page)
+    expect(page.locator("#heard .windows i")).to_have_count(1)
+    page.route(LIVE, lambda route: route.abort())
+    wait(page, "0:16")
+    page.click("#listen")
+    expect(page.locator(".glance .warning")).to_have_text(re.compile(r"Listened for 0:0\d;"))
 
 
 def test_the_browsers_back_button_stops_it_and_keeps_the_timeline(page):
@@ -201,6 +212,7 @@ def test_speech_is_no_music_in_the_timeline(page):
     keep(page)
     expect(page.locator("#so-far")).to_have_text("Now: No music")
     expect(page.locator("#heard .windows i").first).to_have_attribute("data-hue", "none")
-    wait(page, "0:17")
+    expect(page.locator("#heard .windows i")).to_have_count(2)
+    wait(page, "0:16")
     page.click("#listen")
     expect(page.locator(".timeline ol")).to_contain_text("No music")

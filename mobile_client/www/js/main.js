@@ -165,8 +165,8 @@ function redraw() {
 }
 
 /** Turn a recording into a clip, unless it is silent. */
-async function recorded({ blob, levels, seconds, peak, cut }) {
-	const kept = session.clip();
+async function recorded({ blob, levels, seconds, peak, cut, long }) {
+	const kept = long && session.clip();
 	if (kept) {
 		const { id } = store.add({ ...kept, levels });
 		if (route.now().page === "home") await show(id);

@@ -32,9 +32,9 @@ const UNPROCESSED = {
 
 /** @typedef {"idle"|"asking"|"listening"|"closing"} State */
 /**
- * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Recorded
+ * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean, long: boolean}} Recorded
  *   `peak` is the loudest sample that the meter saw, 0..1, null where there was no meter; `cut` is
- *   true where the microphone ended by itself.
+ *   true where the microphone ended by itself; `long`, after more than 15 s.
  */
 /**
  * @typedef {{recorder: MediaRecorder, chunks: Blob[], started: number, peak: ?number}} Turn
@@ -222,6 +222,7 @@ function finish(/** @type {Session} */ mine) {
 		seconds: Math.min(seconds(), SECONDS),
 		peak: mine.turns[0].peak,
 		cut: mine.cut,
+		long: mine.keeps && seconds() > SECONDS,
 	};
 	session = null;
 	release(mine);

@@ -31,11 +31,11 @@ export function start() {
 }
 
 /**
- * The session as a clip, null where there is no more than one recording.
+ * The session as a clip, null without an answer.
  * @returns {?Partial<import("./store.js").Clip>}
  */
 export function clip() {
-	if (!last || timeline.at(-1).end_seconds <= recorder.SECONDS) return null;
+	if (!last) return null;
 	const { answer, audio } = last;
 	return { audio, state: "answered", answer: { ...answer, timeline }, note: "kept-listening" };
 }

@@ -255,7 +255,7 @@ function fillGenres() {
 	const names = [...new Set(store.all().flatMap(genresOf))].sort();
 	const listed = ["", ...names];
 	genres.setAttribute("aria-label", text("genres"));
-	if (String([...genres.options].map(({ value }) => value)) === String(listed)) return;
+	if (genres.length && String([...genres.options].map(({ value }) => value)) === String(listed)) return;
 	const { value } = genres;
 	const label = (name) => (name ? capital(genreName(name)) : text("genre"));
 	genres.replaceChildren(...listed.map((name) => element("option", { value: name }, label(name))));
