@@ -36,7 +36,7 @@ COVERED = """(selector) => {
 
 
 def answer_surely(route):
-    """Let the service answer, and raise its certainty: which sounds are sure depends on the model."""
+    """Let the service answer, and raise its certainty, which depends on the model."""
     answer = route.fetch().json()
     answer["genres"][0]["probability"] = 0.97
     route.fulfill(json=answer | {"verdict": "confident"})
