@@ -70,7 +70,7 @@ def build_card(
             emotions=[EMOTIONS[place] for place in network.emotions],
             network=Network(
                 name=NETWORK,
-                parameters=sum(parameter.numel() for parameter in network.parameters()),
+                parameters=_parameters_in_file(network),
                 members=len(network.heads),
                 seed=int(options.pop("seed")),
                 config=options,
@@ -93,12 +93,22 @@ def build_card(
         raise ConfigError(f"The table card, {name}: {first['msg']}.") from error
 
 
+def _parameters_in_file(network: Ensemble) -> int:
+    """Return the number of parameters without the student's outputs, which are not exported."""
+    unused = {
+        f"student.to_targets.{name}" for name, _ in network.student.to_targets.named_parameters()
+    }
+    return sum(each.numel() for name, each in network.named_parameters() if name not in unused)
+
+
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
     """Return all values of a configuration, named as in a recipe."""
     values: dict[str, float | int | str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
             values |= _flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            values[prefix + name] = ", ".join(map(str, value))
         else:
             values[prefix + name] = value
     return values
