@@ -30,7 +30,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from pydantic import ValidationError
 
 from service import audio
-from service.card import Card
+from service.card import Card, EmbeddingSpace
 
 MAX_BATCH = 4  # windows in one run; more need more memory and are not faster
 ANSWER_TOLERANCE = 1e-3  # largest difference between the reference answer and the output
@@ -66,6 +66,10 @@ class ModelMismatchError(ModelError):
 
 class UnknownModelError(LookupError):
     """No model of that name and version is installed."""
+
+
+class NoEmbeddingError(LookupError):
+    """The model has no embedding. The message is for the sender of a request."""
 
 
 def outputs_of(card: Card) -> dict[str, list[int]]:
@@ -136,6 +140,20 @@ class Scorer(ABC):
 
     card: Card
     digest: str
+
+    def space(self) -> EmbeddingSpace:
+        """Return the space of the model's embedding.
+
+        Raises
+        ------
+        NoEmbeddingError
+            If it has none.
+        """
+        if self.card.embedding is None:
+            raise NoEmbeddingError(
+                f"Version {self.card.version} of the model {self.card.name} has no embedding."
+            )
+        return self.card.embedding
 
     @abstractmethod
     def score(self, spectrograms: audio.Spectrograms) -> Scores:
