@@ -23,6 +23,7 @@ AUDIO_FEATURE_COLUMNS = (
     "acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness",
     "valence",
 )  # fmt: skip
+LOGITS = {"acousticness", "instrumentalness", "liveness"}  # the others are values from 0 to 1
 MAX_DEVIATION = 5.0  # standard deviations, to which targets are clipped
 MIN_SCALE = 1e-6
 

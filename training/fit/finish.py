@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from service.card import EMOTIONS, MAX_DIMENSIONS, Emotion
 from training.data.dataset import Dataset
-from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, Targets
+from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, LOGITS, Targets
 from training.fit.calibrate import interval_width, rank_correlation
 from training.fit.config import StudentConfig
 from training.fit.student_file import EmotionScale, Projection, TaughtScale, TrainedStudent
@@ -117,7 +117,7 @@ def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, Taught
     """Match the quantiles of the student's outputs with those of its teacher, outside test."""
     is_raw = np.isin(targets.rows, heard.rows)
     places = np.searchsorted(heard.rows, targets.rows[is_raw])
-    teacher = expit(targets.original(columns)[is_raw].astype(np.float64))
+    teacher = targets.original(columns)[is_raw].astype(np.float64)
     known = ~np.isnan(teacher).any(axis=1)
     places, teacher = places[known], teacher[known]
     is_test, tracks = heard.is_test[places], heard.tracks[places]
@@ -127,7 +127,7 @@ def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, Taught
     for column, feature in enumerate(AUDIO_FEATURE_COLUMNS):
         if feature in EMOTIONS:
             continue
-        output, values = heard.outputs[places, column], teacher[:, column]
+        output, values = heard.outputs[places, column], _share(feature, teacher[:, column])
         knots = _quantiles(output[~is_test], values[~is_test])
         student = _by_track(np.interp(output, *knots)[is_test], tracks[is_test])
         of_teacher = _by_track(values[is_test], tracks[is_test])
@@ -139,6 +139,11 @@ def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, Taught
             absolute_error=float(np.abs(student - of_teacher).mean()),
         )
     return taught
+
+
+def _share(feature: str, outputs: Floats) -> Floats:
+    """Return what a teacher's outputs mean, from 0 to 1."""
+    return np.asarray(expit(outputs) if feature in LOGITS else np.clip(outputs, 0, 1))
 
 
 def _quantiles(scores: AnyFloats, values: AnyFloats) -> tuple[list[float], list[float]]:
