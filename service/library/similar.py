@@ -109,12 +109,12 @@ def read_vectors(library: Path, space: EmbeddingSpace) -> Vectors:
                 if not line.endswith("\n"):
                     break  # a run was stopped while it wrote this record
                 record = json.loads(line)
-                found = (record["analysis"] or {}).get("embedding")
-                if _is_of(found, space):
-                    paths.append(record["path"])
-                    values.append(np.array(found["values"], np.float32))
-                else:
+                vector = _vector(record["analysis"] or {}, space)
+                if vector is None:
                     left_out += 1
+                else:
+                    paths.append(record["path"])
+                    values.append(vector)
     except OSError as error:
         raise LibraryError(f"{library} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -126,10 +126,10 @@ def read_vectors(library: Path, space: EmbeddingSpace) -> Vectors:
     return Vectors(paths, np.stack(values), left_out)
 
 
-def _is_of(found: dict[str, Any] | None, space: EmbeddingSpace) -> bool:
-    """Return whether there is an embedding, and it is of a space."""
-    return (
-        found is not None
-        and found["space"] == space.space
-        and len(found["values"]) == space.dimensions
-    )
+def _vector(analysis: dict[str, Any], space: EmbeddingSpace) -> NDArray[np.float32] | None:
+    """Return the embedding of an analysis, None if it has none of the space."""
+    found = analysis.get("embedding")
+    if found is None or found["space"] != space.space:
+        return None
+    vector = np.array(found["values"], np.float32)
+    return vector if vector.shape == (space.dimensions,) else None
