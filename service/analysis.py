@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import audio
-from service.card import Card, Emotion
+from service.card import Card, EmbeddingSpace, Emotion
 from service.model import Scorer, Scores
 from service.mood import Middle, middle_of, mood_of
 from service.quality import warnings_of
 from service.schemas import (
     Analysis,
     AudioFacts,
+    EmbeddingFound,
     EmotionRange,
     GenreProbability,
     HeardWindow,
@@ -30,6 +31,7 @@ PROBES = Path(__file__).parent / "probes"
 
 PROBABILITY_DIGITS = 7  # nine rounded probabilities still sum to 1 within 1e-6
 SCORE_DIGITS = 4
+EMBEDDING_DIGITS = 5  # the cosine of two recordings is within 1e-4
 LEVEL_DIGITS = 1  # dB
 PERCENTILE_DIGITS = 1
 SECONDS_DIGITS = 3
@@ -56,6 +58,7 @@ def analyze(
     taxonomy: Taxonomy = MODELS_OWN,
     *,
     timeline: bool = False,
+    embedding: bool = False,
 ) -> Analysis:
     """Analyse a recording with a model.
 
@@ -70,6 +73,8 @@ def analyze(
         The verdict is about the genres of this taxonomy.
     timeline : bool
         Whether to include the scores of each window.
+    embedding : bool
+        Whether to include the embedding.
 
     Returns
     -------
@@ -80,7 +85,10 @@ def analyze(
     ------
     audio.AudioError
         If the recording cannot be analysed.
+    service.model.NoEmbeddingError
+        If the embedding is requested, and the model has none.
     """
+    space = model.space() if embedding else None
     started = perf_counter()
     recording = audio.decode(data, bounds)
     decoded = perf_counter()
@@ -103,6 +111,7 @@ def analyze(
         **_summary(cut, scores, names, model.card, sounding),
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
+        embedding=_embedding(scores, sounding, space) if space else None,
         audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
@@ -128,6 +137,17 @@ def _summary(
         **_averages(scores, names),
         "emotion": _ranges(scores, card),
     }
+
+
+def _embedding(
+    scores: Scores, sounding: NDArray[np.bool_], space: EmbeddingSpace
+) -> EmbeddingFound:
+    """Return the mean over the windows that hold sound, or over all silent ones, of length 1."""
+    if sounding.any():
+        scores = scores.chosen(sounding)
+    mean = scores.embedding.mean(axis=0, dtype=np.float64)
+    unit = mean / max(float(np.linalg.norm(mean)), np.finfo(float).tiny)
+    return EmbeddingFound(space=space.space, values=unit.round(EMBEDDING_DIGITS).tolist())
 
 
 def _averages(scores: Scores, names: Names) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Fingerprint:
     settings : str
         Digest of the settings that change an analysis.
     asked : tuple of str
-        Requests besides the analysis: ``timeline``, ``tags``, ``replace`` (of tags).
+        Requests besides the analysis: ``timeline``, ``embedding``, ``tags``, ``replace`` (of tags).
     """
 
     path: str
@@ -157,7 +157,7 @@ class JsonLines:
 
 
 class Table:
-    """Comma-separated values under column names, without timelines.
+    """Comma-separated values under column names, without timelines and embeddings.
 
     Bytes of a name that are not UTF-8 are written unchanged.
 

@@ -18,6 +18,7 @@ from training.data.takes import TAKES
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, read_targets
 from training.evaluation import evaluate as evaluation
 from training.fit import distill as distillation
+from training.fit import finish
 from training.fit.config import Config, with_defaults
 from training.fit.feature_cache import FeatureCache
 from training.fit.run import load, run_folder
@@ -178,7 +179,7 @@ def student(dataset, teachers, shared):
     with FileLock(shared / "student.lock"), pytest.MonkeyPatch.context() as patch:
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            patch.setattr(distillation, "MIN_TRUE_VALUES", 5)
+            patch.setattr(finish, "MIN_TRUE_VALUES", 5)
             targets = read_targets(teachers, dataset)
             distillation.distill(dataset, targets, CONFIG.student, path.parent)
     return path

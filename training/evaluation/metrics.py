@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -38,6 +37,7 @@ from service.verdict import VERDICTS
 from training.data.corpus import SPOTIFY
 from training.data.dataset import Dataset
 from training.evaluation.held_out import HeldOut
+from training.fit.calibrate import rank_correlation
 from training.fit.predict import Predictions
 from training.types import AnyFloats, Flags, Floats, Indices
 
@@ -241,14 +241,6 @@ def mood_figures(
 def _moods(plane: AnyFloats, middle: Middle) -> NDArray[np.str_]:
     """Return the moods of points of the plane; [shape=(n, 2)], valence and energy."""
     return np.array([mood_of(valence, energy, middle) for valence, energy in plane])
-
-
-def rank_correlation(one: Floats, other: Floats) -> float:
-    """Return Spearman's correlation where both are known; 0 if either of them is constant."""
-    both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < 3 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
-        return 0.0
-    return float(spearmanr(one[both], other[both])[0])
 
 
 def _verdicts(dataset: Dataset, held_out: HeldOut) -> list[VerdictRow]:
