@@ -169,7 +169,9 @@ def k_weighting(rate: int) -> Planes:
 
 def _poles(tangent: float, q: float) -> NDArray[np.float64]:
     """Return the denominator of a second-order section."""
-    return np.array([1 + tangent / q + tangent**2, 2 * (tangent**2 - 1), 1 - tangent / q + tangent**2])
+    return np.array(
+        [1 + tangent / q + tangent**2, 2 * (tangent**2 - 1), 1 - tangent / q + tangent**2]
+    )
 
 
 def _between(channel: Planes, peak: float, rate: int) -> float:

@@ -13,9 +13,9 @@ key frames of 186 ms, so the two share no spectrum.
 """
 
 from service.music.chroma import Chroma, chroma
-from service.music.key import Key, key_features, keys
+from service.music.key import Key, Mode, key_features, keys, pitch_class
 from service.music.parts import MOST_PARTS, parts
-from service.music.tempo import MAX_BPM, MIN_BPM, Tempo, candidates, tempi, tempo_features
+from service.music.tempo import MAX_BPM, MIN_BPM, Tempo, bpm_of, candidates, tempi, tempo_features
 from service.music.tempogram import Tempogram, tempogram
 
 __all__ = [
@@ -24,13 +24,16 @@ __all__ = [
     "MOST_PARTS",
     "Chroma",
     "Key",
+    "Mode",
     "Tempo",
     "Tempogram",
+    "bpm_of",
     "candidates",
     "chroma",
     "key_features",
     "keys",
     "parts",
+    "pitch_class",
     "tempi",
     "tempo_features",
     "tempogram",

@@ -87,7 +87,9 @@ def _peaks(part: audio.Waveform) -> _Peaks:
     heights = np.where(is_peak, middle, 0)
     limit = np.partition(heights, -MOST_PEAKS, axis=1)[:, -MOST_PEAKS, None]
     rows, columns = np.nonzero(is_peak & (heights >= limit))
-    left, top, right = (np.log(np.maximum(it[rows, columns], 1e-20)) for it in (before, middle, after))
+    left, top, right = (
+        np.log(np.maximum(it[rows, columns], 1e-20)) for it in (before, middle, after)
+    )
     shift = 0.5 * (left - right) / np.minimum(left - 2 * top + right, -1e-9)
     hertz = (low + columns + shift) * hertz_a_bin
     return _Peaks(rows, hertz, np.exp(top - 0.25 * (left - right) * shift))

@@ -6,6 +6,7 @@ key gets the same answer, transposed.
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from service.music.chroma import PITCH_CLASSES, Chroma
 from service.music.fitted import key_weights
 
-MODES = ("major", "minor")
+Mode = Literal["major", "minor"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
 N_KEYS = 2 * PITCH_CLASSES
 
 PROFILES = np.array(
@@ -43,17 +46,21 @@ class Key:
     tonic : int
         Pitch class, 0 for C.
     mode : str
-        One of `MODES`.
     """
 
     tonic: int
-    mode: str
+    mode: Mode
     probability: float
 
     @property
     def name(self) -> str:
         """The tonic as it is usually spelled: Bb for B flat, C# for C sharp."""
         return (MAJOR if self.mode == "major" else MINOR)[self.tonic]
+
+
+def pitch_class(name: str) -> int:
+    """Return the pitch class of a tonic by its name, 0 for C."""
+    return MAJOR.index(name) if name in MAJOR else MINOR.index(name)
 
 
 def keys(chroma: Chroma) -> tuple[list[Key], float]:

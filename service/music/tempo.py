@@ -36,7 +36,8 @@ class Tempo:
     Attributes
     ----------
     bpm, probabilities : float64 [shape=(n_candidates,)]
-        The `RETURNED` most probable, the first most of all.
+        The most probable first: `RETURNED` of them, and the half and the double of the first, if
+        they are candidates.
     none : float
         Probability that there is no steady beat.
     """
@@ -53,8 +54,10 @@ def tempi(tempogram: Tempogram) -> Tempo:
         return Tempo(np.empty(0), np.empty(0), 1.0)
     probabilities = tempo_ranker().probabilities(tempo_features(tempogram, places))
     order = np.argsort(-probabilities[:-1], kind="stable")
-    bpm = np.array([_refined(tempogram, bpm) for bpm in GRID[places[order[:RETURNED]]]])
-    return Tempo(bpm, probabilities[order[:RETURNED]], float(probabilities[-1]))
+    octaves = np.abs(np.abs(places[order] - places[order[0]]) - STEPS) <= APART
+    kept = order[octaves | (np.arange(len(order)) < RETURNED)]
+    bpm = np.array([_refined(tempogram, bpm) for bpm in GRID[places[kept]]])
+    return Tempo(bpm, probabilities[kept], float(probabilities[-1]))
 
 
 def candidates(tempogram: Tempogram) -> NDArray[np.intp]:
@@ -75,6 +78,11 @@ def candidates(tempogram: Tempogram) -> NDArray[np.intp]:
                 around = by_lag[near - APART : near + APART + 1]
                 add(near - APART + int(np.argmax(around)))
     return np.array(found, np.intp)
+
+
+def bpm_of(places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the tempi of candidates, to the nearest step of `GRID`."""
+    return np.asarray(GRID[places])
 
 
 def tempo_features(tempogram: Tempogram, places: NDArray[np.intp]) -> NDArray[np.float32]:
