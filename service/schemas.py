@@ -102,8 +102,8 @@ class TempoFound(Answer):
     bpm: float = Field(description="The most probable tempo, beats a minute.", examples=[124.02])
     confidence: Share = Field(description="Its probability.", examples=[0.81])
     candidates: list[TempoCandidate] = Field(
-        description="Five tempi, the most probable first, and the half and the double of the first. The "
-        "probabilities sum to at most 1; the rest is for others, and for no steady beat."
+        description="Five tempi, the most probable first, and half and double of the first. "
+        "The probabilities sum to at most 1; the rest is for others, and for no steady beat."
     )
 
 

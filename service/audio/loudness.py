@@ -33,9 +33,9 @@ SHELF_BAND = 0.4996667741545416  # exponent of the band gain
 HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 OVERSAMPLED_RATE = 192_000  # Hz, at least: four times 48 kHz
-REACH = 8  # samples on either side of an interpolated value
+REACH = 12  # samples on either side of an interpolated value
 NEAR_PEAK = 0.6  # times the highest value so far: a true peak has such a sample beside it
-ROUGHNESS = 8.0  # Kaiser's beta
+ROUGHNESS = 4.0  # Kaiser's beta: higher, and it would miss peaks of the highest octave
 
 
 @dataclass(frozen=True)
