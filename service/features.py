@@ -16,7 +16,6 @@ from service.schemas import (
     TempoFound,
 )
 
-NONE = 0.5  # from this probability of none on, there is no tempo or no key
 MOST_KEYS = 5  # candidates
 
 BPM_DIGITS = 2
@@ -57,8 +56,8 @@ def describe(recording: audio.Recording, *, sounding: bool) -> dict[str, Any]:
 
 
 def tempo_of(found: music.Tempo) -> TempoFound | None:
-    """Return the tempo of an answer, or None without a steady beat."""
-    if not len(found.bpm) or found.none >= NONE:
+    """Return the tempo of an answer, or None if no steady beat is more probable than any tempo."""
+    if not len(found.bpm) or found.none > found.probabilities[0]:
         return None
     candidates = [
         TempoCandidate(
@@ -73,8 +72,8 @@ def tempo_of(found: music.Tempo) -> TempoFound | None:
 
 
 def key_of(found: list[music.Key], none: float) -> KeyFound | None:
-    """Return the key of an answer, or None if there is none."""
-    if not found or none >= NONE:
+    """Return the key of an answer, or None if no key is more probable than any key."""
+    if not found or none > found[0].probability:
         return None
     candidates = [
         KeyCandidate(

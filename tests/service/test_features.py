@@ -70,6 +70,6 @@ def test_an_improbable_tempo_or_key_is_null():
 
 
 def test_five_keys_are_listed():
-    keys = [music.Key(number % 12, "minor", 0.05) for number in range(24)]
-    answer = key_of(keys, 0.1)
+    keys = [music.Key(number % 12, "minor", 0.04) for number in range(24)]
+    answer = key_of(keys, 0.04)
     assert [each.tonic for each in answer.candidates] == ["C", "C#", "D", "Eb", "E"]

@@ -8,6 +8,7 @@ import torch
 from scipy.optimize import minimize
 
 from service.music.fitted import TempoRanker
+from service.music.key import N_KEYS
 from training.studies.tempo_key.clips import WITH_A_BEAT, Clip, Heard, Sound
 from training.types import Floats
 
@@ -16,7 +17,7 @@ MEMBERS, HIDDEN = 4, 32  # networks whose scores are averaged, and the units of 
 EPOCHS, BATCH, RATE = 30, 64, 3e-3
 WEIGHT_DECAY, DROPOUT = 3.0, 0.4
 SOUND_SHARE = 1.0  # weight of a sound that is not music, that of a part of a clip being 1
-PENALTY = 1e-3  # of the squared weights of the keys
+PENALTY = 1e-5  # of the squared weights of the keys
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,7 @@ def fit_tempo(clips: Sequence[Clip], sounds: Sequence[Sound], seed: int = 0) -> 
     bias = torch.cat([member.hidden.bias for member, _ in members]) - hidden @ centre
     output = torch.cat([member.output.weight[0] for member, _ in members]) / MEMBERS
     none = np.mean([float(none - member.output.bias[0]) for member, none in members])
-    return TempoRanker(
-        hidden.T.detach().numpy(), bias.detach().numpy(), output.detach().numpy(), float(none)
-    )
+    return TempoRanker(hidden.T.numpy(), bias.numpy(), output.numpy(), float(none))
 
 
 def _cases(parts: Sequence[tuple[Heard, float]]) -> _Cases:
@@ -111,7 +110,7 @@ def _member(
             (-losses.sum() / len(batch)).backward()
             optimiser.step()
             schedule.step()
-    return network, float(network.none)
+    return network.requires_grad_(requires_grad=False), float(network.none[0])
 
 
 def fit_key(clips: Sequence[Clip], sounds: Sequence[Sound]) -> Floats:
@@ -125,7 +124,7 @@ def fit_key(clips: Sequence[Clip], sounds: Sequence[Sound]) -> Floats:
         if _possible(clip).any()
         for heard in (clip.middle, *clip.others)
     ]
-    nothing = np.append(np.zeros(24), 1.0)
+    nothing = np.append(np.zeros(N_KEYS), 1.0)
     parts += [(sound.heard.key_features, nothing) for sound in sounds]
     features = np.stack([part for part, _ in parts])
     possible = np.stack([keys for _, keys in parts])
@@ -145,8 +144,8 @@ def fit_key(clips: Sequence[Clip], sounds: Sequence[Sound]) -> Floats:
 
 
 def _possible(clip: Clip) -> Floats:
-    """Return 1 for the keys that a clip may have; [shape=(25,)]."""
-    possible = np.zeros(25)
+    """Return 1 for the keys that a clip may have; [shape=(N_KEYS + 1,)]."""
+    possible = np.zeros(N_KEYS + 1)
     if clip.key >= 0:
         possible[clip.key] = 1
     elif clip.relative_major >= 0:

@@ -102,7 +102,7 @@ def tempo_right(bpm: Floats, truth: Floats, ratios: Sequence[float] = (1,)) -> F
 
 
 def key_score(key: Indices, truth: Indices) -> Floats:
-    """Return MIREX's weighted score: 1 for the key, 0.5 for the key a fifth above it.
+    """Return MIREX's weighted score: 1 for the key, 0.5 for a key a fifth away.
 
     The relative key scores 0.3, the parallel key 0.2, any other key 0.
     """
@@ -113,7 +113,7 @@ def _score(ours: int, truth: int) -> float:
     interval = (ours - truth) % 12
     same_mode = ours // 12 == truth // 12
     if same_mode:
-        return {0: 1.0, 7: 0.5}.get(interval, 0.0)
+        return {0: 1.0, 5: 0.5, 7: 0.5}.get(interval, 0.0)
     return {0: 0.2, 9 if truth < 12 else 3: 0.3}.get(interval, 0.0)
 
 

@@ -20,7 +20,6 @@ from training.types import Flags, Floats
 
 RESAMPLES = 2_000
 SHARES = (1, 0.75, 0.5, 0.25)  # of the clips, the most confident
-NONE = 0.5  # the service answers null from this probability of none on
 WITHOUT = "classical"
 
 
@@ -204,8 +203,8 @@ def _none(clips: Sequence[Clip], sounds: Sequence[Sound], splits: Sequence[HeldO
 
 def _nulls(chosen: Sequence[tuple[Estimates, Flags]]) -> tuple[int, str, str]:
     """Return the number of cases and the shares that are answered with null."""
-    tempo = np.mean([(answers.no_tempo[rows] >= NONE).mean() for answers, rows in chosen])
-    key = np.mean([(answers.no_key[rows] >= NONE).mean() for answers, rows in chosen])
+    tempo = np.mean([(it.no_tempo > it.tempo_confidence)[rows].mean() for it, rows in chosen])
+    key = np.mean([(it.no_key > it.key_confidence)[rows].mean() for it, rows in chosen])
     return int(chosen[0][1].sum()), f"{tempo:.0%}", f"{key:.0%}"
 
 
@@ -255,14 +254,15 @@ The probability of the answer, `confidence`, tells how far to trust it:
 """
 _KEY = """
 
-MIREX's score gives 1 for the key, 0.5 for the key a fifth above, 0.3 for the relative and 0.2 for
-the parallel key. The key signature was annotated by other people, for all clips; no classical clip
-has a known tonic.
+MIREX's score gives 1 for the key, 0.5 for one a fifth above or below, 0.3 for the relative and
+0.2 for the parallel key. The key signature was annotated by other people, for all clips; no
+classical clip has a known tonic.
 
 """
 _NONE = """\
-How often the answer is null. Sounds that are not music are synthetic; half of them are fitted, the
-other half answered. {beat} may repeat steadily, so they are not fitted as sounds without a beat.
+The answer is null if none is more probable than any tempo, or than any key. The table tells how
+often. Sounds that are not music are synthetic; half of them are fitted, the other half answered. Of
+these, {beat} may repeat steadily, so they are not fitted as sounds without a beat.
 
 """
 _LOUDNESS = """\
@@ -281,7 +281,8 @@ _LIMITS = """\
 * A third of the clips is classical and 28 % jazz; some genres have fewer than ten clips.
 * The ranker of tempi knows GTZAN's annotators and its spread of tempi, of other artists. On another
   collection it is unmeasured.
-* The settings of the chroma (length of frames, number of peaks, credit for harmonics) were chosen
-  with these clips, among a few dozen. The folds do not correct for that.
+* The profile of keys and the settings of the chroma (length of frames, number of peaks, credit for
+  harmonics) were chosen with these clips, among a few dozen. The folds do not correct for that: of
+  keys, only the probabilities are fitted.
 * Music without percussion and with a free beat is where tempo fails; jazz is where key fails.
 * One tempo and one key are given for a recording, also where they change."""
