@@ -8,7 +8,7 @@ AUDIT_VENV = .venv-audit
 # On all processors. The tests of one file run in one process, because they share slow fixtures.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check train example figures openapi client pictures benchmark torture audit sbom sbom-image clean
+.PHONY: serve test test-slow check train student example figures openapi client pictures benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -29,13 +29,20 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/lint-imports
 
 # Train a model on a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
+# With STUDENT=file, the heads read another student than the shipped one. `make student` trains one.
 WORK ?= trained
+STUDENT ?= training/student.pt
 train: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) $(WORK)/prepared
-	$(TRAINING_VENV)/bin/python -m training train $(CONFIG) $(WORK)/prepared $(WORK)/runs
+	$(TRAINING_VENV)/bin/python -m training train $(CONFIG) $(WORK)/prepared $(WORK)/runs --student $(STUDENT)
 	$(TRAINING_VENV)/bin/python -m training evaluate $(WORK)/prepared $(WORK)/runs
 	model=$$($(TRAINING_VENV)/bin/python -m training export $(CONFIG) $(WORK)/prepared $(WORK)/runs $(MODELS)) && \
 	$(TRAINING_VENV)/bin/python -m training report "$$model" $(WORK)/prepared $(WORK)/runs
+
+# Train a student: make student CORPUS=folder TEACHERS=folder CONFIG=mine.toml
+student: $(TRAINING_VENV)/.all
+	$(TRAINING_VENV)/bin/python -m training prepare $(CORPUS) $(WORK)/prepared
+	$(TRAINING_VENV)/bin/python -m training distill $(CONFIG) $(WORK)/prepared $(TEACHERS) $(WORK)/student
 
 $(FIFTEEN_VENV)/.serve: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(FIFTEEN_VENV)

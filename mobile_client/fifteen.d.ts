@@ -127,10 +127,9 @@ export interface EmotionFigures {
   clips: number;
   /** Rank correlation with the labels. */
   spearman: Figure;
-  /**
-   * Share of labels inside the 80 % interval, on the origin's own scale; null for labels that
-   * training does not use.
-   */
+  /** Mean absolute error; null for labels on another scale. */
+  absolute_error?: Figure | null;
+  /** Share of labels inside the 80 % interval; null for labels on another scale. */
   coverage: Figure | null;
 }
 
@@ -198,6 +197,11 @@ export interface GenreFigures {
    */
   music_auroc: Figure | null;
   per_genre: GenreRow[];
+  /**
+   * Number of whole recordings by true genre (rows) and top genre (columns), both in the order of
+   * `genres`; null in models before version 4.
+   */
+  confusion?: (number[])[] | null;
   /** Share of recordings with the right genre if only the first seconds are used. */
   accuracy_by_seconds: Record<string, number>;
 }

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from service.analysis import warm_up
 from service.loading import load_served, load_taxonomy
@@ -28,6 +29,9 @@ from service.web.routes import analyze, docs, frontend, health, kserve, metrics,
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
+
+SMALL_BYTES = 1_000  # a shorter body is sent as it is: it fits into a packet
+COMPRESSION = 5  # zlib's level; higher ones take longer and save little
 
 
 def create_app(
@@ -97,7 +101,11 @@ def create_app(
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """Add the middleware; each wraps those before it."""
+    """Add the middleware; each wraps those before it.
+
+    The compression is within `Head`, so that a HEAD has the headers of the GET.
+    """
+    app.add_middleware(GZipMiddleware, minimum_size=SMALL_BYTES, compresslevel=COMPRESSION)
     app.add_middleware(Head)
     if settings.cors_origins:
         app.add_middleware(

@@ -135,6 +135,12 @@ class GenreFigures(CardPart):
         "that are not music; null if none were measured."
     )
     per_genre: list[GenreRow]
+    confusion: list[list[int]] | None = Field(
+        default=None,
+        description="Number of whole recordings by true genre (rows) and top genre (columns), both "
+        "in the order of `genres`; null in models before version 4.",
+        examples=[[[40, 3], [5, 60]]],
+    )
     accuracy_by_seconds: dict[str, Share] = Field(
         description="Share of recordings with the right genre if only the first seconds are used.",
         examples=[{"3": 0.6, "5": 0.65, "10": 0.7, "15": 0.75}],
@@ -145,12 +151,15 @@ class EmotionFigures(CardPart):
     """One emotion, measured on labels of one origin."""
 
     emotion: Emotion
-    origin: str = Field(description="Where the labels come from.", examples=["emotify-votes"])
-    clips: int = Field(description="Number of recordings.", examples=[72])
+    origin: str = Field(description="Where the labels come from.", examples=["spotify"])
+    clips: int = Field(description="Number of recordings.", examples=[514])
     spearman: Figure = Field(description="Rank correlation with the labels.")
+    absolute_error: Figure | None = Field(
+        default=None,
+        description="Mean absolute error; null for labels on another scale.",
+    )
     coverage: Figure | None = Field(
-        description="Share of labels inside the 80 % interval, on the origin's own scale; null "
-        "for labels that training does not use."
+        description="Share of labels inside the 80 % interval; null for labels on another scale."
     )
 
 

@@ -15,15 +15,19 @@ import numpy as np
 from training.data.corpus import CorpusError
 from training.data.dataset import Dataset, FrontEndMismatchError
 from training.data.prepare import prepare
+from training.data.teachers import read_targets
 from training.evaluation.evaluate import evaluate
+from training.fit import musicnn
 from training.fit.config import ConfigError, read_recipe
+from training.fit.distill import distill
 from training.fit.loop import TrainingDivergedError
 from training.fit.run import RunMismatchError
+from training.fit.student_file import SHIPPED, StudentError
 from training.fit.train import train
 from training.parallel import ENGINES, RayMissingError
 from training.release.export import ExportMismatchError, export
 from training.release.page import measured_tables, report
-from training.studies import danceability, learning_curve
+from training.studies import learning_curve
 from training.studies.compare.comparison import compare
 from training.studies.compare.sample import FAST, FULL
 from training.studies.tempo_key import study as tempo_key
@@ -49,6 +53,8 @@ def main() -> int:
         FrontEndMismatchError,
         RayMissingError,
         RunMismatchError,
+        StudentError,
+        musicnn.TeacherMissingError,
         TrainingDivergedError,
     ) as error:
         print(f"training: {error}", file=sys.stderr)
@@ -103,8 +109,12 @@ def _add_steps(commands: Commands) -> None:
         "--split-seed", type=int, default=0, help="seed of the split of a corpus without manifest"
     )
 
+    _add_student(commands)
     command = _add(commands, "train", _train, "Train models on a dataset.")
     _add_paths(command, recipe=RECIPE, dataset="folder of `prepare`", runs="folder for the runs")
+    command.add_argument(
+        "--student", type=Path, default=SHIPPED, help="file of `distill`; default the shipped one"
+    )
     command.add_argument("--seeds", type=_positive, default=3, help="number of seeds; default 3")
     command.add_argument(
         "--fixed-only",
@@ -136,17 +146,24 @@ def _add_steps(commands: Commands) -> None:
     )
 
 
-def _add_studies(commands: Commands) -> None:
-    """Add the studies, and the synthesiser."""
-    command = _add(
-        commands,
-        "danceability",
-        _danceability,
-        "Study: fit the formula of danceability, and report on it.",
-    )
-    _add_paths(command, corpus="folder with manifests that have the references", page="Markdown")
+def _add_student(commands: Commands) -> None:
+    """Add the steps from a corpus and its teachers to a student."""
+    command = _add(commands, "musicnn", _musicnn, "Compute the outputs of a teacher for a corpus.")
+    _add_paths(command, corpus=CORPUS, teachers="folder that gets musicnn.npz")
     _add_jobs(command)
 
+    command = _add(commands, "distill", _distill, "Train the student on the outputs of teachers.")
+    _add_paths(
+        command,
+        recipe=RECIPE,
+        dataset="folder of `prepare`",
+        teachers="folder of files *.npz, see training.data.teachers",
+        student="folder for the student",
+    )
+
+
+def _add_studies(commands: Commands) -> None:
+    """Add the studies, and the synthesiser."""
     command = _add(
         commands,
         "tempo-key",
@@ -202,9 +219,20 @@ def _prepare(arguments: argparse.Namespace) -> None:
     )
 
 
+def _musicnn(arguments: argparse.Namespace) -> None:
+    print(musicnn.listen(arguments.corpus, arguments.teachers, arguments.jobs))
+
+
+def _distill(arguments: argparse.Namespace) -> None:
+    dataset = Dataset(arguments.dataset)
+    config = read_recipe(arguments.recipe).training.student
+    print(distill(dataset, read_targets(arguments.teachers, dataset), config, arguments.student))
+
+
 def _train(arguments: argparse.Namespace) -> None:
     train(
         Dataset(arguments.dataset),
+        arguments.student,
         read_recipe(arguments.recipe).training,
         arguments.runs,
         seeds=arguments.seeds,
@@ -227,10 +255,6 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     print(report(Dataset(arguments.dataset), arguments.runs, arguments.model))
-
-
-def _danceability(arguments: argparse.Namespace) -> None:
-    danceability.study(arguments.corpus, arguments.page, arguments.jobs)
 
 
 def _tempo_key(arguments: argparse.Namespace) -> None:

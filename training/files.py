@@ -1,5 +1,6 @@
 """Writes files so that a reader sees the old content or the new one, and never a part."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -31,3 +32,8 @@ def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], obj
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

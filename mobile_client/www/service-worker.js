@@ -5,7 +5,7 @@
  * The list and its version are written by `make client`.
  */
 
-const VERSION = "995293073d48";
+const VERSION = "845088631895";
 const FILES = [
   "icons/192.png",
   "icons/512.png",

@@ -51,6 +51,40 @@ class TestVerdicts:
         expect(page.locator(".verdict")).to_have_text("This is new.")
 
 
+class TestExplanation:
+    """A genre that is tapped is explained from the model's card."""
+
+    @pytest.fixture
+    def explained(self, answered):
+        """Show the explanation of house; some members of the figures differ from the card's."""
+
+        def show(**members):
+            page = answered("house")
+
+            def answer(route):
+                card = route.fetch().json()
+                card["figures"]["folds"]["genre"] |= members
+                route.fulfill(json=card)
+
+            page.route("**/v1/models/*", answer)
+            page.get_by_role("button", name="house").first.click()
+            return page.locator("#explain")
+
+        return show
+
+    def test_a_genre_is_often_taken_for_those_that_a_tenth_of_its_recordings_get(self, explained):
+        counts = [[0] * 9 for _ in range(9)]
+        counts[3] = [0, 0, 12, 80, 0, 0, 9, 15, 0]  # blues, classical, dubstep, house ...
+        dialog = explained(confusion=counts)
+        expect(dialog).to_contain_text(re.compile("rap or dubstep"))
+        expect(dialog).not_to_contain_text("pop-punk")
+
+    def test_a_card_without_the_counts_gives_no_confusion(self, explained):
+        dialog = explained(confusion=None)
+        expect(dialog.locator(".note")).to_contain_text("%")
+        expect(dialog.locator("span")).to_have_text("")
+
+
 class TestMembers:
     def test_intervals_and_percentiles(self, answered):
         ranges = {"valence": {"low": 0.48, "high": 0.8, "percentile": 71.5}}

@@ -10,13 +10,16 @@ import torch
 from service import audio
 from tools import signals
 from training.data import splits, synthetic
-from training.data.corpus import EmotionLabel, Track, corpus_digest
+from training.data.corpus import Proxy, Track, corpus_digest
 from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, Dataset, preparation
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
 from training.data.takes import TAKES
+from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, read_targets
 from training.evaluation.evaluate import evaluate
+from training.fit import distill as distillation
 from training.fit.config import Config, with_defaults
-from training.fit.descriptor_cache import DescriptorCache
+from training.fit.distill import distill
+from training.fit.feature_cache import FeatureCache
 from training.fit.run import load, run_folder
 from training.fit.train import train
 from training.release.export import export
@@ -41,7 +44,16 @@ def changed(config, **changes):
 CONFIG = changed(
     Config.model_validate(with_defaults({})),
     folds=2,
-    mlp={
+    student={
+        "epochs": 15,
+        "batch_size": 16,
+        "width": 4,
+        "features": 24,
+        "dropout": 0.0,
+        "learning_rate": 1e-2,
+        "crop_frames": 32,
+    },
+    head={
         "copies": 1,
         "epochs": 40,
         "batch_size": 16,
@@ -49,27 +61,14 @@ CONFIG = changed(
         "dropout": 0.2,
         "learning_rate": 1e-2,
     },
-    cnn={
-        "epochs": 2,
-        "steps": 12,
-        "batch_size": 8,
-        "width": 2,
-        "dropout": 0.0,
-        "learning_rate": 2e-2,
-        "crop_frames": 32,
-    },
 )
-
-
-def label(value, origin):
-    return EmotionLabel(round(float(value), 4), origin)
 
 
 def example_tracks(folder):
     """Ten tracks of each genre, five of each of two kinds of other music, and synthetic ones.
 
-    Two groups have two tracks each. There are two sources, with one group in both. Emotion labels
-    have two origins, beside measured danceability.
+    Two groups have two tracks each. There are two sources, with one group in both. Some tracks have
+    a true energy; all have a proxy of it, of one of two origins.
     """
     for number, subset in enumerate(SUBSETS):
         for code, genre in enumerate(GENRES):
@@ -81,11 +80,8 @@ def example_tracks(folder):
                 subset,
                 genre,
                 source=("north", "south")[number % 2],
-                emotion={
-                    "energy": label((code + number / 10) / 3, ("votes", "words")[number % 2]),
-                    "danceability": label(code / 3 + number / 40, "measured"),
-                },
-                reference={"energy": code / 3},
+                emotion={"energy": round((code + number / 10) / 3, 4)} if number % 3 else {},
+                proxies={"energy": Proxy(round(code / 4, 4), ("votes", "words")[number % 2])},
             )
     for kind in ("folk", "polka"):
         for number in range(5):
@@ -115,7 +111,7 @@ def write_dataset(folder, tracks, rng):
     by_id = {track.id: track for track in tracks}
     windows = np.stack([spectrogram(by_id[id_], rng) for id_, _ in rows])
     np.save(folder / "shard-00000.npy", windows.astype(np.float16))
-    index = {"tracks": [], "rows": rows, "danceability": {}, "refused": {}}
+    index = {"tracks": [], "rows": rows, "refused": {}}
     (folder / "shard-00000.json").write_text(json.dumps(index))
     recordings = [track for track in tracks if track.source != SYNTHETIC]
     content = {
@@ -150,10 +146,36 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def runs(dataset, tmp_path_factory):
+def teachers(dataset, tmp_path_factory):
+    """The outputs of one teacher: where the loud band is, and seven audio-features."""
+    tracks = [track for track in dataset.tracks if track.source != SYNTHETIC]
+    bands = np.array([BAND.get(track.genre or track.other, 112) for track in tracks])
+    features = np.tile(bands[:, None] / audio.N_MELS, (1, len(AUDIO_FEATURE_COLUMNS)))
+    folder = tmp_path_factory.mktemp("teachers")
+    np.savez(
+        folder / "teacher.npz",
+        clip_id=np.array([track.id for track in tracks]),
+        start_seconds=np.zeros(len(tracks), np.float32),
+        embedding=(bands[:, None] == np.unique(bands)).astype(np.float16),
+        **{AUDIO_FEATURES: features.astype(np.float32)},
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def student(dataset, teachers, tmp_path_factory):
+    """The file of a student of `teachers`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distillation, "MIN_TRUE_VALUES", 5)
+        targets = read_targets(teachers, dataset)
+        return distill(dataset, targets, CONFIG.student, tmp_path_factory.mktemp("student"))
+
+
+@pytest.fixture(scope="session")
+def runs(dataset, student, tmp_path_factory):
     """Two trained and evaluated seeds of the fixed split and of the cross-validation."""
     folder = tmp_path_factory.mktemp("runs")
-    train(dataset, CONFIG, folder, seeds=2, fixed_only=False, jobs=1)
+    train(dataset, student, CONFIG, folder, seeds=2, fixed_only=False, jobs=1)
     evaluate(dataset, folder)
     return folder
 
@@ -170,9 +192,9 @@ def network(dataset, fixed_run):
 
 
 @pytest.fixture(scope="session")
-def cache(dataset, tmp_path_factory):
-    """The descriptors for `CONFIG`."""
-    return DescriptorCache(dataset, CONFIG.mlp.copies, tmp_path_factory.mktemp("cache"))
+def cache(dataset, student, tmp_path_factory):
+    """The features for `CONFIG`."""
+    return FeatureCache(dataset, student, CONFIG.head.copies, tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.model import load_models
+from service.settings import MODELS
 from tools.benchmarks.alternatives import Tried
 from tools.benchmarks.cost import Stages
 from tools.benchmarks.measures import LAYOUTS, Growth, Sustained
@@ -152,6 +154,7 @@ def page(measured):
     load = measured.sustained
     return TEXT.format(
         machine=measured.machine,
+        version=load_models(MODELS)["fifteen"].card.version,
         figures="\n".join(figure.row() for figure in figures(measured)),
         highest=load.highest,
         rates="\n".join(_rates(measured)),
@@ -201,9 +204,9 @@ TEXT = """\
 
 *Written by `make benchmark`; run it on your machine rather than edit.*
 
-{machine}. Clips of 15 s in stereo at 96 kbit/s, MP3, M4A and WebM in equal parts, by the shipped
-model; clients share the processors with the service. Times are processor times, not wall-clock
-times, unless the text says otherwise. All ratios are of one run.
+{machine}. Clips of 15 s in stereo at 96 kbit/s, MP3, M4A and WebM in equal parts,
+by version {version} of the shipped model; clients share the processors with the service. Times are
+processor times, not wall-clock times, unless the text says otherwise. All ratios are of one run.
 
 | figure | measured | wanted | |
 | --- | --- | --- | --- |

@@ -67,24 +67,24 @@ def same_network():
     from service.model import load_models  # noqa: PLC0415
     from service.settings import MODELS  # noqa: PLC0415
     from training.fit.config import DEFAULT_RECIPE, read_recipe  # noqa: PLC0415
+    from training.fit.student_file import SHIPPED, load_student  # noqa: PLC0415
     from training.models.base import OutputShape  # noqa: PLC0415
-    from training.models.cnn import Cnn  # noqa: PLC0415
     from training.models.ensemble import Ensemble  # noqa: PLC0415
-    from training.models.mlp import Mlp  # noqa: PLC0415
+    from training.models.head import Head  # noqa: PLC0415
 
     config = read_recipe(DEFAULT_RECIPE).training
-    shape = OutputShape(n_classes=N_CLASSES, n_origins=1)
+    student = load_student(SHIPPED)
+    shape = OutputShape(student.config.features, n_classes=N_CLASSES)
     return Ensemble(
-        [Mlp(shape, config.mlp.hidden) for _ in range(config.folds)],
-        [Cnn(shape, config.cnn.width) for _ in range(config.cnn.members)],
+        student.network,
+        [Head(shape, config.head.hidden) for _ in range(config.folds)],
         n_genres=len(load_models(MODELS)["fifteen"].card.genres),
         temperature=1,
-        danceability_to_valence=config.danceability_to_valence,
         emotions=list(range(len(EMOTIONS))),
     ).eval()
 
 
-N_CLASSES = 25  # of the shipped network: genres, kinds of other music, no music
+N_CLASSES = 24  # of the shipped network: genres, kinds of other music, no music
 
 
 def essentia():

@@ -5,9 +5,9 @@ Conventions
 * A *track* is one audio file. A *group* is the unit of the split: an artist or an album, all of
   whose tracks are in the same subset.
 * A *subset* is train, valid or test.
-* An emotion label is a value in [0, 1] and its *origin*. Each origin has its own scale, so that
-  only ranks within one origin can be compared.
-* A *reference* is a value that is compared with predictions and never used to train.
+* An *emotion* is a value in [0, 1] on Spotify's scale. It trains, and measures.
+* A *proxy* is another label of an emotion, with its *origin*. Each origin has its own scale, so
+  that only ranks within one origin can be compared. Proxies never train.
 """
 
 import csv
@@ -34,7 +34,7 @@ SUBSETS: tuple[Subset, ...] = get_args(Subset)
 FOLDS = 5  # one for test, one for validation, the rest for training
 MANIFEST = "tracks.csv"
 EMOTION_MANIFEST = "emotion.csv"
-REFERENCE = "spotify"  # prefix of the manifest's columns, as in spotify_valence
+SPOTIFY = "spotify"  # prefix of the manifest's columns, as in spotify_valence
 UNCERTAIN = ("mixed-", "unlabelled")  # prefixes of `other` for music that may have a genre
 NOT_RECORDINGS = ("image/", "text/", "application/")  # MIME types that a plain folder may hold
 MIME_TYPES = mimetypes.MimeTypes(filenames=())  # Python's own table, the same on every machine
@@ -45,7 +45,7 @@ class CorpusError(ValueError):
 
 
 @dataclass(frozen=True)
-class EmotionLabel:
+class Proxy:
     """A value in [0, 1] and its origin."""
 
     value: float
@@ -63,8 +63,9 @@ class Track:
         The kind of sound or music, for a track that has none of the genres.
     source : str
         The collection that the track comes from; empty if there is only one.
-    emotion : dict of str to EmotionLabel
-    reference : dict of str to float
+    emotion : dict of str to float
+    proxies : dict of str to Proxy
+        By emotion.
     """
 
     id: str
@@ -74,8 +75,8 @@ class Track:
     genre: str | None = None
     other: str | None = None
     source: str = ""
-    emotion: dict[str, EmotionLabel] = field(default_factory=dict)
-    reference: dict[str, float] = field(default_factory=dict)
+    emotion: dict[str, float] = field(default_factory=dict)
+    proxies: dict[str, Proxy] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the track in JSON's types."""
@@ -84,8 +85,8 @@ class Track:
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> "Track":
         """Return the track that `to_dict` converted."""
-        emotion = {name: EmotionLabel(**label) for name, label in entry["emotion"].items()}
-        return cls(**entry | {"path": Path(entry["path"]), "emotion": emotion})
+        proxies = {name: Proxy(**proxy) for name, proxy in entry["proxies"].items()}
+        return cls(**entry | {"path": Path(entry["path"]), "proxies": proxies})
 
 
 def random_stream(track: Track, purpose: Literal["sound", "phone"]) -> np.random.Generator:
@@ -105,7 +106,8 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
     folder : Path
         `MANIFEST`, if it exists, lists files, genres, groups and the split. Otherwise each folder
         is a genre, each folder in it an album, and a track's id is its path.
-        `EMOTION_MANIFEST`, if it exists, has the emotion labels by ``clip_id``.
+        `EMOTION_MANIFEST`, if it exists, has emotions (``spotify_valence`` and so on) and proxies
+        (``valence``, ``valence_origin`` and so on) by ``clip_id``.
     seed : int
         Seed of the split of a plain folder. A manifest has its own split.
 
@@ -123,7 +125,7 @@ def read_corpus(folder: Path, seed: int = 0) -> list[Track]:
     tracks = _read_manifest(folder) if (folder / MANIFEST).exists() else _read_folder(folder, seed)
     rows = {row["clip_id"]: row for row in read_rows(folder / EMOTION_MANIFEST)}
     tracks = [
-        replace(track, emotion=_emotion(row), reference=_reference(row))
+        replace(track, emotion=_emotion(row), proxies=_proxies(row))
         if (row := rows.get(track.id))
         else track
         for track in tracks
@@ -188,16 +190,16 @@ def _subset(name: str) -> Subset:
     raise CorpusError(f"{MANIFEST} has a split {name!r}; allowed are {', '.join(SUBSETS)}.")
 
 
-def _emotion(row: dict[str, str]) -> dict[str, EmotionLabel]:
+def _proxies(row: dict[str, str]) -> dict[str, Proxy]:
     return {
-        emotion: EmotionLabel(float(row[emotion]), row[f"{emotion}_origin"])
+        emotion: Proxy(float(row[emotion]), row[f"{emotion}_origin"])
         for emotion in EMOTIONS
-        if row[emotion]
+        if row.get(emotion)
     }
 
 
-def _reference(row: dict[str, str]) -> dict[str, float]:
-    columns = {emotion: row.get(f"{REFERENCE}_{emotion}") for emotion in EMOTIONS}
+def _emotion(row: dict[str, str]) -> dict[str, float]:
+    columns = {emotion: row.get(f"{SPOTIFY}_{emotion}") for emotion in EMOTIONS}
     return {emotion: float(value) for emotion, value in columns.items() if value}
 
 

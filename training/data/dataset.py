@@ -4,9 +4,9 @@ The folder, which `training.data.prepare` writes, contains
 
 * ``front_end.json``: the parameters and the signature of the front-end that computed it;
 * ``shard-00000.npy``: float16 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB;
-* ``shard-00000.json``: the track and the take of each row, the measured danceability of each track,
-  the size and modification time of each file, and the reason for each track that was left out. It
-  is written after its shard: a shard without it is written again;
+* ``shard-00000.json``: the track and the take of each row, the size and modification time of each
+  file, and the reason for each track that was left out. It is written after its shard: a shard
+  without it is written again;
 * ``tracks.json``: the tracks, their labels and the digest of the corpus. It is written last: a
   folder without it is incomplete.
 
@@ -86,18 +86,16 @@ class Dataset:
         Index into `classes`, -1 for a track whose class is unknown.
     synthetic : bool [shape=(n_tracks,)]
     groups : str [shape=(n_tracks,)]
-    origins : list of str
-        The origins of emotion labels, sorted.
     emotion : float32 [shape=(n_tracks, 3)]
-        Columns as in `EMOTIONS`; NaN without a label.
-    origin : int64 [shape=(n_tracks, 3)]
-        Index into `origins`; 0 without a label.
-    reference : float32 [shape=(n_tracks, 3)]
-        Values that are only compared; NaN without one.
+        True values; columns as in `EMOTIONS`, NaN without one.
+    proxies : dict of str to float32 [shape=(n_tracks, 3)]
+        By origin; NaN without one.
     track_of, take_of : int64 [shape=(n_rows,)]
         Index into `tracks`, and into `TAKES`, of each row.
     corpus_digest : str
         `corpus.corpus_digest` of the corpus.
+    rows_digest : str
+        Identifies rows and preparation.
     digest : str
         Identifies rows, labels, split and preparation.
 
@@ -123,6 +121,7 @@ class Dataset:
         self.groups = np.array([track.group for track in self.tracks])
         self.label = np.array([self._class(track) for track in self.tracks], np.int64)
         self._label_emotion()
+        self.rows_digest = self._rows_digest()
         self.digest = self._digest()
 
     def __reduce__(self) -> tuple[type["Dataset"], tuple[Path]]:
@@ -160,22 +159,24 @@ class Dataset:
         return self.classes.index(name if name in self.classes else OTHER)
 
     def _label_emotion(self) -> None:
-        labels = [label for track in self.tracks for label in track.emotion.values()]
-        self.origins = sorted({label.origin for label in labels})
-        self.emotion = np.full((len(self.tracks), len(EMOTIONS)), np.nan, np.float32)
-        self.reference = self.emotion.copy()
-        self.origin = np.zeros((len(self.tracks), len(EMOTIONS)), np.int64)
+        nothing = np.full((len(self.tracks), len(EMOTIONS)), np.nan, np.float32)
+        origins = {proxy.origin for track in self.tracks for proxy in track.proxies.values()}
+        self.emotion = nothing.copy()
+        self.proxies = {origin: nothing.copy() for origin in sorted(origins)}
         for i, track in enumerate(self.tracks):
             for column, emotion in enumerate(EMOTIONS):
-                self.reference[i, column] = track.reference.get(emotion, np.nan)
-                if label := track.emotion.get(emotion):
-                    self.emotion[i, column] = label.value
-                    self.origin[i, column] = self.origins.index(label.origin)
+                self.emotion[i, column] = track.emotion.get(emotion, np.nan)
+                if proxy := track.proxies.get(emotion):
+                    self.proxies[proxy.origin][i, column] = proxy.value
 
     def _digest(self) -> str:
         labels = [track.to_dict() | {"path": None} for track in self.tracks]
+        text = json.dumps([self.rows_digest, labels], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _rows_digest(self) -> str:
         rows = np.stack([self.track_of, self.take_of]).tobytes()
-        text = json.dumps([preparation(), labels], sort_keys=True)
+        text = json.dumps([preparation(), [track.id for track in self.tracks]], sort_keys=True)
         return hashlib.sha256(text.encode() + rows).hexdigest()
 
     @property
@@ -187,12 +188,6 @@ class Dataset:
     def is_music(self) -> Flags:
         """Whether a track is music; bool [shape=(n_tracks,)]."""
         return np.asarray(self.label != self.classes.index(NOT_MUSIC))
-
-    @property
-    def learnable_emotions(self) -> list[int]:
-        """The emotions whose labels are not all equal, as indices into `EMOTIONS`."""
-        labels = [column[~np.isnan(column)] for column in self.emotion.T]
-        return [i for i, known in enumerate(labels) if len(known) and np.ptp(known) > 0]
 
     def rows(self, take: Take, tracks: Indices | None = None) -> Indices:
         """Return the rows of a take, of all or some tracks, in the order of track and time."""

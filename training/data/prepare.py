@@ -7,7 +7,7 @@ shard is a fair sample of the corpus.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,16 +17,13 @@ from tqdm import tqdm
 
 from service import audio
 from training import parallel
-from training.data.corpus import EmotionLabel, Track, corpus_digest, read_corpus
-from training.data.danceability import danceability
+from training.data.corpus import Track, corpus_digest, read_corpus
 from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, check_front_end, preparation
 from training.data.synthetic import SYNTHETIC, synthetic_tracks
 from training.data.takes import TAKES, Take, take_spectrograms, track_waveform
 from training.files import PARTIAL_SUFFIX, write_atomically
 from training.parallel import Engine
 from training.synthesis.speech import EspeakMissingError
-
-DANCEABILITY_ORIGIN = "beat-descriptors"  # see `training.data.danceability`
 
 TRACKS_PER_SHARD = 32
 SHUFFLE_SEED = 15
@@ -79,7 +76,7 @@ def prepare(
             tqdm.write(f"left out {reason!a}")
     content = {
         "corpus": corpus_digest(recordings),
-        "tracks": [track.to_dict() for track in _with_danceability(tracks, folder)],
+        "tracks": [track.to_dict() for track in tracks],
     }
     write_atomically(folder / TRACKS_FILE, json.dumps(content, indent=1))
 
@@ -120,25 +117,12 @@ def _file_stamp(track: Track) -> tuple[int, int]:
     return (stat.st_size, stat.st_mtime_ns)
 
 
-def _with_danceability(tracks: list[Track], folder: Path) -> Iterator[Track]:
-    """Yield tracks with their measured danceability, which replaces any label of the corpus."""
-    values: dict[str, float] = {}
-    for index in folder.glob("shard-*.json"):
-        values |= json.loads(index.read_text())["danceability"]
-    for track in tracks:
-        emotion = {name: label for name, label in track.emotion.items() if name != "danceability"}
-        if track.id in values:
-            emotion["danceability"] = EmotionLabel(values[track.id], DANCEABILITY_ORIGIN)
-        yield replace(track, emotion=emotion)
-
-
 @dataclass
 class _Shard:
     """The content of a shard."""
 
     spectrograms: list[NDArray[np.float16]] = field(default_factory=list)
     rows: list[tuple[str, Take]] = field(default_factory=list)
-    danceability: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def add(self, track: Track) -> None:
@@ -152,8 +136,6 @@ class _Shard:
         for take, spectrograms in takes.items():
             self.spectrograms.append(spectrograms.astype(np.float16))
             self.rows += [(track.id, take)] * len(spectrograms)
-        if track.source != SYNTHETIC:
-            self.danceability[track.id] = danceability(waveform)
 
 
 def write_shard(path: Path, tracks: list[Track]) -> list[str]:
@@ -167,7 +149,6 @@ def write_shard(path: Path, tracks: list[Track]) -> list[str]:
     index = {
         "tracks": _stamps(tracks),
         "rows": shard.rows,
-        "danceability": shard.danceability,
         "refused": shard.left_out,
     }
     write_atomically(path.with_suffix(".json"), json.dumps(index))

@@ -14,6 +14,7 @@ from training.types import Flags, Indices
 FIXED = "fixed"
 FOLDS = 5
 FOLD_SEED = 15
+WITHOUT = "without-"  # prefix of the names of splits that leave out a source
 MIN_SOURCE_TRACKS = 50  # with a genre, for a source to be left out
 
 
@@ -69,6 +70,19 @@ def cross_validation(dataset: Dataset) -> list[Split]:
     ]
 
 
+def source_folds(dataset: Dataset, develop: Indices) -> Iterator[tuple[str, Fold]]:
+    """Yield each large source, and the fold that is validated on it and trained without it.
+
+    A source whose genres no other source has is omitted, as in `leave_one_source_out`.
+    """
+    for split in leave_one_source_out(dataset):
+        valid = np.intersect1d(split.test, develop)
+        train = np.intersect1d(split.develop, develop)
+        genres = dataset.label[valid[dataset.is_genre[valid]]]
+        if len(valid) and set(genres) <= set(dataset.label[train]):
+            yield split.name.removeprefix(WITHOUT), Fold(train, valid)
+
+
 def leave_one_source_out(dataset: Dataset) -> list[Split]:
     """Return a split for each large source, whose tracks are the test part.
 
@@ -80,7 +94,7 @@ def leave_one_source_out(dataset: Dataset) -> list[Split]:
     found = []
     for source in sorted(set(sources[labelled])):
         inside = labelled & (sources == source)
-        split = _split(dataset, f"without-{source}", sources == source)
+        split = _split(dataset, f"{WITHOUT}{source}", sources == source)
         elsewhere = set(dataset.label[np.intersect1d(split.develop, np.flatnonzero(labelled))])
         if inside.sum() >= MIN_SOURCE_TRACKS and set(dataset.label[inside]) <= elsewhere:
             found.append(split)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
+from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 from service import audio
@@ -24,37 +25,62 @@ from training.data.splits import Split
 from training.data.takes import track_waveform
 from training.evaluation.held_out import HeldOut, predict_held_out
 from training.evaluation.metrics import (
-    accuracy_on,
+    calibration_error,
+    cases,
     figure_of_file,
     figure_of_folds,
     measure,
+    medians_by_genre,
     percentiles,
+    top_genre,
 )
 from training.files import write_atomically
-from training.fit.descriptor_cache import DescriptorCache
-from training.fit.predict import Predictions
+from training.fit.feature_cache import FeatureCache
 from training.fit.run import (
     STATE_FILE,
+    STUDENT_FILE,
     RunMismatchError,
     check_same_config,
     load,
     run_folder,
     trained_seeds,
 )
+from training.types import Indices
 
 EVALUATION_FILE = "evaluation.json"
 EXCERPT_SECONDS = (3, 5, 10, 15)
 
 
+class SourceFigures(BaseModel):
+    """Figures of whole recordings of one source, take ``raw``.
+
+    Attributes
+    ----------
+    macro_f1 : float
+        Over the genres that the source has.
+    calibration_error : float
+        Expected calibration error, as in `service.card.GenreFigures`.
+    coverage : float or None
+        Share of true emotions in their intervals; None if there are none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accuracy: float
+    macro_f1: float
+    calibration_error: float
+    coverage: float | None
+
+
 class SourceRow(BaseModel):
-    """The accuracy for one source's recordings, with and without that source in training."""
+    """One source's recordings, with and without that source in the training of the heads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
     clips: int
-    in_training: float
-    left_out: float
+    in_training: SourceFigures
+    left_out: SourceFigures
 
 
 class Evaluation(BaseModel):
@@ -69,6 +95,8 @@ class Evaluation(BaseModel):
     percentiles : dict of str to list of float
         As in `service.card.Card`.
     sources : list of SourceRow
+    medians : dict of str to (dict of str to float)
+        Median of each emotion over the recordings of each genre.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +105,7 @@ class Evaluation(BaseModel):
     figures: Figures
     percentiles: dict[Emotion, list[float]]
     sources: list[SourceRow]
+    medians: dict[str, dict[Emotion, float]]
 
 
 def evaluate(dataset: Dataset, runs: Path) -> Evaluation:
@@ -106,23 +135,24 @@ def evaluate(dataset: Dataset, runs: Path) -> Evaluation:
     if not dataset.is_genre[fixed.test].any():
         raise CorpusError("No test recording has a genre: there is nothing to measure.")
     check_same_config(runs)
-    config = load(dataset, run_folder(runs, fixed, seeds[0]))[1]
-    cache = DescriptorCache(dataset, config.mlp.copies, runs)
+    network, config, _ = load(dataset, run_folder(runs, fixed, seeds[0]))
+    cache = FeatureCache(dataset, runs / STUDENT_FILE, config.head.copies, runs)
     test = [predict_held_out(dataset, cache, runs, [fixed], seed) for seed in seeds]
     excerpts = accuracy_by_seconds(dataset, runs, [fixed], seeds[0])
     on_test = measure(dataset, test, excerpts, figure_of_file)
-    on_folds, sources, first = on_test, [], test[0].clips
+    on_folds, sources, first = on_test, [], test[0]
     if folds := trained_folds(dataset, runs):
         over_folds = _predict_folds(dataset, cache, runs, folds)
         excerpts = accuracy_by_seconds(dataset, runs, folds, seeds[0])
         on_folds = measure(dataset, over_folds, excerpts, figure_of_folds)
-        first = over_folds[0].clips
+        first = over_folds[0]
         sources = compare_sources(dataset, cache, runs, first)
     evaluation = Evaluation(
         runs=run_digests(runs),
         figures=Figures(folds=on_folds, test=on_test),
-        percentiles=percentiles(dataset, first),
+        percentiles=percentiles(dataset, first.clips, network.emotions),
         sources=sources,
+        medians=medians_by_genre(dataset, first.clips, network.emotions),
     )
     write_atomically(runs / EVALUATION_FILE, evaluation.model_dump_json(indent=1))
     return evaluation
@@ -144,7 +174,7 @@ def read_evaluation(runs: Path) -> Evaluation:
 
 
 def _predict_folds(
-    dataset: Dataset, cache: DescriptorCache, runs: Path, folds: Sequence[Split]
+    dataset: Dataset, cache: FeatureCache, runs: Path, folds: Sequence[Split]
 ) -> list[HeldOut]:
     """Return the predictions of the cross-validation, one for each seed."""
     seeds = [trained_seeds(runs, fold) for fold in folds]
@@ -181,25 +211,25 @@ def accuracy_by_seconds(
         for track in tqdm(tracks, desc=f"excerpts of {split.name}", unit="clip"):
             waveform = track_waveform(dataset.tracks[track])
             for seconds, outcomes in right.items():
-                windows = audio.windows(waveform[: seconds * audio.SAMPLE_RATE])
-                genres = network(torch.from_numpy(audio.log_mel(windows)))[0]
+                window = audio.windows(waveform[: seconds * audio.SAMPLE_RATE])[:1]
+                genres = network(torch.from_numpy(audio.log_mel(window)))[0]
                 outcomes.append(int(genres[0].argmax()) == dataset.label[track])
         del network
     return {str(seconds): round(float(np.mean(each)), 4) for seconds, each in right.items()}
 
 
 def compare_sources(
-    dataset: Dataset, cache: DescriptorCache, runs: Path, within: Predictions
+    dataset: Dataset, cache: FeatureCache, runs: Path, within: HeldOut
 ) -> list[SourceRow]:
-    """Compare the accuracy for each source with and without that source in training.
+    """Compare figures of each source with and without that source in the training of the heads.
 
     Parameters
     ----------
     dataset : Dataset
-    cache : DescriptorCache
+    cache : FeatureCache
     runs : Path
-    within : Predictions
-        For clips, of the cross-validation.
+    within : HeldOut
+        Of the cross-validation.
     """
     rows = []
     for split in splits.leave_one_source_out(dataset):
@@ -207,10 +237,27 @@ def compare_sources(
             continue
         without = predict_held_out(dataset, cache, runs, [split], seeds[0])
         row = SourceRow(
-            source=split.name.removeprefix("without-"),
+            source=split.name.removeprefix(splits.WITHOUT),
             clips=int(dataset.is_genre[split.test].sum()),
-            in_training=accuracy_on(dataset, within, split.test),
-            left_out=accuracy_on(dataset, without.clips, split.test),
+            in_training=_source_figures(dataset, within, split.test),
+            left_out=_source_figures(dataset, without, split.test),
         )
         rows.append(row)
     return rows
+
+
+def _source_figures(dataset: Dataset, held_out: HeldOut, tracks: Indices) -> SourceFigures:
+    """Return the figures of some tracks."""
+    clips = held_out.clips.of(tracks)
+    true, predicted = cases(dataset, clips, phone=False)
+    chosen = np.isin(held_out.clips.track, tracks) & ~held_out.clips.phone
+    known = ~np.isnan(dataset.emotion[held_out.clips.track[chosen]])
+    inside = held_out.inside[chosen][known]
+    return SourceFigures(
+        accuracy=round(float((true == predicted).mean()), 4),
+        macro_f1=round(
+            float(f1_score(true, predicted, labels=np.unique(true), average="macro")), 4
+        ),
+        calibration_error=round(calibration_error(*top_genre(dataset, clips)), 4),
+        coverage=round(float(inside.mean()), 4) if len(inside) else None,
+    )

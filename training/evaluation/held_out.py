@@ -12,7 +12,7 @@ from training.data.dataset import Dataset
 from training.data.splits import Split
 from training.data.takes import TAKES
 from training.fit.calibrate import Calibration
-from training.fit.descriptor_cache import DescriptorCache
+from training.fit.feature_cache import FeatureCache
 from training.fit.predict import (
     Predictions,
     Uncalibrated,
@@ -40,7 +40,7 @@ class HeldOut:
     verdicts : int64 [shape=(n_clips,)]
         Indices into `verdict.VERDICTS`.
     inside : bool [shape=(n_clips, 3)]
-        Whether the label is in the emotion's interval.
+        Whether the true value is in the emotion's interval.
     """
 
     windows: Predictions
@@ -50,7 +50,7 @@ class HeldOut:
 
 
 def predict_held_out(
-    dataset: Dataset, cache: DescriptorCache, runs: Path, splits: Sequence[Split], seed: int
+    dataset: Dataset, cache: FeatureCache, runs: Path, splits: Sequence[Split], seed: int
 ) -> HeldOut:
     """Return the predictions for the test parts of some splits, each by the split's own model."""
     parts = []
@@ -67,7 +67,6 @@ def _held_out(dataset: Dataset, predicted: Uncalibrated, calibration: Calibratio
         predicted.rows[is_raw],
         predicted.classes[is_raw],
         predicted.emotion[is_raw],
-        predicted.own_scale[is_raw],
     )
     clips = by_clip(by_window(dataset, predicted, calibration.temperature))
     widths = np.array([calibration.intervals.get(emotion, np.nan) for emotion in EMOTIONS])
@@ -77,5 +76,5 @@ def _held_out(dataset: Dataset, predicted: Uncalibrated, calibration: Calibratio
         verdicts=decide_all(
             AUDIBLE_DBFS, clips.music, clips.known, clips.genres, calibration.thresholds
         ),
-        inside=np.abs(dataset.emotion[clips.track] - clips.own_scale) <= widths,
+        inside=np.abs(dataset.emotion[clips.track] - clips.emotion) <= widths,
     )

@@ -4,9 +4,9 @@ Conventions
 -----------
 * By *window*: each 15 s window is a case. By *clip*: each recording is a case, with the mean of its
   windows' predictions, as in the service.
-* Emotions are compared within one origin of labels, by clip: by rank correlation (Spearman), and
-  by the share of labels in the 80 % interval, which is moved to the origin's own scale. A mood is
-  compared with the mood of the labels; both divide their scales in the middle.
+* Emotions are compared with true values by rank correlation (Spearman), by the mean absolute error,
+  and by the share of values in the 80 % interval; with proxies by rank correlation within one
+  origin. A mood is compared with the mood of the labels; both divide their scales in the middle.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import (
     accuracy_score,
+    confusion_matrix,
     f1_score,
     precision_recall_fscore_support,
     roc_auc_score,
@@ -34,11 +35,11 @@ from service.card import (
 )
 from service.mood import mood_of
 from service.verdict import VERDICTS
-from training.data.corpus import REFERENCE
+from training.data.corpus import SPOTIFY
 from training.data.dataset import Dataset
 from training.evaluation.held_out import HeldOut
 from training.fit.predict import Predictions
-from training.types import Flags, Floats, Indices
+from training.types import AnyFloats, Flags, Floats, Indices
 
 MIN_CLIPS = 10  # of one origin, for a correlation
 RELIABILITY_BINS = 15
@@ -119,6 +120,7 @@ def _genre(
         unknown_auroc=_unknown_auroc(dataset, of_seeds, figure),
         music_auroc=_music_auroc(dataset, of_seeds, figure),
         per_genre=_per_genre(dataset, labels, *raw[0]),
+        confusion=confusion_matrix(*raw[0], labels=range(len(dataset.genres))).tolist(),
         accuracy_by_seconds=accuracy_by_seconds,
     )
 
@@ -188,25 +190,25 @@ def _per_genre(
 def _emotion(
     dataset: Dataset, of_seeds: Sequence[HeldOut], figure: Summary
 ) -> Iterator[EmotionFigures]:
-    """Compare with the labels of each origin, and with the references, which are not trained on."""
+    """Compare with the true values, and with the proxies of each origin."""
     tracks, is_raw = of_seeds[0].clips.track, ~of_seeds[0].clips.phone
     for column, emotion in enumerate(EMOTIONS):
-        for code, origin in enumerate([*dataset.origins, REFERENCE]):
-            trained = origin != REFERENCE
-            values = (dataset.emotion if trained else dataset.reference)[tracks, column]
+        for origin, labels in {SPOTIFY: dataset.emotion, **dataset.proxies}.items():
+            values = labels[tracks, column]
             chosen = ~np.isnan(values) & is_raw
-            if trained:
-                chosen &= dataset.origin[tracks, column] == code
             if chosen.sum() < MIN_CLIPS:
                 continue
+            true, is_true = values[chosen], origin == SPOTIFY
             scores = [each.clips.emotion[chosen, column] for each in of_seeds]
             inside = [float(each.inside[chosen, column].mean()) for each in of_seeds]
+            errors = [float(np.abs(each - true).mean()) for each in scores]
             yield EmotionFigures(
                 emotion=emotion,
                 origin=origin,
                 clips=int(chosen.sum()),
-                spearman=figure([rank_correlation(values[chosen], each) for each in scores]),
-                coverage=figure(inside) if trained else None,
+                spearman=figure([rank_correlation(true, each) for each in scores]),
+                absolute_error=figure(errors) if is_true else None,
+                coverage=figure(inside) if is_true else None,
             )
 
 
@@ -216,13 +218,11 @@ def mood_figures(
     """Compare moods with those of labels that have both valence and energy, by their origin."""
     plane = [EMOTIONS.index("valence"), EMOTIONS.index("energy")]
     clips = of_seeds[0]
-    origins = dataset.origin[clips.track][:, plane]
-    labelled = ~np.isnan(dataset.emotion[clips.track][:, plane]).any(axis=1) & ~clips.phone
-    for code, origin in enumerate(dataset.origins):
-        chosen = labelled & (origins == code).all(axis=1)
+    for origin, values in {SPOTIFY: dataset.emotion, **dataset.proxies}.items():
+        chosen = ~np.isnan(values[clips.track][:, plane]).any(axis=1) & ~clips.phone
         if chosen.sum() < MIN_CLIPS:
             continue
-        labels = _moods(dataset.emotion[clips.track[chosen]][:, plane])
+        labels = _moods(values[clips.track[chosen]][:, plane])
         right = [
             float((_moods(each.emotion[chosen][:, plane]) == labels).mean()) for each in of_seeds
         ]
@@ -234,7 +234,7 @@ def mood_figures(
         )
 
 
-def _moods(plane: Floats) -> NDArray[np.str_]:
+def _moods(plane: AnyFloats) -> NDArray[np.str_]:
     """Return the moods of points of the plane; [shape=(n, 2)], valence and energy."""
     return np.array([mood_of(valence, energy) for valence, energy in plane])
 
@@ -276,15 +276,23 @@ def _verdict_row(kind: str, verdicts: Indices, right: Flags | None) -> VerdictRo
     )
 
 
-def percentiles(dataset: Dataset, clips: Predictions) -> dict[Emotion, list[float]]:
-    """Return percentiles 0 to 100 of the scores of each learned emotion, for the take ``raw``."""
+def percentiles(
+    dataset: Dataset, clips: Predictions, emotions: Sequence[int]
+) -> dict[Emotion, list[float]]:
+    """Return percentiles 0 to 100 of the scores of some emotions, for the take ``raw``."""
     chosen = dataset.is_music[clips.track] & ~clips.phone
     scores = np.percentile(clips.emotion[chosen], np.arange(101), axis=0).round(4)
-    return {EMOTIONS[place]: scores[:, place].tolist() for place in dataset.learnable_emotions}
+    return {EMOTIONS[place]: scores[:, place].tolist() for place in emotions}
 
 
-def accuracy_on(dataset: Dataset, clips: Predictions, tracks: Indices) -> float:
-    """Return the accuracy of some tracks by clip, take ``raw``."""
-    chosen = np.isin(clips.track, tracks) & dataset.is_genre[clips.track] & ~clips.phone
-    right = clips.genres.argmax(axis=1) == dataset.label[clips.track]
-    return round(float(right[chosen].mean()), 4)
+def medians_by_genre(
+    dataset: Dataset, clips: Predictions, emotions: Sequence[int]
+) -> dict[str, dict[Emotion, float]]:
+    """Return the median of some emotions over the clips of each genre, for the take ``raw``."""
+    medians: dict[str, dict[Emotion, float]] = {}
+    for label, genre in enumerate(dataset.genres):
+        chosen = (dataset.label[clips.track] == label) & ~clips.phone
+        if chosen.any():
+            scores = np.median(clips.emotion[chosen], axis=0).round(4).tolist()
+            medians[genre] = {EMOTIONS[place]: scores[place] for place in emotions}
+    return medians

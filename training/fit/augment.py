@@ -1,8 +1,8 @@
 """Data augmentation of spectrograms, in the decibel domain.
 
 `simulate_phone` does to a spectrogram about what rooms, loudspeakers, microphones and noise do to
-it, a thousand times as fast as `training.synthesis.phone` does it to the waveform; MLPs are trained
-on its descriptors. `shift_and_equalise`, `random_crops` and `mask` are for CNNs.
+it, a thousand times as fast as `training.synthesis.phone` does it to the waveform. Heads train on
+features of its output. `random_crops`, `mix_power` and `mask` are for the student alone.
 
 Conventions
 -----------
@@ -47,11 +47,21 @@ def simulate_phone(log_mel: audio.Spectrograms, rng: np.random.Generator) -> aud
     return _normalised(levels)
 
 
-def shift_and_equalise(log_mel: audio.Spectrograms, rng: np.random.Generator) -> audio.Spectrograms:
-    """Return a copy of windows with random pitch and equaliser."""
-    draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    levels = _shifted(torch.from_numpy(log_mel), draw)
-    return _normalised(levels + _curve(len(levels), draw)[..., None])
+def mix_power(levels: Tensor, others: Tensor, shares: Tensor) -> Tensor:
+    """Mix windows with others.
+
+    Parameters
+    ----------
+    levels, others : float32 [shape=(n, audio.N_MELS, n_frames)], dB
+    shares : float32 [shape=(n,)]
+        Of `levels` in the power of the mixture, in [0, 1].
+
+    Returns
+    -------
+    mixed : float32 [shape=(n, audio.N_MELS, n_frames)], dB
+    """
+    weights = shares[:, None, None]
+    return _decibels(_power(levels) * weights + _power(others) * (1 - weights))
 
 
 def random_crops(

@@ -3,11 +3,11 @@
 * The temperature minimises the negative log-likelihood of the genre, by window.
 * The thresholds of the verdict: `music` and `known` maximise true positive rate minus false
   positive rate (Youden, 1950); above `margin`, nine of ten predictions are right.
-* The intervals of the emotions contain 80 % of the labels: split conformal prediction (Vovk et
-  al., 2005), one width for each emotion, on the scale of each label's origin.
+* The intervals of the emotions contain 80 % of the true values: split conformal prediction (Vovk et
+  al., 2005), one width for each emotion.
 
-Validation data are tracks that are predicted by one MLP and one CNN that were not trained on them,
-in the takes ``raw`` and ``phone``.
+Validation data are tracks that are predicted by heads that were not trained on them, in the takes
+``raw`` and ``phone``.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from service.card import EMOTIONS, Emotion, Thresholds
 from service.verdict import margins
 from training.data.dataset import Dataset
 from training.fit.predict import Predictions, Uncalibrated, by_clip, by_window
-from training.types import Flags, Floats
+from training.types import AnyFloats, Flags, Floats
 
 SILENCE_DBFS = -60.0  # peak; the noise of a phone is louder, so this is a muted microphone
 COVERAGE = 0.8
@@ -38,7 +38,9 @@ class Calibration(BaseModel):
     intervals: dict[Emotion, float]
 
 
-def calibrate(dataset: Dataset, predicted: Uncalibrated) -> Calibration:
+def calibrate(
+    dataset: Dataset, predicted: Uncalibrated, of_student: dict[Emotion, float]
+) -> Calibration:
     """Choose temperature, thresholds and intervals.
 
     Parameters
@@ -46,13 +48,15 @@ def calibrate(dataset: Dataset, predicted: Uncalibrated) -> Calibration:
     dataset : Dataset
     predicted : Uncalibrated
         Predictions for validation tracks.
+    of_student : dict of str to float
+        Widths for emotions of which the dataset has no true values.
     """
     temperature = _temperature(dataset, predicted)
     clips = by_clip(by_window(dataset, predicted, temperature))
     return Calibration(
         temperature=temperature,
         thresholds=_thresholds(dataset, clips),
-        intervals=_intervals(dataset, clips),
+        intervals=_intervals(dataset, clips, of_student),
     )
 
 
@@ -129,13 +133,25 @@ def margin_threshold(leads: Floats, right: Flags) -> float:
     return float(leads[order][enough[-1]]) if len(enough) else 1.0
 
 
-def _intervals(dataset: Dataset, clips: Predictions) -> dict[Emotion, float]:
-    widths: dict[Emotion, float] = {}
+def _intervals(
+    dataset: Dataset, clips: Predictions, of_student: dict[Emotion, float]
+) -> dict[Emotion, float]:
+    widths = dict(of_student)
     for column, emotion in enumerate(EMOTIONS):
-        label = dataset.emotion[clips.track, column]
-        known = ~np.isnan(label) & ~clips.phone
+        value = dataset.emotion[clips.track, column]
+        known = ~np.isnan(value) & ~clips.phone
         if known.any():
-            distance = np.sort(np.abs(label - clips.own_scale[:, column])[known])
-            place = int(np.ceil((len(distance) + 1) * COVERAGE)) - 1
-            widths[emotion] = float(min(distance[min(place, len(distance) - 1)], 1))
+            widths[emotion] = interval_width(np.abs(value - clips.emotion[:, column])[known])
     return widths
+
+
+def interval_width(errors: AnyFloats) -> float:
+    """Return half the width of an interval that contains `COVERAGE` of new values.
+
+    Parameters
+    ----------
+    errors : float [shape=(n,)]
+        Absolute errors for values that were not trained on.
+    """
+    place = int(np.ceil((len(errors) + 1) * COVERAGE)) - 1
+    return float(min(np.sort(errors)[min(place, len(errors) - 1)], 1))

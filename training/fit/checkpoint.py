@@ -7,42 +7,38 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from training.data.dataset import Dataset
 from training.files import write_atomically
-from training.fit.config import CnnConfig, Config, MlpConfig
+from training.fit.config import Config
 from training.fit.loop import Epoch
-from training.models.base import EnsembleMember
+from training.models.head import Head
 
 FOLDER = "members"
 
-M = TypeVar("M", bound=EnsembleMember)
 
-
-def fingerprint(dataset: Dataset, config: Config, own: MlpConfig | CnnConfig) -> dict[str, Any]:
-    """Return everything that a member is reproducible from, beside its split and fold.
+def fingerprint(dataset: Dataset, student: str, config: Config) -> dict[str, Any]:
+    """Return everything that a head is reproducible from, beside its split and fold.
 
     Parameters
     ----------
     dataset : Dataset
+    student : str
+        Digest of the student.
     config : Config
-    own : MlpConfig or CnnConfig
-        The member's own part of `config`. The number of members, and the way in which they are
-        combined, do not invalidate a checkpoint.
     """
-    common = config.model_dump(exclude={"mlp", "cnn", "danceability_to_valence"})
-    return {"dataset": dataset.digest, **common, "own": own.model_dump(exclude={"members"})}
+    return {"dataset": dataset.digest, "digest": student, **config.model_dump()}
 
 
 def load_or_fit(
     path: Path,
     made_from: dict[str, Any],
-    restore: Callable[[dict[str, torch.Tensor]], M],
-    fit: Callable[[], tuple[M, list[Epoch]]],
-) -> tuple[M, list[Epoch]]:
+    restore: Callable[[dict[str, torch.Tensor]], Head],
+    fit: Callable[[], tuple[Head, list[Epoch]]],
+) -> tuple[Head, list[Epoch]]:
     """Load the checkpoint of a member, or train the member and save it.
 
     Parameters

@@ -7,15 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service import audio
-from training.models.cnn import DOWNSAMPLING
+from training.models.student import MIN_FRAMES
 
 DEFAULT_RECIPE = Path(__file__).parents[1] / "fifteen.toml"
 RENAMED = {
-    "perceptron": "mlp", "convolutional": "cnn", "parts": "folds",
-    "groove": "danceability_to_valence",
+    "perceptron": "head", "mlp": "head", "parts": "folds",
 }  # fmt: skip
 """Old names in recipes, and their present names."""
 
@@ -34,17 +33,17 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class MlpConfig(_Table):
-    """How the MLPs are trained.
+class HeadConfig(_Table):
+    """How the heads are trained.
 
     Attributes
     ----------
     copies : int
         Augmented copies of every training window.
     hidden : int
-        Width of both hidden layers.
+        Width of the hidden layer.
     input_dropout, input_noise : float
-        Dropout of descriptors, and standard deviation of noise on standardised descriptors.
+        Dropout of features, and standard deviation of noise on standardised features.
     mixup : float
         Share of batches that are mixed up.
     """
@@ -61,33 +60,33 @@ class MlpConfig(_Table):
     mixup: Share
 
 
-class CnnConfig(_Table):
-    """How the CNNs are trained.
+class StudentConfig(_Table):
+    """How the student is trained.
 
     Attributes
     ----------
-    members : int
-        Number of CNNs, each for one of the folds.
-    epochs, steps : int
-        Each epoch has `steps` batches; it does not cover all tracks.
+    epochs : int
+        An epoch covers every window of the takes that train.
     width : int
         Channels of the first convolution.
+    features : int
+        Length of the vector that the heads read.
     crop_frames : int
         Length of the random crop of each training window.
-    mixup : float
-        Share of batches that are mixed up.
+    mixed : float
+        Share of batches whose windows are mixed with one another.
     """
 
-    members: Count
     epochs: Count
-    steps: Count
     batch_size: BatchSize
     learning_rate: LearningRate
     weight_decay: WeightDecay
     width: Count
+    features: Count
     dropout: Share
-    crop_frames: Annotated[int, Field(ge=DOWNSAMPLING, le=audio.N_FRAMES)]
-    mixup: Share
+    crop_frames: Annotated[int, Field(ge=MIN_FRAMES, le=audio.N_FRAMES)]
+    mixed: Share
+    seed: Annotated[int, Field(ge=0)]
 
 
 class Config(_Table):
@@ -96,7 +95,7 @@ class Config(_Table):
     Attributes
     ----------
     folds : int
-        Number of folds of the tracks; an MLP is trained without each of them.
+        Number of folds of the tracks; a head is trained without each of them.
     mixup_alpha : float
         Both parameters of the beta distribution of mixup's proportions.
     balance : float
@@ -104,8 +103,8 @@ class Config(_Table):
         of minus this. 0 draws all tracks equally often, 1 all classes.
     emotion_weight : float
         Weight of the emotions' loss; that of the classes is 1.
-    danceability_to_valence : float
-        Share of danceability's logit that is added to valence's.
+    true_weight : float
+        Weight of a true value of an emotion; that of the student's own value is 1.
     seed : int
         Seed of the first run; others follow.
     """
@@ -114,16 +113,10 @@ class Config(_Table):
     mixup_alpha: Annotated[float, Field(ge=1e-3)]
     balance: Share
     emotion_weight: Annotated[float, Field(ge=0)]
-    danceability_to_valence: Share
+    true_weight: Annotated[float, Field(ge=0)]
     seed: Annotated[int, Field(ge=0)]
-    mlp: MlpConfig
-    cnn: CnnConfig
-
-    @model_validator(mode="after")
-    def _check_members(self) -> "Config":
-        if self.cnn.members > self.folds:
-            raise ValueError("cnn.members must not be more than folds")
-        return self
+    student: StudentConfig
+    head: HeadConfig
 
 
 class CardText(_Table):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.models.base import EnsembleMember
+from training.models.head import Head
 
 WARM_UP = 0.3  # share of the steps in which the learning rate rises
 
@@ -47,7 +47,7 @@ class Schedule:
 
 
 def fit_member(
-    member: EnsembleMember,
+    member: Head,
     batch_loss: Callable[[], Tensor],
     valid_loss: Callable[[], float],
     schedule: Schedule,
@@ -56,7 +56,7 @@ def fit_member(
 
     Parameters
     ----------
-    member : EnsembleMember
+    member : Head
     batch_loss : callable
         Draws a batch and returns its loss.
     valid_loss : callable

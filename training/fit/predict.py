@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from training.data.dataset import Dataset
 from training.data.takes import MEASURED_TAKES, TAKES
-from training.fit.descriptor_cache import DescriptorCache
+from training.fit.feature_cache import FeatureCache
 from training.models.ensemble import Ensemble, probabilities
 from training.types import Flags, Floats, Indices
 
@@ -29,14 +29,13 @@ class Uncalibrated:
         Rows of the dataset; `MEASURED_TAKES`.
     classes : float64 [shape=(n, n_classes)]
         Logits.
-    emotion, own_scale : float64 [shape=(n, 3)]
-        Scores on the common scale, and on the scale of each label's origin.
+    emotion : float64 [shape=(n, 3)]
+        Scores.
     """
 
     rows: Indices
     classes: Floats
     emotion: Floats
-    own_scale: Floats
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Predictions:
         Whether the take is ``phone``; otherwise it is ``raw``.
     genres : float64 [shape=(n, n_genres)]
     music, known : float64 [shape=(n,)]
-    emotion, own_scale : float64 [shape=(n, 3)]
-        Scores on the common scale, and on the scale of each label's origin.
+    emotion : float64 [shape=(n, 3)]
+        Scores.
     """
 
     track: Indices
@@ -60,7 +59,11 @@ class Predictions:
     music: Floats
     known: Floats
     emotion: Floats
-    own_scale: Floats
+
+    def of(self, tracks: Indices) -> "Predictions":
+        """Return the predictions for some tracks."""
+        chosen = np.isin(self.track, tracks)
+        return Predictions(*(getattr(self, part.name)[chosen] for part in fields(self)))
 
 
 def concatenate(parts: Sequence[T]) -> T:
@@ -75,19 +78,16 @@ def concatenate(parts: Sequence[T]) -> T:
 
 @torch.no_grad()
 def predict(
-    dataset: Dataset, cache: DescriptorCache, network: Ensemble, tracks: Indices
+    dataset: Dataset, cache: FeatureCache, network: Ensemble, tracks: Indices
 ) -> Uncalibrated:
     """Return the predictions for all windows of some tracks."""
     rows = np.concatenate([dataset.rows(take, tracks) for take in MEASURED_TAKES])
     batches = []
     for start in range(0, len(rows), BATCH):
         some = rows[start : start + BATCH]
-        log_mel = torch.from_numpy(dataset.spectrograms(some))
-        batches.append(network.logits(log_mel, torch.from_numpy(cache.values[some])))
+        batches.append(network.logits(cache.features(some)))
     classes, emotion = (torch.cat(parts) for parts in zip(*batches, strict=True))
-    offsets = network.offsets(torch.from_numpy(dataset.origin[dataset.track_of[rows]]))
-    scores = [expit(part.double().numpy()) for part in (emotion, emotion + offsets)]
-    return Uncalibrated(rows, classes.double().numpy(), *scores)
+    return Uncalibrated(rows, classes.double().numpy(), expit(emotion.double().numpy()))
 
 
 def by_window(dataset: Dataset, predicted: Uncalibrated, temperature: float) -> Predictions:
@@ -102,7 +102,6 @@ def by_window(dataset: Dataset, predicted: Uncalibrated, temperature: float) -> 
         music=outputs.music.numpy(),
         known=outputs.known.numpy(),
         emotion=predicted.emotion,
-        own_scale=predicted.own_scale,
     )
 
 
@@ -124,5 +123,4 @@ def by_clip(windows: Predictions) -> Predictions:
         music=mean(windows.music),
         known=mean(windows.known),
         emotion=mean(windows.emotion),
-        own_scale=mean(windows.own_scale),
     )

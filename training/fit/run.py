@@ -7,7 +7,7 @@ It is a folder ``{split}/seed-{seed}`` in a folder of runs, and contains
 * ``history.json``, ``history.png``: the losses of each member by epoch;
 * ``calibration.json``: see `training.fit.calibrate`;
 * ``validation.json``: figures on validation data, for the choice between configurations;
-* ``state.pt``: all members. It is written last: without it, the run is incomplete.
+* ``state.pt``: all heads. It is written last: without it, the run is incomplete.
 """
 
 import json
@@ -19,16 +19,17 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure as Picture
 
+from service.card import EMOTIONS
 from training.data.dataset import Dataset
 from training.data.splits import Split
-from training.files import write_atomically
+from training.files import sha256, write_atomically
 from training.fit.calibrate import Calibration
 from training.fit.config import Config
 from training.fit.loop import Epoch, best_epoch
+from training.fit.student_file import TrainedStudent, load_student
 from training.models.base import OutputShape
-from training.models.cnn import Cnn
 from training.models.ensemble import Ensemble
-from training.models.mlp import Mlp
+from training.models.head import Head
 
 CONFIG_FILE = "config.json"
 HISTORY_FILE = "history.json"
@@ -36,6 +37,7 @@ CURVES_FILE = "history.png"
 CALIBRATION_FILE = "calibration.json"
 VALIDATION_FILE = "validation.json"
 STATE_FILE = "state.pt"
+STUDENT_FILE = "student.pt"  # of all runs of a folder
 
 State = dict[str, torch.Tensor]
 
@@ -46,10 +48,9 @@ class RunMismatchError(RuntimeError):
 
 @dataclass(frozen=True)
 class TrainedMembers:
-    """The members of a model, and their training histories by name."""
+    """The heads of a model, and their training histories by name."""
 
-    mlps: list[Mlp]
-    cnns: list[Cnn]
+    heads: list[Head]
     histories: dict[str, list[Epoch]]
 
 
@@ -62,6 +63,11 @@ def trained_seeds(runs: Path, split: Split) -> list[int]:
     """Return the seeds of the complete runs of a split, in order."""
     found = (runs / split.name).glob(f"seed-*/{STATE_FILE}")
     return sorted(int(path.parent.name.removeprefix("seed-")) for path in found)
+
+
+def student_digest(runs: Path) -> str:
+    """Return the SHA-256 of the student of a folder of runs."""
+    return sha256(runs / STUDENT_FILE)
 
 
 def check_same_config(runs: Path) -> None:
@@ -80,7 +86,11 @@ def is_complete(dataset: Dataset, run: Path, config: Config) -> bool:
         return False
     state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)
     same = json.loads((run / CONFIG_FILE).read_text()) == config.model_dump()
-    return bool(same and state["dataset"] == dataset.digest)
+    return bool(
+        same
+        and state["dataset"] == dataset.digest
+        and state["student"] == student_digest(run.parents[1])
+    )
 
 
 def save(
@@ -102,8 +112,8 @@ def save(
     _draw_curves(trained.histories, run / CURVES_FILE)
     state = {
         "dataset": dataset.digest,
-        "mlps": [member.state_dict() for member in trained.mlps],
-        "cnns": [member.state_dict() for member in trained.cnns],
+        "student": student_digest(run.parents[1]),
+        "heads": [head.state_dict() for head in trained.heads],
     }
     write_atomically(run / STATE_FILE, partial(torch.save, state))
 
@@ -137,46 +147,44 @@ def load(dataset: Dataset, run: Path) -> tuple[Ensemble, Config, Calibration]:
     if state["dataset"] != dataset.digest:
         raise RunMismatchError(f"{run} was trained on another corpus or split: train it again.")
     calibration = Calibration.model_validate_json((run / CALIBRATION_FILE).read_text())
-    mlps = [restore_mlp(dataset, config, each) for each in state["mlps"]]
-    cnns = [restore_cnn(dataset, config, each) for each in state["cnns"]]
-    network = assemble(dataset, config, mlps, cnns, temperature=calibration.temperature)
+    student = load_student(run.parents[1] / STUDENT_FILE)
+    if state["student"] != student.digest:
+        raise RunMismatchError(f"{run} was trained with another student: train it again.")
+    heads = [restore_head(dataset, config, each) for each in state["heads"]]
+    network = assemble(dataset, student, heads, temperature=calibration.temperature)
     return network, config, calibration
 
 
-def restore_mlp(dataset: Dataset, config: Config, state: State) -> Mlp:
-    """Return a trained MLP in evaluation mode."""
-    member = Mlp(output_shape(dataset), config.mlp.hidden)
-    member.load_state_dict(state)
-    return member.eval()
-
-
-def restore_cnn(dataset: Dataset, config: Config, state: State) -> Cnn:
-    """Return a trained CNN in evaluation mode."""
-    member = Cnn(output_shape(dataset), config.cnn.width)
-    member.load_state_dict(state)
-    return member.eval()
+def restore_head(dataset: Dataset, config: Config, state: State) -> Head:
+    """Return a trained head in evaluation mode."""
+    head = Head(output_shape(dataset, config), config.head.hidden)
+    head.load_state_dict(state)
+    return head.eval()
 
 
 def assemble(
-    dataset: Dataset,
-    config: Config,
-    mlps: list[Mlp],
-    cnns: list[Cnn],
-    *,
-    temperature: float = 1.0,
+    dataset: Dataset, student: TrainedStudent, heads: list[Head], *, temperature: float = 1.0
 ) -> Ensemble:
-    """Return the ensemble of some members, in evaluation mode."""
+    """Return the ensemble of some heads, in evaluation mode."""
     network = Ensemble(
-        mlps,
-        cnns,
+        student.network,
+        heads,
         n_genres=len(dataset.genres),
         temperature=temperature,
-        danceability_to_valence=config.danceability_to_valence,
-        emotions=dataset.learnable_emotions,
+        emotions=learnable_emotions(dataset, student),
     )
     return network.eval()
 
 
-def output_shape(dataset: Dataset) -> OutputShape:
-    """Return the output shape of members for a dataset."""
-    return OutputShape(len(dataset.classes), len(dataset.origins))
+def learnable_emotions(dataset: Dataset, student: TrainedStudent) -> list[int]:
+    """Return the emotions that have labels, or that the student knows, as indices."""
+    return [
+        place
+        for place, emotion in enumerate(EMOTIONS)
+        if emotion in student.scales or not np.isnan(dataset.emotion[:, place]).all()
+    ]
+
+
+def output_shape(dataset: Dataset, config: Config) -> OutputShape:
+    """Return the shape of the heads for a dataset."""
+    return OutputShape(config.student.features, len(dataset.classes))

@@ -1,4 +1,4 @@
-"""Trains models: ensembles whose members are each validated on another fold."""
+"""Trains the heads of models: each head of a model is validated on another fold."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,38 +11,49 @@ from training import parallel
 from training.data import splits
 from training.data.corpus import CorpusError
 from training.data.dataset import Dataset
-from training.data.splits import Split
+from training.data.splits import Fold, Split
+from training.files import write_atomically
 from training.fit.calibrate import calibrate, validation_figures
 from training.fit.checkpoint import FOLDER, fingerprint, load_or_fit
-from training.fit.cnn import fit_cnn
 from training.fit.config import Config
-from training.fit.descriptor_cache import DescriptorCache
-from training.fit.mlp import fit_mlp
+from training.fit.feature_cache import FeatureCache
+from training.fit.head import fit_head
 from training.fit.predict import concatenate, predict
 from training.fit.run import (
+    STUDENT_FILE,
     TrainedMembers,
     assemble,
     is_complete,
-    restore_cnn,
-    restore_mlp,
+    restore_head,
     run_folder,
     save,
 )
+from training.fit.student_file import load_student
 from training.models.base import device
+from training.models.head import Head
 
 Result = TypeVar("Result")
 
 
 def train(
-    dataset: Dataset, config: Config, runs: Path, *, seeds: int, fixed_only: bool, jobs: int | None
+    dataset: Dataset,
+    student: Path,
+    config: Config,
+    runs: Path,
+    *,
+    seeds: int,
+    fixed_only: bool,
+    jobs: int | None,
 ) -> None:
     """Train every model whose run is not complete.
 
     Parameters
     ----------
     dataset : Dataset
+    student : Path
+        The student whose features the heads read; the folder of runs gets a copy.
     config : Config
-        Its seed is that of the first run.
+        Its seed is that of the first run. Its width and features are replaced by the student's.
     runs : Path
         The folder of runs.
     seeds : int
@@ -62,7 +73,9 @@ def train(
     """
     if len(dataset.genres) < 2:
         raise CorpusError("There are fewer than two genres.")
-    cache = DescriptorCache(dataset, config.mlp.copies, runs)
+    config = config.model_copy(update={"student": load_student(student).config})
+    write_atomically(runs / STUDENT_FILE, student.read_bytes())
+    cache = FeatureCache(dataset, runs / STUDENT_FILE, config.head.copies, runs, jobs)
     chosen = [splits.fixed_split(dataset)]
     if not fixed_only:
         chosen += splits.cross_validation(dataset)
@@ -106,39 +119,36 @@ def _check_genres(dataset: Dataset, split: Split) -> None:
 
 
 def _train_model(
-    dataset: Dataset, cache: DescriptorCache, split: Split, config: Config, run: Path
+    dataset: Dataset, cache: FeatureCache, split: Split, config: Config, run: Path
 ) -> None:
-    """Train the members of one model, calibrate the model, and save the run.
+    """Train the heads of one model, calibrate the model, and save the run.
 
-    It is calibrated on the folds that have both an MLP and a CNN.
+    It is calibrated on tracks that a head was not trained on: each track twice, by the head without
+    its fold and by a head without its whole source. Music of a new source is met in use.
     """
-    trained = TrainedMembers([], [], {})
+    trained = TrainedMembers([], {})
     predicted = []
+
+    def fitted(name: str, fold: Fold, seed: int) -> Head:
+        head, history = load_or_fit(
+            run / FOLDER / f"{name}.pt",
+            fingerprint(dataset, cache.student.digest, config),
+            partial(restore_head, dataset, config),
+            partial(fit_head, dataset, cache, config, fold, seed),
+        )
+        trained.histories[name] = history
+        alone = assemble(dataset, cache.student, [head])
+        predicted.append(predict(dataset, cache, alone, fold.valid))
+        return head
+
     folds = splits.member_folds(dataset, split.develop, config.folds, config.seed)
     for number, fold in enumerate(folds):
-        seed = config.seed * config.folds + number
-        mlp, history = load_or_fit(
-            run / FOLDER / f"mlp-{number}.pt",
-            fingerprint(dataset, config, config.mlp),
-            partial(restore_mlp, dataset, config),
-            partial(fit_mlp, dataset, cache, config, fold, seed),
-        )
-        trained.mlps.append(mlp)
-        trained.histories[f"mlp {number}"] = history
-        if number >= config.cnn.members:
-            continue
-        cnn, history = load_or_fit(
-            run / FOLDER / f"cnn-{number}.pt",
-            fingerprint(dataset, config, config.cnn),
-            partial(restore_cnn, dataset, config),
-            partial(fit_cnn, dataset, config, fold, seed),
-        )
-        trained.cnns.append(cnn)
-        trained.histories[f"cnn {number}"] = history
-        pair = assemble(dataset, config, [mlp], [cnn])
-        predicted.append(predict(dataset, cache, pair, fold.valid))
+        trained.heads.append(fitted(f"head {number}", fold, config.seed * config.folds + number))
+    for source, fold in splits.source_folds(dataset, split.develop):
+        fitted(f"without {source}", fold, config.seed)
     on_validation = concatenate(predicted)
-    calibration = calibrate(dataset, on_validation)
+    widths = {emotion: scale.width for emotion, scale in cache.student.scales.items()}
+    calibration = calibrate(dataset, on_validation, widths)
     save(
         dataset,
         run,

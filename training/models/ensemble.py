@@ -1,19 +1,12 @@
 """The ensemble, which is the exported network: spectrograms to predictions."""
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from service.card import EMOTIONS
-from training.models.base import EnsembleMember
-from training.models.cnn import Cnn
-from training.models.descriptors import Descriptors
-from training.models.mlp import Mlp
-
-M = TypeVar("M", bound=EnsembleMember)
-
-VALENCE, DANCEABILITY = EMOTIONS.index("valence"), EMOTIONS.index("danceability")
+from training.models.head import Head
+from training.models.student import Student
 
 
 class Outputs(NamedTuple):
@@ -54,69 +47,50 @@ def probabilities(classes: Tensor, emotion: Tensor, n_genres: int, temperature: 
 
 
 class Ensemble(nn.Module):
-    """MLPs and CNNs in one graph. Logits are averaged by kind, then over the two kinds.
+    """The student and its heads in one graph. The logits of the heads are averaged.
 
     Parameters
     ----------
-    mlps : list of Mlp
-    cnns : list of Cnn
+    student : Student
+    heads : list of Head
     n_genres : int
     temperature : float
-    danceability_to_valence : float
-        Share of danceability's logit that is added to valence's.
     emotions : list of int
         The learned emotions, as indices into `EMOTIONS`.
     """
 
     def __init__(
         self,
-        mlps: list[Mlp],
-        cnns: list[Cnn],
+        student: Student,
+        heads: list[Head],
         *,
         n_genres: int,
         temperature: float,
-        danceability_to_valence: float,
         emotions: list[int],
     ) -> None:
         super().__init__()
-        self.descriptors = Descriptors()
-        self.mlps = nn.ModuleList(mlps)
-        self.cnns = nn.ModuleList(cnns)
+        self.student = student
+        self.heads = nn.ModuleList(heads)
         self.n_genres = n_genres
         self.temperature = temperature
-        self.danceability_to_valence = danceability_to_valence
         self.emotions = emotions
 
-    def logits(self, log_mel: Tensor, descriptors: Tensor) -> tuple[Tensor, Tensor]:
+    def logits(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return class logits and emotion logits.
 
         Parameters
         ----------
-        log_mel : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
-        descriptors : float32 [shape=(n, n_descriptors)]
-            Of the same windows.
+        features : float32 [shape=(n, n_features)]
+            Of the student.
 
         Returns
         -------
         classes : float32 [shape=(n, n_classes)]
         emotion : float32 [shape=(n, len(EMOTIONS))]
         """
-        kinds = [
-            _mean([member.logits(descriptors) for member in _members(Mlp, self.mlps)]),
-            _mean([member(log_mel) for member in self.cnns]),
-        ]
-        classes, emotion = _mean(kinds)
-        share = torch.zeros(len(EMOTIONS), device=emotion.device)
-        share[VALENCE] = self.danceability_to_valence
-        return classes, emotion + share * emotion[:, DANCEABILITY, None]
-
-    def offsets(self, origins: Tensor) -> Tensor:
-        """Average `EnsembleMember.offsets` in the same way as the logits."""
-        means = [
-            torch.stack([m.offsets(origins) for m in _members(EnsembleMember, kind)]).mean(0)
-            for kind in (self.mlps, self.cnns)
-        ]
-        return torch.stack(means).mean(0)
+        of_heads = [head.logits(features) for head in self.heads if isinstance(head, Head)]
+        classes, emotion = zip(*of_heads, strict=True)
+        return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return `Outputs` with the learned emotions, as a plain tuple for the exporter.
@@ -125,15 +99,6 @@ class Ensemble(nn.Module):
         ----------
         log_mel : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
         """
-        classes, emotion = self.logits(log_mel, self.descriptors(log_mel))
+        classes, emotion = self.logits(self.student.features(log_mel))
         outputs = probabilities(classes, emotion[:, self.emotions], self.n_genres, self.temperature)
         return outputs.genres, outputs.emotion, outputs.music, outputs.known
-
-
-def _members(kind: type[M], members: nn.Module) -> list[M]:
-    return [member for member in members.children() if isinstance(member, kind)]
-
-
-def _mean(logits: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    classes, emotion = zip(*logits, strict=True)
-    return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)

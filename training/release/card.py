@@ -17,7 +17,7 @@ from training.fit.config import CardText, Config, ConfigError, read_recipe
 from training.models.ensemble import Ensemble
 from training.types import Floats
 
-NETWORK = "mlp-cnn-ensemble"
+NETWORK = "student-heads"
 
 
 def read_card_text(recipe: Path) -> CardText:
@@ -67,11 +67,11 @@ def build_card(
             description=text.description,
             licence=text.licence,
             genres=dataset.genres,
-            emotions=[EMOTIONS[place] for place in dataset.learnable_emotions],
+            emotions=[EMOTIONS[place] for place in network.emotions],
             network=Network(
                 name=NETWORK,
                 parameters=sum(parameter.numel() for parameter in network.parameters()),
-                members=len(network.mlps) + len(network.cnns),
+                members=len(network.heads),
                 seed=int(options.pop("seed")),
                 config=options,
                 command=text.command,

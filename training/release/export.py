@@ -23,6 +23,7 @@ from training.types import Floats
 OPSET = 18
 MAX_DIFFERENCE = 1e-4  # between the outputs of PyTorch and of ONNX Runtime
 CHECKED_WINDOWS = 64
+MIN_HALVED = 1_024  # numbers of a weight, for a node more to be worth it
 
 
 class ExportMismatchError(RuntimeError):
@@ -92,10 +93,11 @@ def to_onnx(network: Ensemble) -> onnx.ModelProto:
         dynamic_shapes=({0: torch.export.Dim("windows")},),
         opset_version=OPSET,
         dynamo=True,
+        optimize=False,  # it would merge normalisations into weights; ONNX Runtime does so itself
         verbose=False,
     )
     assert program is not None  # noqa: S101 - None only if the call writes the file itself
-    return _without_traces(program.model_proto)
+    return in_half_precision(_without_traces(program.model_proto))
 
 
 def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -103,6 +105,30 @@ def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
     for part in (proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
         del part.metadata_props[:]
         part.doc_string = ""
+    return proto
+
+
+def in_half_precision(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Store the weights in half precision that it represents exactly.
+
+    Those of the student are rounded to it (`fit.student_file`). The file gets smaller, and the
+    output stays the same: ONNX Runtime converts the weights once, when it loads the file.
+    """
+    casts = []
+    for weight in proto.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        halves = values.astype(np.float16)
+        if values.dtype != np.float32 or values.size < MIN_HALVED or (halves != values).any():
+            continue
+        name = weight.name
+        stored = onnx.numpy_helper.from_array(halves, f"{name}.half")
+        casts.append(
+            onnx.helper.make_node("Cast", [stored.name], [name], to=onnx.TensorProto.FLOAT)
+        )
+        weight.CopyFrom(stored)
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
     return proto
 
 

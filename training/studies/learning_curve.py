@@ -18,8 +18,9 @@ from training.data.dataset import Dataset
 from training.data.splits import Fold
 from training.files import write_atomically
 from training.fit.config import Config
-from training.fit.descriptor_cache import DescriptorCache
-from training.fit.mlp import fit_mlp
+from training.fit.feature_cache import FeatureCache
+from training.fit.head import fit_head
+from training.fit.run import STUDENT_FILE
 from training.fit.train import run_trainings
 from training.markdown import table
 from training.types import Indices
@@ -53,7 +54,7 @@ def study(dataset: Dataset, config: Config, runs: Path, page: Path, jobs: int | 
     jobs : int or None
         Number of processes; None for one per processor.
     """
-    cache = DescriptorCache(dataset, config.mlp.copies, runs)
+    cache = FeatureCache(dataset, runs / STUDENT_FILE, config.head.copies, runs)
     plans = list(product(SHARES, range(SEEDS)))
     pairs = run_trainings(partial(_predict, dataset, cache, config), plans, jobs, "learning curve")
     by_share = [pairs[i : i + SEEDS] for i in range(0, len(plans), SEEDS)]
@@ -61,7 +62,7 @@ def study(dataset: Dataset, config: Config, runs: Path, page: Path, jobs: int | 
 
 
 def _predict(
-    dataset: Dataset, cache: DescriptorCache, config: Config, share: float, seed: int
+    dataset: Dataset, cache: FeatureCache, config: Config, share: float, seed: int
 ) -> tuple[Indices, Indices]:
     """Return true and predicted genres of the validation windows of all folds, take ``raw``."""
     true, predicted = [], []
@@ -69,10 +70,10 @@ def _predict(
     rng = np.random.default_rng(seed)
     for fold in splits.member_folds(dataset, develop, config.folds, seed):
         smaller = Fold(share_of_groups(dataset, fold.train, share, rng), fold.valid)
-        member, _ = fit_mlp(dataset, cache, config, smaller, seed)
+        member, _ = fit_head(dataset, cache, config, smaller, seed)
         rows = dataset.rows("raw", fold.valid[dataset.is_genre[fold.valid]])
         with torch.no_grad():
-            classes, _ = member.logits(torch.from_numpy(cache.values[rows]))
+            classes, _ = member.logits(cache.features(rows))
         true.append(dataset.label[dataset.track_of[rows]])
         predicted.append(classes[:, : len(dataset.genres)].argmax(1).numpy())
     return np.concatenate(true), np.concatenate(predicted)

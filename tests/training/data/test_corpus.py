@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from training.data.corpus import CorpusError, corpus_digest, random_stream, read_corpus
+from training.data.corpus import CorpusError, Proxy, corpus_digest, random_stream, read_corpus
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_a_manifest_has_split_group_and_labels(tmp_path):
     assert (a.genre, a.group, a.subset, a.emotion) == ("jazz", "x", "valid", {})
     assert a.path == tmp_path / "audio/a.opus"
     assert b.genre is None
-    assert (b.emotion["energy"].value, b.emotion["energy"].origin) == (0.25, "votes")
-    assert list(b.emotion) == ["energy"]
+    assert b.proxies == {"energy": Proxy(0.25, "votes")}
+    assert b.emotion == {}
 
 
 @pytest.mark.parametrize(
@@ -141,25 +141,23 @@ def test_other_music_has_a_kind_unless_its_genre_is_uncertain(tmp_path):
 def test_other_music_and_sources_are_optional_columns(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row()])
     (track,) = read_corpus(tmp_path)
-    assert (track.other, track.source, track.reference) == (None, "", {})
+    assert (track.other, track.source, track.emotion) == (None, "", {})
 
 
-def test_a_reference_is_not_a_label(tmp_path):
+def test_a_value_of_spotify_is_an_emotion_and_no_proxy(tmp_path):
     write(tmp_path / "tracks.csv", [manifest_row()])
     names = ("valence", "energy", "danceability")
     row = {name: "" for emotion in names for name in (emotion, f"{emotion}_origin")}
     row |= {"clip_id": "a", "spotify_energy": "0.75", "spotify_valence": ""}
     write(tmp_path / "emotion.csv", [row])
     (track,) = read_corpus(tmp_path)
-    assert track.emotion == {}
-    assert track.reference == {"energy": 0.75}
+    assert track.emotion == {"energy": 0.75}
+    assert track.proxies == {}
 
 
 def test_a_plain_folder_can_have_labels(folder):
     name = "house/house artist 1 - Album in house/1.mp3"
-    row = {"clip_id": name, "valence": "0.5", "valence_origin": "me"}
-    row |= dict.fromkeys(("energy", "energy_origin", "danceability", "danceability_origin"), "")
-    write(folder / "emotion.csv", [row])
+    write(folder / "emotion.csv", [{"clip_id": name, "spotify_valence": "0.5"}])
     labelled = [track for track in read_corpus(folder) if track.emotion]
     assert [track.id for track in labelled] == [name]
 

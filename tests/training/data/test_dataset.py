@@ -33,8 +33,8 @@ def test_labels_belong_to_their_tracks(dataset):
     assert dataset.classes[dataset.label[track]] == "metal"
     energy = EMOTIONS.index("energy")
     assert dataset.emotion[track, energy] == np.float32(0.7)
-    assert dataset.origins[dataset.origin[track, energy]] == "words"
-    assert dataset.reference[track, energy] == np.float32(2 / 3)
+    assert dataset.proxies["words"][track, energy] == np.float32(0.5)
+    assert np.isnan(dataset.proxies["votes"][track, energy])
     assert np.isnan(dataset.emotion[track, EMOTIONS.index("valence")])
 
 
@@ -96,12 +96,6 @@ def test_a_pickled_dataset_contains_no_spectrograms(dataset):
 def test_a_folder_that_is_not_prepared_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="prepare it"):
         Dataset(tmp_path)
-
-
-def test_an_emotion_with_equal_labels_is_not_learnable(dataset, monkeypatch):
-    assert dataset.learnable_emotions == [1, 2]
-    monkeypatch.setattr(dataset, "emotion", np.full_like(dataset.emotion, 0.5))
-    assert dataset.learnable_emotions == []
 
 
 def test_networks_train_on_all_takes_but_raw(dataset):

@@ -15,7 +15,7 @@ from training.data.dataset import (
     FrontEndMismatchError,
     preparation,
 )
-from training.data.prepare import DANCEABILITY_ORIGIN, prepare
+from training.data.prepare import prepare
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
 from training.synthesis import speech
 
@@ -41,9 +41,8 @@ def small_shards(monkeypatch):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A phone that changes nothing, and a constant danceability."""
+    """A phone that changes nothing."""
     monkeypatch.setattr(takes.phone, "record", lambda waveform, rng: waveform)
-    monkeypatch.setattr(module, "danceability", lambda waveform: 0.25)
 
 
 @pytest.fixture
@@ -70,20 +69,6 @@ def test_spectrograms_are_those_of_the_front_end(corpus, folder, quick):
         recording = audio.decode(dataset.tracks[dataset.track_of[row]].path.read_bytes())
         expected = audio.log_mel(audio.windows(recording.waveform))[0]
         np.testing.assert_allclose(spectrogram, expected, atol=0.04)  # float16
-
-
-def test_measured_danceability_replaces_the_label_of_the_corpus(corpus, folder, quick):
-    name = "house/album house 0/track.wav"
-    header = ",".join(f"{e},{e}_origin" for e in ("valence", "energy", "danceability"))
-    row = f"{name},0.5,votes,,,0.9,votes"
-    (corpus / "emotion.csv").write_text(f"clip_id,{header}\n{row}\n")
-    prepare(corpus, folder, jobs=1)
-    dataset = Dataset(folder)
-    for track in dataset.tracks:
-        label = track.emotion.get("danceability")
-        assert (label is None) == (track.source == SYNTHETIC)
-        assert label is None or (label.value, label.origin) == (0.25, DANCEABILITY_ORIGIN)
-    assert dataset.origins == [DANCEABILITY_ORIGIN, "votes"]
 
 
 def test_synthetic_tracks_are_prepared_with_the_corpus(corpus, folder, quick):

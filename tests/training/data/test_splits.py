@@ -10,6 +10,7 @@ from training.data.splits import (
     fixed_split,
     leave_one_source_out,
     member_folds,
+    source_folds,
 )
 from training.data.synthetic import NOT_MUSIC
 
@@ -118,3 +119,15 @@ def test_too_few_groups_are_an_error_that_says_what_to_do(n_groups, n_genres):
 def test_a_rare_genre_can_be_divided():
     folds = cross_validation(small_dataset(12, 2))
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(12))
+
+
+def test_a_source_fold_is_validated_on_its_source_and_trained_without_it(dataset):
+    develop = fixed_split(dataset).develop
+    folds = dict(source_folds(dataset, develop))
+    assert set(folds) == {"north", "south"}
+    sources = np.array([track.source for track in dataset.tracks])
+    for source, fold in folds.items():
+        assert set(fold.valid) | set(fold.train) <= set(develop)
+        assert set(sources[fold.valid]) == {source}
+        assert source not in sources[fold.train]
+        assert not set(dataset.groups[fold.valid]) & set(dataset.groups[fold.train])

@@ -45,7 +45,7 @@ def test_verdicts_and_intervals_are_those_of_the_calibration(dataset, cache, run
         scores = (clips.music[i], clips.known[i], clips.genres[i])
         assert VERDICTS[verdict] == decide(AUDIBLE_DBFS, *scores, calibration.thresholds)
     energy = EMOTIONS.index("energy")
-    distance = np.abs(dataset.emotion[clips.track] - clips.own_scale)[:, energy]
+    distance = np.abs(dataset.emotion[clips.track] - clips.emotion)[:, energy]
     inside = distance <= calibration.intervals["energy"]
     np.testing.assert_array_equal(held_out.inside[:, energy], inside)
     assert not held_out.inside[:, EMOTIONS.index("valence")].any()

@@ -7,6 +7,7 @@ from training.evaluation.metrics import (
     calibration_error,
     figure_of_file,
     figure_of_folds,
+    medians_by_genre,
     mood_figures,
     rank_correlation,
 )
@@ -38,14 +39,23 @@ def test_moods_are_compared_with_those_of_the_labels():
     high, low, none = 0.9, 0.1, np.nan
     labels = [[high, high, none]] * 6 + [[low, low, none]] * 4 + [[none, high, none]] * 5
     scores = [[high, high, low]] * 7 + [[high, low, low]] * 8
-    dataset = SimpleNamespace(
-        origins=["words"], origin=np.zeros((15, 3), int), emotion=np.array(labels)
-    )
+    labels = np.array(labels)
+    dataset = SimpleNamespace(emotion=np.full_like(labels, np.nan), proxies={"words": labels})
     clips = SimpleNamespace(track=np.arange(15), phone=np.zeros(15, bool), emotion=np.array(scores))
     (row,) = mood_figures(dataset, [clips], figure_of_file)
     assert (row.origin, row.clips, row.accuracy.value, row.commonest) == ("words", 10, 0.6, 0.6)
     clips.phone[:] = True
     assert list(mood_figures(dataset, [clips], figure_of_file)) == []
+
+
+def test_medians_are_of_the_raw_take_of_each_genre():
+    dataset = SimpleNamespace(genres=["jazz", "metal"], label=np.array([0, 0, 0, 1, 2]))
+    emotion = np.repeat([[0.1], [0.2], [0.6], [0.9], [0.5], [0.0]], 3, axis=1)
+    clips = SimpleNamespace(
+        track=np.array([0, 1, 2, 3, 4, 3]), phone=np.arange(6) == 5, emotion=emotion
+    )
+    medians = medians_by_genre(dataset, clips, [1])
+    assert medians == {"jazz": {"energy": 0.2}, "metal": {"energy": 0.9}}
 
 
 def test_a_constant_has_no_rank_correlation():

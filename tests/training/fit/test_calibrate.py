@@ -37,7 +37,7 @@ def dataset_with(label, emotion=None):
 def predicted(logits, emotion=None):
     emotion = np.full((len(logits), 3), 0.5) if emotion is None else emotion
     twice = np.tile(emotion, (2, 1))
-    return Uncalibrated(np.arange(2 * len(logits)), np.tile(logits, (2, 1)), twice, twice)
+    return Uncalibrated(np.arange(2 * len(logits)), np.tile(logits, (2, 1)), twice)
 
 
 def labels_drawn_from(logits):
@@ -47,7 +47,7 @@ def labels_drawn_from(logits):
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
 def test_the_temperature_inverts_a_scaling_of_the_logits(factor):
     logits = RNG.normal(0, 1.5, (5_000, N_CLASSES))
-    found = calibrate(dataset_with(labels_drawn_from(logits)), predicted(factor * logits))
+    found = calibrate(dataset_with(labels_drawn_from(logits)), predicted(factor * logits), {})
     assert found.temperature == pytest.approx(factor, rel=0.1)
 
 
@@ -68,7 +68,7 @@ def test_thresholds_separate_the_classes():
     label = np.repeat(np.arange(N_CLASSES), 20)
     logits = 4 * np.eye(N_CLASSES)[label] + RNG.normal(0, 0.3, (100, N_CLASSES))
     dataset = dataset_with(label)
-    found = calibrate(dataset, predicted(logits))
+    found = calibrate(dataset, predicted(logits), {})
     clips = by_clip(by_window(dataset, predicted(logits), found.temperature))
     music, known = dataset.is_music[clips.track], dataset.is_genre[clips.track]
     np.testing.assert_array_equal(clips.music >= found.thresholds.music, music)
@@ -106,7 +106,7 @@ def test_intervals_contain_the_promised_share_of_new_labels():
     (scores, labels), (new_scores, new_labels) = scores_and_labels(2_000), scores_and_labels(20_000)
     logits = np.zeros((2_000, N_CLASSES))
     dataset = dataset_with(np.arange(2_000) % N_CLASSES, labels)
-    found = calibrate(dataset, predicted(logits, scores))
+    found = calibrate(dataset, predicted(logits, scores), {})
     inside = np.abs(new_labels - new_scores)[:, 0] <= found.intervals["valence"]
     assert inside.mean() == pytest.approx(COVERAGE, abs=0.03)
     assert set(found.intervals) == {"valence"}
@@ -116,8 +116,17 @@ def test_the_interval_of_one_label_is_its_distance():
     scores, labels = np.full((2, 3), 0.5), np.full((2, 3), np.nan)
     labels[0, 1] = 0.8
     dataset = dataset_with(np.array([0, 1]), labels)
-    found = calibrate(dataset, predicted(np.zeros((2, N_CLASSES)), scores))
+    found = calibrate(dataset, predicted(np.zeros((2, N_CLASSES)), scores), {})
     assert found.intervals == {"energy": pytest.approx(0.3)}
+
+
+def test_an_emotion_without_true_values_has_the_interval_of_the_student():
+    scores, labels = np.full((2, 3), 0.5), np.full((2, 3), np.nan)
+    labels[0, 1] = 0.8
+    dataset = dataset_with(np.array([0, 1]), labels)
+    widths = {"energy": 0.1, "valence": 0.2}
+    found = calibrate(dataset, predicted(np.zeros((2, N_CLASSES)), scores), widths)
+    assert found.intervals == {"energy": pytest.approx(0.3), "valence": 0.2}
 
 
 def test_validation_figures_are_of_tracks_with_a_genre():

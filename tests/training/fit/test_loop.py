@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from training.fit.loop import Epoch, Schedule, TrainingDivergedError, best_epoch, fit_member
-from training.models.base import EnsembleMember, OutputShape
+from training.models.base import OutputShape
+from training.models.head import Head
 
 SCHEDULE = Schedule(epochs=4, steps=25, learning_rate=0.1, weight_decay=0.0)
 
@@ -10,7 +11,7 @@ SCHEDULE = Schedule(epochs=4, steps=25, learning_rate=0.1, weight_decay=0.0)
 @pytest.fixture
 def member():
     torch.manual_seed(0)
-    return EnsembleMember(OutputShape(n_classes=2, n_origins=1), 1)
+    return Head(OutputShape(n_features=1, n_classes=2), 1)
 
 
 def distance(member):

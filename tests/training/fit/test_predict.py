@@ -16,7 +16,7 @@ def predicted():
     """Two windows of the first track, one of the second, and one phone window of the first."""
     rng = np.random.default_rng(0)
     emotion = rng.uniform(size=(4, 3))
-    return Uncalibrated(np.arange(4), rng.normal(size=(4, N_CLASSES)), emotion, emotion / 2)
+    return Uncalibrated(np.arange(4), rng.normal(size=(4, N_CLASSES)), emotion)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_clips_are_means_over_their_windows(predicted, dataset_of_two):
     music = softmax(predicted.classes, axis=1)[:, :-1].sum(1)
     np.testing.assert_allclose(clips.music, [music[:2].mean(), music[3], music[2]])
     np.testing.assert_allclose(clips.emotion[0], predicted.emotion[:2].mean(0))
-    np.testing.assert_allclose(clips.own_scale[1], predicted.own_scale[3])
+    np.testing.assert_allclose(clips.emotion[1], predicted.emotion[3])
 
 
 def test_dataclasses_are_concatenated_field_by_field(predicted):

@@ -2,34 +2,21 @@ import pytest
 import torch
 
 from service import audio
-from service.card import EMOTIONS
 from training.models.base import OutputShape
-from training.models.cnn import Cnn
-from training.models.descriptors import count_descriptors
 from training.models.ensemble import Ensemble, probabilities
-from training.models.mlp import Mlp
+from training.models.head import Head
+from training.models.student import Student
 
-SHAPE = OutputShape(n_classes=5, n_origins=2)
+SHAPE = OutputShape(n_features=12, n_classes=5)
 LOG_MEL = -80 * torch.rand(4, audio.N_MELS, audio.N_FRAMES)
-DESCRIPTORS = torch.randn(4, count_descriptors())
 
 
 @pytest.fixture
-def members():
+def ensemble():
     torch.manual_seed(0)
-    mlps = [Mlp(SHAPE, 8).eval() for _ in range(2)]
-    return mlps, [Cnn(SHAPE, 2).eval()]
-
-
-def ensemble(members, danceability_to_valence=0.0, emotions=(0, 1, 2)):
-    network = Ensemble(
-        *members,
-        n_genres=3,
-        temperature=1.3,
-        danceability_to_valence=danceability_to_valence,
-        emotions=list(emotions),
-    )
-    return network.eval()
+    student = Student(2, SHAPE.n_features, 4)
+    heads = [Head(SHAPE, 8) for _ in range(2)]
+    return Ensemble(student, heads, n_genres=3, temperature=1.3, emotions=[0, 2]).eval()
 
 
 def of_logits(logits, temperature=1.0):
@@ -70,41 +57,23 @@ def test_a_high_temperature_flattens_probabilities():
     assert cold.genres.argmax() == hot.genres.argmax()
 
 
-def test_the_network_has_the_outputs_of_the_contract(members):
-    genres, emotion, music, known = ensemble(members, emotions=[0, 2])(LOG_MEL)
+def test_the_network_has_the_outputs_of_the_contract(ensemble):
+    genres, emotion, music, known = ensemble(LOG_MEL)
     assert (genres.shape, emotion.shape) == ((4, 3), (4, 2))
     assert (music.shape, known.shape) == ((4,), (4,))
     torch.testing.assert_close(genres.sum(1), torch.ones(4))
 
 
-def test_both_kinds_of_members_have_the_same_weight(members):
-    (one, other), (cnn,) = members
-    mlps = [
-        (a + b) / 2 for a, b in zip(one.logits(DESCRIPTORS), other.logits(DESCRIPTORS), strict=True)
-    ]
-    classes, emotion = ensemble(members).logits(LOG_MEL, DESCRIPTORS)
-    theirs = cnn(LOG_MEL)
-    torch.testing.assert_close(classes, (mlps[0] + theirs[0]) / 2)
-    torch.testing.assert_close(emotion, (mlps[1] + theirs[1]) / 2)
+def test_logits_are_means_over_the_heads(ensemble):
+    features = torch.randn(4, SHAPE.n_features)
+    one, other = (head.logits(features) for head in ensemble.heads)
+    classes, emotion = ensemble.logits(features)
+    torch.testing.assert_close(classes, (one[0] + other[0]) / 2)
+    torch.testing.assert_close(emotion, (one[1] + other[1]) / 2)
 
 
-def test_danceability_adds_to_valence_only(members):
-    plain = ensemble(members).logits(LOG_MEL, DESCRIPTORS)[1]
-    glad = ensemble(members, danceability_to_valence=0.2).logits(LOG_MEL, DESCRIPTORS)[1]
-    valence, danceability = EMOTIONS.index("valence"), EMOTIONS.index("danceability")
-    torch.testing.assert_close(glad[:, valence], plain[:, valence] + 0.2 * plain[:, danceability])
-    others = [place for place in range(len(EMOTIONS)) if place != valence]
-    torch.testing.assert_close(glad[:, others], plain[:, others])
-
-
-def test_offsets_are_averaged_like_logits(members):
-    origins = torch.tensor([[0, 1, 0]])
-    (one, other), (cnn,) = members
-    for shift, member in enumerate((one, other, cnn)):
-        member.origin_shares.fill_(0.5)
-        with torch.no_grad():
-            member.origin_offsets[0] = 1.0 + shift
-    mean = (one.offsets(origins) + other.offsets(origins)) / 2
-    torch.testing.assert_close(
-        ensemble(members).offsets(origins), (mean + cnn.offsets(origins)) / 2
-    )
+def test_heads_read_the_features_of_the_student(ensemble):
+    classes, emotion = ensemble.logits(ensemble.student.features(LOG_MEL))
+    expected = probabilities(classes, emotion[:, [0, 2]], 3, 1.3)
+    for one, other in zip(ensemble(LOG_MEL), expected, strict=True):
+        torch.testing.assert_close(one, other)

@@ -32,11 +32,12 @@ def test_the_card_counts_the_data(card):
 
 
 def test_the_card_has_the_configuration(card):
-    assert (card.network.members, card.network.seed) == (3, CONFIG.seed)
-    assert card.network.config["mlp.epochs"] == CONFIG.mlp.epochs
+    assert (card.network.members, card.network.seed) == (CONFIG.folds, CONFIG.seed)
+    assert card.network.config["head.epochs"] == CONFIG.head.epochs
     assert card.network.config["folds"] == CONFIG.folds
-    assert card.network.parameters > 2 * 800 * CONFIG.mlp.hidden
-    assert card.emotions == ["energy", "danceability"]
+    assert card.network.config["student.width"] == CONFIG.student.width
+    assert card.network.parameters > CONFIG.folds * CONFIG.student.features * CONFIG.head.hidden
+    assert card.emotions == ["energy"]
     assert set(card.intervals) == set(card.emotions)
     assert card.front_end == audio.front_end()
 
@@ -96,6 +97,8 @@ def test_the_commands_of_the_documentation_are_complete():
         "evaluate",
         "export",
         "report",
+        "prepare",
+        "distill",
     ]
     for command in commands:
         parser().parse_args(shlex.split(command.replace("$(", "").replace("$$", "")))

@@ -51,7 +51,7 @@ def test_a_batch_has_any_number_of_windows(exported, dataset):
 
 def test_a_file_with_other_outputs_is_an_error(exported, dataset, network):
     with torch.no_grad():
-        for member in network.mlps:
+        for member in network.heads:
             member.class_head.bias[0] -= 100
     with pytest.raises(ExportMismatchError, match="differ by"):
         check(network, exported, dataset.spectrograms(np.arange(4)))

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from service.card import Figure as CardFigure
 from service.model import Model
-from training.evaluation.evaluate import SourceRow, evaluate
+from training.evaluation.evaluate import EVALUATION_FILE, evaluate, read_evaluation
 from training.fit.run import RunMismatchError
 from training.release import pictures
 from training.release.page import card_page, figure_cell, measured_tables, report
@@ -49,9 +49,8 @@ def test_a_model_without_cross_validation_has_a_page(
     dataset, runs, exported, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(pictures, "attention", lambda *_: Figure())  # `page` draws it
-    shutil.copytree(runs / "fixed", tmp_path / "fixed")
-    for path in runs.glob("descriptors.*"):
-        shutil.copy(path, tmp_path)
+    ignored = shutil.ignore_patterns("fold-*", "without-*", EVALUATION_FILE)
+    shutil.copytree(runs, tmp_path, ignore=ignored, dirs_exist_ok=True)
     model = Path(shutil.copy(exported, tmp_path))
     with pytest.raises(RunMismatchError):
         report(dataset, tmp_path, model)
@@ -59,39 +58,45 @@ def test_a_model_without_cross_validation_has_a_page(
     assert "Across sources" not in report(dataset, tmp_path, model).read_text()
 
 
-def test_the_page_has_the_text_of_the_card(card):
-    page = card_page(card, [("A caption", "tiny-a.png")], [])
+@pytest.fixture(scope="module")
+def evaluation(runs):
+    return read_evaluation(runs)
+
+
+@pytest.fixture(scope="module")
+def no_folds(evaluation):
+    """An evaluation without a cross-validation."""
+    return evaluation.model_copy(update={"sources": [], "medians": {}})
+
+
+def test_the_page_has_the_text_of_the_card(card, no_folds):
+    page = card_page(card, [("A caption", "tiny-a.png")], no_folds)
     for text in ("It is a test.", "None.", "![A caption](tiny-a.png)", "| 15 s windows |"):
         assert text in page
     assert "Across sources" not in page
+    assert "Emotions by genre" not in page
     assert re.search(r"\bnan\b", page) is None
 
 
-def test_a_source_has_a_row(card):
-    row = SourceRow(source="north", clips=15, in_training=0.8, left_out=0.6667)
-    assert "| north | 15 | 0.800 | 0.667 |" in card_page(card, [], [row])
+def test_a_source_and_a_genre_have_a_row(card, evaluation):
+    page = card_page(card, [], evaluation)
+    north = evaluation.sources[0]
+    accuracies = (north.in_training.accuracy, north.left_out.accuracy)
+    assert "| north | 15 | {:.3f} | {:.3f} |".format(*accuracies) in page
+    assert f"| house | {evaluation.medians['house']['energy']:.2f} |" in page
 
 
-def test_a_page_without_cross_validation_does_not_mention_it(card):
+def test_a_page_without_cross_validation_does_not_mention_it(card, no_folds):
     figures = card.figures.model_copy(update={"folds": card.figures.test})
-    page = card_page(card.model_copy(update={"figures": figures}), [], [])
+    page = card_page(card.model_copy(update={"figures": figures}), [], no_folds)
     assert "over folds" not in page
     assert "Measured on the fixed test recordings" in page
-
-
-def test_each_origin_counts_once_in_ranks_and_by_its_clips_in_intervals(card):
-    votes, words = [row for row in card.figures.folds.emotion if row.emotion == "energy"][:2]
-    votes = votes.model_copy(update={"clips": 3 * words.clips})
-    both = card.figures.folds.model_copy(update={"emotion": [votes, words]})
-    ranks = (votes.spearman.mean + words.spearman.mean) / 2
-    inside = (3 * votes.coverage.mean + words.coverage.mean) / 4
-    assert f"| energy | 2 | {ranks:.3f} | {inside:.3f} |" in measured_tables(both)
 
 
 def test_every_row_of_a_table_has_all_columns(card):
     for measured in (card.figures.folds, card.figures.test):
         tables = measured_tables(measured).split("\n\n")
-        assert len(tables) == 6  # no label has both valence and energy, so there is no mood
+        assert len(tables) == 5  # no label has both valence and energy, so there is no mood
         for table in tables:
             lines = table.splitlines()
             assert len(lines) >= 2

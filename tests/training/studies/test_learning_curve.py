@@ -7,7 +7,7 @@ from training.data import splits
 from training.studies import learning_curve
 from training.studies.learning_curve import share_of_groups
 
-QUICK = changed(CONFIG, mlp={"epochs": 4})
+QUICK = changed(CONFIG, head={"epochs": 4})
 
 
 def test_a_share_is_of_the_groups_of_each_class(dataset):
@@ -31,7 +31,7 @@ def test_every_class_stays_and_a_share_of_one_is_everything(dataset):
 def test_the_page_has_a_row_for_each_genre(dataset, cache, tmp_path, monkeypatch):
     monkeypatch.setattr(learning_curve, "SHARES", (0.5, 1.0))
     monkeypatch.setattr(learning_curve, "SEEDS", 2)
-    monkeypatch.setattr(learning_curve, "DescriptorCache", lambda *_: cache)
+    monkeypatch.setattr(learning_curve, "FeatureCache", lambda *_: cache)
     page = tmp_path / "curve.md"
     learning_curve.study(dataset, QUICK, tmp_path, page, jobs=1)
     rows = re.findall(r"^\| (\S+) .*\|$", page.read_text(), re.MULTILINE)

@@ -59,7 +59,7 @@ def read_clips(corpus: Path, most: int | None = None) -> list[Clip]:
             kind=track.genre or track.other or "",
             subgenre=rows.get(track.id, {}).get("subgenre", ""),
             votes=_votes(labels.get(track.id, {})),
-            emotion={name: (e.value, e.origin) for name, e in track.emotion.items()},
+            emotion={name: (each.value, each.origin) for name, each in track.proxies.items()},
         )
         for track in read_corpus(corpus.resolve())
     ]

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from service import audio
-from training.data.danceability import danceability
 from training.data.lazy_librosa import librosa
+from training.studies.compare.danceability import danceability
 from training.types import AnyFloats
 
 STEP = 3  # frames of the front-end in a frame here: 0.1 s

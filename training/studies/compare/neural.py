@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from training.models.base import OutputShape, device
-from training.models.cnn import Cnn
+from training.models.base import device
+from training.models.student import Student
 from training.studies.compare.sample import UNKNOWN, Epoch, Prediction, Sample, Trial
 from training.types import AnyFloats
 
@@ -33,7 +33,7 @@ SIDE = 135  # rows or frames to which the first convolution reduces a large pict
 LARGE_CHANNELS = (8, 16, 32, 64)
 DROPOUT = 0.3
 MOST_MEASURED = 512  # cases that standardisation is computed from
-BACKBONE_WIDTH = 16
+BACKBONE_WIDTH, BACKBONE_FEATURES = 16, 256
 BACKBONE_CROP = 150  # frames: 5 s, at a random position in every batch
 
 
@@ -80,14 +80,14 @@ class Backbone(nn.Module):
 
     def __init__(self, shape: Sequence[int]) -> None:  # noqa: ARG002 - any length fits
         super().__init__()
-        self.member = Cnn(OutputShape(n_classes=1, n_origins=1), BACKBONE_WIDTH)
+        self.student = Student(BACKBONE_WIDTH, BACKBONE_FEATURES, n_targets=1)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Read standardised spectrograms, [shape=(n, audio.N_MELS, n_frames)]."""
         if self.training:
             start = int(torch.randint(log_mel.shape[-1] - BACKBONE_CROP + 1, ()))
             log_mel = log_mel[..., start : start + BACKBONE_CROP]
-        return self.member.features(log_mel)
+        return self.student.features(log_mel)
 
 
 def dense(shape: Sequence[int]) -> nn.Module:

@@ -102,7 +102,7 @@ def test_the_backbone_is_trained_on_five_seconds():
     spectrograms = np.zeros((2, audio.N_MELS, audio.N_FRAMES), np.float32)
     network = Network(("backbone",), (spectrograms,), 3, 0)
     n_frames = []
-    network.towers[0].member.first.register_forward_hook(
+    network.towers[0].student.first.register_forward_hook(
         lambda _, inputs, __: n_frames.append(inputs[0].shape[-1])
     )
     for training in (True, False):

@@ -5,8 +5,8 @@ import pytest
 
 from service import audio
 from tools import signals
-from training.data import danceability
-from training.data.danceability import COEFFICIENTS, DESCRIPTORS, FORMULA
+from training.studies.compare import danceability
+from training.studies.compare.danceability import COEFFICIENTS, DESCRIPTORS, FORMULA
 
 SECONDS = 15
 N = SECONDS * audio.SAMPLE_RATE

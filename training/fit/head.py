@@ -1,4 +1,4 @@
-"""Trains an MLP on the descriptors of some tracks."""
+"""Trains a head on the features of some tracks."""
 
 import numpy as np
 import torch
@@ -8,24 +8,23 @@ from training.data.dataset import Dataset
 from training.data.splits import Fold
 from training.data.takes import MEASURED_TAKES
 from training.fit.config import Config
-from training.fit.descriptor_cache import DescriptorCache
+from training.fit.feature_cache import FeatureCache
 from training.fit.loop import Epoch, Schedule, fit_member
-from training.fit.loss import MultitaskLoss, origin_shares
+from training.fit.loss import MultitaskLoss
 from training.fit.run import output_shape
 from training.fit.sampler import Sampler, mix_up
 from training.models.base import device
-from training.models.mlp import Mlp
-from training.types import Indices
+from training.models.head import Head
 
 
-def fit_mlp(
-    dataset: Dataset, cache: DescriptorCache, config: Config, fold: Fold, seed: int
-) -> tuple[Mlp, list[Epoch]]:
-    """Train an MLP, and select its epoch by the validation loss.
+def fit_head(
+    dataset: Dataset, cache: FeatureCache, config: Config, fold: Fold, seed: int
+) -> tuple[Head, list[Epoch]]:
+    """Train a head, and select its epoch by the validation loss.
 
     Returns
     -------
-    member : Mlp
+    member : Head
         On the CPU, in evaluation mode.
     history : list of Epoch
 
@@ -35,9 +34,9 @@ def fit_mlp(
         If no epoch has a finite loss.
     """
     torch.manual_seed(seed)
-    own = config.mlp
+    own = config.head
     entries = cache.train_entries(fold.train)
-    values = torch.from_numpy(cache.values[entries])
+    values = cache.features(entries)
     sampler = Sampler(
         cache.track_of[entries],
         dataset.label,
@@ -46,11 +45,11 @@ def fit_mlp(
         mixup_alpha=config.mixup_alpha,
         seed=seed,
     )
-    member = _new(dataset, config, values, sampler.tracks)
+    member = _new(dataset, config, values)
     inputs = member.standardised(values.to(device()))
-    loss = MultitaskLoss(dataset, sampler.tracks, config.emotion_weight)
+    loss = MultitaskLoss(dataset, cache, config, sampler.tracks)
     rows = np.concatenate([dataset.rows(take, fold.valid) for take in MEASURED_TAKES])
-    valid_inputs = member.standardised(torch.from_numpy(cache.values[rows]).to(device()))
+    valid_inputs = member.standardised(cache.features(rows).to(device()))
 
     def batch_loss() -> Tensor:
         drawn, tracks = sampler.draw(own.batch_size)
@@ -68,11 +67,16 @@ def fit_mlp(
     return member.cpu(), history
 
 
-def _new(dataset: Dataset, config: Config, values: Tensor, tracks: Indices) -> Mlp:
-    """Return an untrained MLP that standardises by the mean and deviation of its training data."""
-    own = config.mlp
-    member = Mlp(output_shape(dataset), own.hidden, own.dropout, own.input_dropout, own.input_noise)
+def _new(dataset: Dataset, config: Config, values: Tensor) -> Head:
+    """Return an untrained head that standardises by the mean and deviation of its training data."""
+    own = config.head
+    member = Head(
+        output_shape(dataset, config),
+        own.hidden,
+        own.dropout,
+        own.input_dropout,
+        own.input_noise,
+    )
     member.mean.copy_(values.mean(0))
     member.scale.copy_(values.std(0) + 1e-6)
-    member.origin_shares.copy_(origin_shares(dataset, tracks))
     return member.to(device())

@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from training.fit.student_file import SHIPPED, StudentError, load_student, save_student
+
+
+def test_a_saved_student_has_the_same_outputs(student, tmp_path):
+    one = load_student(student)
+    save_student(one, tmp_path / "again.pt")
+    other = load_student(tmp_path / "again.pt")
+    log_mel = -80 * torch.rand(2, 128, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(one.network(log_mel), other.network(log_mel), rtol=0, atol=0)
+    assert (one.kinds, one.scales, one.config) == (other.kinds, other.scales, other.config)
+    assert not other.network.training
+
+
+@pytest.mark.parametrize("content", [b"not a student", b""])
+def test_another_file_is_an_error(tmp_path, content):
+    (tmp_path / "student.pt").write_bytes(content)
+    with pytest.raises(StudentError, match="is not the file of a student"):
+        load_student(tmp_path / "student.pt")
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_student(tmp_path / "student.pt")
+
+
+def test_the_shipped_student_is_small_and_knows_every_emotion():
+    assert SHIPPED.stat().st_size < 12e6
+    trained = load_student(SHIPPED)
+    assert set(trained.scales) == {"valence", "energy", "danceability"}
