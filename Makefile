@@ -110,4 +110,4 @@ $(AUDIT_VENV)/.audit: constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build *.egg-info .venv-typescript .mypy_cache .pytest_cache .ruff_cache

@@ -2,7 +2,7 @@
 
 The answer to ``tests/clip.m4a`` is in ``service/example.json``, which the OpenAPI document shows,
 and in docs/API.md. The README shows the members of it that are single values. The clip is free of
-other people's rights: ``python -m training synthesise house`` wrote it.
+other people's rights: it is synthetic house, of `training.synthesis.dance`.
 """
 
 import json

@@ -105,7 +105,7 @@ class Queue:
         Returns
         -------
         result
-            What `work` returned.
+            The return value of `work`.
         waited : float
             Seconds in the queue.
 

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from service.schemas import ANALYSIS
 from tools.browser import expect_answer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def answered(page, sounds):

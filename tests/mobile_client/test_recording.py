@@ -60,16 +60,16 @@ class TestMicrophone:
         expect(page.locator("#history")).to_contain_text("What you record")
 
     @pytest.mark.parametrize(
-        ("flags", "says"),
+        ("flags", "reason"),
         [
             ([FAKE_DEVICE, "--deny-permission-prompts"], "not allowed"),
             ([GRANTED], "no microphone"),
         ],
     )
-    def test_no_microphone(self, launch, visit, sounds, flags, says):
+    def test_no_microphone(self, launch, visit, sounds, flags, reason):
         with visit(launch(*flags)) as page:
             page.click("#listen")
-            expect(page.get_by_role("alert")).to_contain_text(says)
+            expect(page.get_by_role("alert")).to_contain_text(reason)
             page.set_input_files("#files", sounds["m4a"])
             expect_answer(page)
 
@@ -123,16 +123,16 @@ class TestFiles:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("name", "says", "advises"),
+        ("name", "reason", "advice"),
         [
             ("short", "at least 3 s of audio; this is 1.0 s.", "fifteen are best"),
             ("text", "This is not audio", "Choose a sound file"),
         ],
     )
-    def test_a_refusal_shows_the_reason_and_the_next_step(self, page, sounds, name, says, advises):
+    def test_a_refusal_shows_the_reason_and_the_next_step(self, page, sounds, name, reason, advice):
         page.set_input_files("#files", sounds[name])
-        expect(problem(page)).to_contain_text(says)
-        expect(page.locator(".glance")).to_contain_text(advises)
+        expect(problem(page)).to_contain_text(reason)
+        expect(page.locator(".glance")).to_contain_text(advice)
 
     def test_retry_keeps_the_recording(self, page, sounds):
         page.route("**/v1/analyze*", lambda route: route.fulfill(status=413), times=1)

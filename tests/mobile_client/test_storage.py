@@ -56,6 +56,7 @@ class TestFull:
         expect(page.locator("#clip .keeping")).to_contain_text("not saved")
         page.locator("#toast").get_by_role("button", name="Free space").click()
         expect(rows(page)).to_contain_text("not saved")
+        expect(rows(page)).to_contain_text("house")  # only the sound of an answered clip is freed
         page.once("dialog", lambda dialog: dialog.accept())
         page.locator(".foot").get_by_role("button", name="Free space").click()
         expect(page.locator(".foot")).to_contain_text("take 0 MB")

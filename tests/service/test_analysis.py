@@ -268,6 +268,9 @@ class TestWarmUp:
             warm_up([model])
 
 
+AROUND = (-15, 15, -30, 15, -15)  # seconds
+
+
 def with_silence(*parts, encoding="wav", floor=0.0):
     """Return a recording of sounding and silent parts; negative seconds are silent."""
     rng = np.random.default_rng(0)
@@ -281,9 +284,17 @@ def with_silence(*parts, encoding="wav", floor=0.0):
 
 
 class TestSilentWindows:
-    @pytest.mark.parametrize("parts", [(-30, 30), (30, -30), (-15, 15, -30, 15, -15)])
-    @pytest.mark.parametrize("encoding", ["wav", "flac", "opus", "mp3"])
-    def test_silent_windows_do_not_change_the_analysis(self, model, parts, encoding):
+    @pytest.mark.parametrize(
+        ("encoding", "parts"),
+        [
+            ("wav", (-30, 30)),
+            ("wav", (30, -30)),
+            ("wav", AROUND),
+            ("opus", AROUND),
+            ("mp3", AROUND),
+        ],
+    )
+    def test_silent_windows_do_not_change_the_analysis(self, model, encoding, parts):
         answer = analyze(with_silence(*parts, encoding=encoding), model, timeline=True)
         assert answer.audio.analysed_seconds == pytest.approx(30, abs=0.1)
         audible = [each for each in answer.timeline if not each.silence]

@@ -14,29 +14,18 @@ from service import app as app_module
 from service import audio
 from service.app import create_app
 from service.audio import decode
-from service.model import ModelError, UnreadableModelError
+from service.model import ModelError
 from service.schemas import PROBLEM_TYPES, Analysis
 from service.settings import Settings
 from service.web import errors, uploads
 from tests.http import GENRES, assert_analysis, assert_problem, post, post_raw, serving
 from tools import signals
 from tools.recordings import CONTAINERS, float_wav, video
-from tools.server import Server
 
 LIMIT = Settings().max_upload_bytes
 
 
 class TestAnalyze:
-    @pytest.mark.parametrize("name", CONTAINERS)
-    def test_every_container_as_a_form(self, client, clips, name):
-        analysis = assert_analysis(post(client, clips[name]))
-        assert (analysis.audio.container, analysis.audio.codec) == CONTAINERS[name]
-
-    @pytest.mark.parametrize("name", CONTAINERS)
-    def test_every_container_as_a_body(self, client, clips, name):
-        analysis = assert_analysis(post_raw(client, clips[name]))
-        assert (analysis.audio.container, analysis.audio.codec) == CONTAINERS[name]
-
     def test_a_form_and_a_body_have_the_same_answer(self, client, clips):
         answers = [send(client, clips["mp3"]).json() for send in (post, post_raw)]
         for answer in answers:
@@ -59,11 +48,8 @@ class TestAnalyze:
         analysis = assert_analysis(post(client, signals.wav(np.zeros(4 * 22_050), 22_050)))
         assert analysis.verdict == "silence"
 
-    def test_a_hostile_filename_changes_nothing(self, client, clips):
-        assert_analysis(post(client, clips["mp3"], '../../"\r\n\0☃.exe'))
-
     @pytest.mark.parametrize(
-        ("data", "slug", "says"),
+        ("data", "slug", "detail"),
         [
             (b"not audio", "not-audio", "not audio"),
             (b"#EXTM3U\n#EXTINF:9,\nfile:///etc/passwd\n", "not-audio", "not audio"),
@@ -73,9 +59,9 @@ class TestAnalyze:
             (signals.wav(signals.sine(1), 22_050, 9), "unsupported-audio", "9 channels"),
         ],
     )
-    def test_what_cannot_be_analysed(self, client, data, slug, says):
+    def test_a_recording_that_cannot_be_analysed_is_refused(self, client, data, slug, detail):
         problem = assert_problem(post(client, data), 422, slug)
-        assert says in problem["detail"]
+        assert detail in problem["detail"]
         assert problem["instance"] == "/v1/analyze"
 
     def test_nan_and_infinity_do_not_reach_the_answer(self, client):
@@ -94,28 +80,12 @@ class TestAnalyze:
             ("multipart/form-data", b"x", 400, "malformed-multipart"),
             ("multipart/form-data; boundary=B", b"--B--\r\n", 400, "missing-file"),
             ("application/json", b'{"title": "x"}', 415, "unsupported-media-type"),
-            ("application/json", b'"data:audio/mp4;base64,AAAA"', 415, "encoded-as-text"),
-            ("audio/mp4", b"data:audio/mp4;base64,AAAA", 415, "encoded-as-text"),
         ],
     )
     def test_invalid_bodies_are_refused(self, client, content_type, body, status, slug):
         headers = {"content-type": content_type} if content_type else {}
         response = client.post("/v1/analyze", content=body, headers=headers)
         assert_problem(response, status, slug)
-
-    @pytest.mark.parametrize(
-        "content_type",
-        [
-            "video/3gpp",
-            "video/quicktime",
-            "video/x-matroska",
-            "application/mp4",
-            "application/x-anything",
-            "binary/octet-stream",
-        ],
-    )
-    def test_the_content_decides_whatever_the_label(self, client, clips, content_type):
-        assert_analysis(post_raw(client, clips["m4a"], content_type))
 
     @pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes])
     def test_base64_is_refused_with_the_reason(self, client, clips, encode):
@@ -302,24 +272,6 @@ class TestProved:
             pass
 
 
-class TestStart:
-    def test_without_models(self, tmp_path):
-        with (
-            pytest.raises(UnreadableModelError, match="no model"),
-            TestClient(create_app(Settings(models=tmp_path))),
-        ):
-            pass
-
-    def test_without_the_default_model(self):
-        with (
-            pytest.raises(
-                ModelError, match=r"default model other is not in .* which has: fifteen:"
-            ),
-            TestClient(create_app(Settings(model="other"))),
-        ):
-            pass
-
-
 @pytest.fixture
 def document(client):
     return client.get("/openapi.json").json()
@@ -395,7 +347,7 @@ class TestServer:
     @pytest.mark.parametrize("name", CONTAINERS)
     def test_every_container(self, server, clips, name):
         analysis = assert_analysis(httpx.post(f"{server}/v1/analyze", files={"file": clips[name]}))
-        assert analysis.audio.container == CONTAINERS[name][0]
+        assert (analysis.audio.container, analysis.audio.codec) == CONTAINERS[name]
 
     def test_a_recording_in_chunks(self, server, clips):
         data = clips["webm"]
@@ -441,20 +393,3 @@ class TestServer:
     def test_odd_requests(self, process, request_, status):
         answer = process.ask(request_)
         assert answer.startswith(b"HTTP/1.1 " + status + b" ")
-
-    def test_damaged_recordings(self, server, clips):
-        random = np.random.default_rng(15)
-        with httpx.Client(base_url=server) as client:
-            for name in [*CONTAINERS] * 4:
-                data = bytearray(clips[name])
-                for _ in range(20):
-                    data[random.integers(len(data) if random.random() < 0.5 else 400)] ^= 0xFF
-                response = post(client, bytes(data[: random.integers(100, len(data))]))
-                assert response.status_code in (200, 422), name
-
-
-def test_the_server_stops_on_sigterm():
-    server = Server()
-    server.wait_until_ready()
-    assert server.stop() == 0
-    assert "Traceback" not in server.log

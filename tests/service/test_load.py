@@ -107,7 +107,7 @@ def test_a_killed_process_loses_no_more_than_it_held(starting):
         (
             b"HTTP/1.1 503 No\r\ncontent-length: 46\r\nx-request-id: a\r\n\r\n"
             b'{"type":"urn:problem-type:fifteen:overloaded"}',
-            "not when",
+            "no Retry-After",
         ),
         (
             b"HTTP/1.1 500 No\r\ncontent-length: 2\r\nx-request-id: a\r\n\r\n{}",

@@ -1,5 +1,6 @@
 """A few cases of ``make torture`` pass, and ``make torture`` notices faults."""
 
+import math
 import os
 import signal
 
@@ -40,15 +41,13 @@ def test_every_mutation_changes_the_file(mutation):
     assert bytes(mutation(whole, mutate.random.Random(0))) != whole
 
 
-@pytest.mark.parametrize("name", sorted(mutate.originals()))
-def test_every_container_has_the_fields_that_a_mutation_changes(name):
+def test_every_container_has_the_fields_that_a_mutation_changes():
     """Otherwise the mutation would change other bytes."""
-    data = mutate.originals()[name]
-    found = [mark for mark in mutate.FIELDS if mark in data]
-    assert found, name
-    lies = {bytes(mutate.lie_about_sound(data, mutate.random.Random(seed))) for seed in range(20)}
-    assert len(lies - {data}) > 5
-    assert {len(each) for each in lies} == {len(data)}
+    for name, data in mutate.originals().items():
+        assert any(mark in data for mark in mutate.FIELDS), name
+        lies = [mutate.lie_about_sound(data, mutate.random.Random(seed)) for seed in range(20)]
+        assert len({bytes(lie) for lie in lies} - {data}) > 5, name
+        assert {len(lie) for lie in lies} == {len(data)}, name
 
 
 @pytest.mark.parametrize("name", ["opus-1", "vorbis-1"])
@@ -62,6 +61,7 @@ def test_the_checksum_of_an_ogg_page_is_corrected(name):
 
 def test_an_unexpected_exception_is_a_finding(monkeypatch):
     monkeypatch.setattr(audio, "log_mel", lambda windows: 1 / 0)
+    monkeypatch.setattr(decoding, "MOST_MEMORY_MB", math.inf)  # of other tests, too
     outcome = decoding.decode_cases(range(20))
     assert outcome.failed
     assert outcome.kinds["failure"] == len(outcome.failed)

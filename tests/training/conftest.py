@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from service import audio
 from tools import signals
@@ -15,10 +16,9 @@ from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, Dataset, preparat
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
 from training.data.takes import TAKES
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, read_targets
-from training.evaluation.evaluate import evaluate
+from training.evaluation import evaluate as evaluation
 from training.fit import distill as distillation
 from training.fit.config import Config, with_defaults
-from training.fit.distill import distill
 from training.fit.feature_cache import FeatureCache
 from training.fit.run import load, run_folder
 from training.fit.train import train
@@ -55,7 +55,7 @@ CONFIG = changed(
     },
     head={
         "copies": 1,
-        "epochs": 40,
+        "epochs": 20,
         "batch_size": 16,
         "hidden": 32,
         "dropout": 0.2,
@@ -130,7 +130,15 @@ def small():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(splits, "FOLDS", N_FOLDS)
         patch.setattr(splits, "MIN_SOURCE_TRACKS", 10)
+        patch.setattr(evaluation, "EXCERPT_SECONDS", (3, 15))
         yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory, worker_id):
+    """A folder of all test processes of this session, for results that take long."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +155,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def teachers(dataset, tmp_path_factory):
-    """The outputs of one teacher: where the loud band is, and seven audio-features."""
+    """The outputs of one teacher: the place of the loud band, and seven audio-features."""
     tracks = [track for track in dataset.tracks if track.source != SYNTHETIC]
     bands = np.array([BAND.get(track.genre or track.other, 112) for track in tracks])
     features = np.tile(bands[:, None] / audio.N_MELS, (1, len(AUDIO_FEATURE_COLUMNS)))
@@ -163,20 +171,26 @@ def teachers(dataset, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def student(dataset, teachers, tmp_path_factory):
+def student(dataset, teachers, shared):
     """The file of a student of `teachers`."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distillation, "MIN_TRUE_VALUES", 5)
-        targets = read_targets(teachers, dataset)
-        return distill(dataset, targets, CONFIG.student, tmp_path_factory.mktemp("student"))
+    path = shared / "student" / distillation.STUDENT_FILE
+    with FileLock(shared / "student.lock"), pytest.MonkeyPatch.context() as patch:
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            patch.setattr(distillation, "MIN_TRUE_VALUES", 5)
+            targets = read_targets(teachers, dataset)
+            distillation.distill(dataset, targets, CONFIG.student, path.parent)
+    return path
 
 
 @pytest.fixture(scope="session")
-def runs(dataset, student, tmp_path_factory):
+def runs(dataset, student, shared):
     """Two trained and evaluated seeds of the fixed split and of the cross-validation."""
-    folder = tmp_path_factory.mktemp("runs")
-    train(dataset, student, CONFIG, folder, seeds=2, fixed_only=False, jobs=1)
-    evaluate(dataset, folder)
+    folder = shared / "runs"
+    with FileLock(shared / "runs.lock"):
+        if not (folder / evaluation.EVALUATION_FILE).exists():
+            train(dataset, student, CONFIG, folder, seeds=2, fixed_only=False, jobs=1)
+            evaluation.evaluate(dataset, folder)
     return folder
 
 
@@ -206,6 +220,7 @@ def fold(dataset):
 def few_synthetic(monkeypatch):
     """One short synthetic track of house and five tones, instead of hundreds."""
     monkeypatch.setattr(synthetic, "MUSIC_SECONDS", 4.0)
+    monkeypatch.setattr(synthetic, "SOUND_SECONDS", 4.0)
     monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
     monkeypatch.setattr(synthetic, "SOUND_TRACKS", {"tones": 5})
     monkeypatch.setattr(synthetic, "TRACKS_PER_KIND", 0)
@@ -233,6 +248,8 @@ def recipe(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def exported(dataset, runs, recipe, tmp_path_factory):
+def exported(dataset, runs, recipe, shared):
     """The model file of the first seed."""
-    return export(dataset, runs, recipe, tmp_path_factory.mktemp("models"))
+    path = shared / "models/tiny.onnx"
+    with FileLock(shared / "export.lock"):
+        return path if path.exists() else export(dataset, runs, recipe, path.parent)

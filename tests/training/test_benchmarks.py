@@ -1,4 +1,4 @@
-"""What `make benchmark` measures, in its smallest form. Figures depend on the machine."""
+"""The measurements of `make benchmark`, in their smallest form. Figures depend on the machine."""
 
 from collections import Counter
 
@@ -57,12 +57,12 @@ def test_alternatives_are_measured_and_named(recordings, window):
     assert all(0.05 < each.times < 100 for each in tried)
 
 
-def test_ffmpeg_and_libsndfile_decode_to_what_the_service_hears(recordings):
+def test_ffmpeg_and_libsndfile_decode_like_the_service(recordings):
     data = recordings["mp3"]
-    heard = audio.log_mel(audio.windows(audio.decode(data).waveform))
+    ours = audio.log_mel(audio.windows(audio.decode(data).waveform))
     for other in (alternatives.resampled_by_ffmpeg, alternatives.through_libsndfile):
         theirs = audio.log_mel(audio.windows(other(data)))
-        assert np.abs(theirs - heard).mean() < 0.5  # dB; FFmpeg mixes 3 dB louder
+        assert np.abs(theirs - ours).mean() < 0.5  # dB; FFmpeg mixes 3 dB louder
 
 
 def test_a_rival_answers(files):
@@ -97,7 +97,7 @@ def test_load_is_answered_or_refused(process, files):
     assert too_much.percentile(99) >= too_much.percentile(50) > 0
 
 
-def test_whatever_else_happens_is_told(files):
+def test_a_connection_that_fails_is_counted(files):
     nobody = load.offered("http://127.0.0.1:9", files, rate=10, seconds=0.3)
     assert len(nobody.failed) == 3
 
@@ -121,12 +121,12 @@ def test_preparing_is_measured():
         (float("nan"), "<=", "missed"), (2.5, ">=", "aim reached"), (0.9, ">=", "missed"),
     ],
 )  # fmt: skip
-def test_a_figure_is_held_to_what_is_wanted(value, better, verdict):
+def test_a_figure_is_compared_with_its_targets(value, better, verdict):
     must, aim = (2, 1) if better == "<=" else (1, 2)
     assert Figure("name", value, "x", must, aim, better).row().endswith(f"| {verdict} |")
 
 
-def test_what_is_compared_is_measured_in_turns():
+def test_measurements_take_turns():
     called = []
 
     def measure(name, values):
@@ -143,7 +143,7 @@ def test_what_is_compared_is_measured_in_turns():
     assert tuple(medians["b"]) == (3, 4)
 
 
-def test_the_page_divides_what_was_measured():
+def test_the_page_has_the_ratios():
     page = performance.page(
         Measured(
             machine="One",

@@ -48,6 +48,7 @@ def corpus(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_of_music_becomes_a_model_that_predicts(corpus, tmp_path, training, few_synthetic):
     dataset, runs, models = tmp_path / "dataset", tmp_path / "runs", tmp_path / "models"
     recipe = tmp_path / "mine.toml"

@@ -121,7 +121,7 @@ def prepare_by_ray(tmp_path, monkeypatch, few_synthetic):
     return main
 
 
-def test_without_ray_the_message_says_what_to_install(prepare_by_ray, monkeypatch, capsys):
+def test_without_ray_the_message_names_the_extra(prepare_by_ray, monkeypatch, capsys):
     def import_module(name):
         raise ModuleNotFoundError(name)
 

@@ -73,8 +73,8 @@ def decoders(clips, repeats):
         return frames(container, stream, decoder, *others)
 
     yield Tried(
-        "as many threads of the decoder as FFmpeg likes",
-        "one",
+        "as many decoder threads as FFmpeg chooses",
+        "one thread",
         replaced((decoding, "frames"), with_threads),
     )
     yield Tried(
@@ -86,7 +86,7 @@ def decoders(clips, repeats):
         milliseconds(lambda d=data: resampled_by_ffmpeg(d), repeats) / ours[name]
         for name, data in clips.items()
     )
-    yield Tried("down-mixed and resampled by FFmpeg", "by NumPy and soxr", by_ffmpeg)
+    yield Tried("down-mix and resampling by FFmpeg", "by NumPy and soxr", by_ffmpeg)
     if "mp3" in clips:
         own = milliseconds(lambda: through_libsndfile(clips["mp3"]), repeats) / ours["mp3"]
         yield Tried("MP3 by libsndfile", "by FFmpeg", own, "no M4A, no WebM")
@@ -136,14 +136,14 @@ def spectrograms(window, repeats):
     yield Tried("librosa's spectrogram", "SciPy's FFT in float32", librosa / ours)
     yield Tried("NumPy's FFT", "SciPy's", replaced("rfft", np.fft.rfft))
     yield Tried(
-        "mel bands by a dense product", "a sparse one", replaced("mel_filters", lambda: dense)
+        "mel bands by a dense matrix", "by a sparse matrix", replaced("mel_filters", lambda: dense)
     )
     frames = sliding_window_view(np.pad(window, audio.N_FFT // 2), audio.N_FFT)[:: audio.HOP].copy()
     many = np.tile(frames, (BATCH, 1))
     at_once = milliseconds(lambda: rfft(many), max(1, repeats // 4)) / BATCH
     yield Tried(
-        "all frames of ten minutes in one call",
-        "of one window",
+        "FFT of all frames of ten minutes in one call",
+        "of one window in one call",
         at_once / milliseconds(lambda: rfft(frames), repeats),
     )
 
@@ -161,7 +161,7 @@ def networks(window, repeats):
 
         differs = np.abs(run()[0] - shipped).max()
         times = milliseconds(run, repeats) / ours
-        return Tried(what, instead_of, times, f"a probability is {differs:.1g} away at the most")
+        return Tried(what, instead_of, times, f"largest difference of a probability: {differs:.1g}")
 
     plain = model._one_thread()
     plain.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -178,7 +178,8 @@ def networks(window, repeats):
         onnx.save(convert_float_to_float16(graph, keep_io_types=True), half)
         yield tried("weights in int8", "float32", _session(small, model._one_thread()))
         yield tried("float16", "float32", _session(half, model._one_thread()))
-    yield tried("as many threads as processors", "one", _session(SHIPPED, ort.SessionOptions()))
+    parallel = _session(SHIPPED, ort.SessionOptions())
+    yield tried("as many threads as processors", "one thread", parallel)
 
 
 def _fold(path, folded):
@@ -212,7 +213,7 @@ def imports(repeats):
     ours, megabytes = imported("", repeats)
     theirs, more = imported(LIBROSA, repeats)
     yield Tried(
-        "with librosa imported", "without, until all is imported", theirs / ours,
+        "start-up with librosa imported", "start-up without it", theirs / ours,
         f"{more - megabytes:+.0f} MB",
     )  # fmt: skip
 

@@ -24,8 +24,8 @@ LENGTHS = (15, 60, 240, 600)  # s
 CLIENTS = (1, 4, 16, 64, 256)
 LAYOUTS = {
     "one recording at a time (`--concurrency 1`)": ("service", ["--concurrency", "1"]),
-    "on Python's own event loop instead of uvloop": ("tools.benchmarks.with_asyncio", []),
-    "keeping answers (`--cache-entries 16`), the same clips again and again": (
+    "Python's own event loop instead of uvloop": ("tools.benchmarks.with_asyncio", []),
+    "a cache of answers (`--cache-entries 16`), for the same clips again and again": (
         "service", ["--cache-entries", "16"],
     ),
 }  # fmt: skip

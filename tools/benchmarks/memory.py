@@ -1,7 +1,7 @@
 """Memory of a server process at rest, after recordings of all lengths and formats.
 
-What a process needs while it works returns to the system or does not. Long recordings between
-short ones, from several clients at a time, show which.
+Several clients send long recordings between short ones. The test shows whether the memory of the long
+recordings returns to the system.
 """
 
 import itertools

@@ -106,45 +106,47 @@ def figures(measured):
     chain = sum(stage.total for stage in measured.stages.values())
     load = measured.sustained
     yield Figure(
-        "processor time of a request over its stages in a loop",
+        "processor time of a request, relative to its stages in a loop",
         sum(measured.requests.values()) / chain, "x", 1.35, 1.15,
     )  # fmt: skip
     yield Figure(
-        "the stages over the sum of the best known of their parts",
+        "processor time of the stages, relative to the sum of their fastest known parts",
         chain / sum(measured.best_known.values()), "x", 1.5, 1.2,
     )  # fmt: skip
     yield Figure(
-        "throughput over the naive baseline (MP3, M4A, WebM)",
+        "throughput, relative to the naive baseline (MP3, M4A, WebM)",
         measured.rate("service") / measured.rate("baseline"), "x", 3, 6, ">=",
     )  # fmt: skip
     yield Figure(
-        "throughput over Essentia's loader and mel bands (MP3, M4A; it reads no WebM)",
+        "throughput, relative to Essentia's loader and mel bands (MP3 and M4A: it reads no WebM)",
         measured.rate("service without WebM") / measured.rate("essentia"), "x", 1, 1.5, ">=",
     )  # fmt: skip
     for name, latency in (("even", load.even), ("random", load.random)):
         median, late = latency
         yield Figure(
-            f"latency at 80 % of the highest rate, {name} arrivals: p99 over p50",
+            f"latency at 80 % of the highest rate, {name} arrivals: p99 relative to p50",
             late / median, "x", 3, 2,
         )  # fmt: skip
     yield Figure(
-        "answers at twice the highest rate, over those at the highest",
+        "answers at twice the highest rate, relative to the highest rate",
         load.overload / load.highest, "x", 0.9, 1, ">=",
     )  # fmt: skip
-    yield Figure("from the start of the process until ready", measured.start_seconds, "s", 4, 1.5)
-    yield Figure("memory under that load, at the most", load.most_mb, "MB", 400, 220)
+    yield Figure(
+        "time from the start of the process until it is ready", measured.start_seconds, "s", 4, 1.5
+    )
+    yield Figure("peak memory under that load", load.most_mb, "MB", 400, 220)
     growth = measured.growth
     yield Figure(
-        f"growth of memory over {growth.requests:,} requests, the first tenth left out",
+        f"growth of memory over {growth.requests:,} requests, without the first tenth",
         100 * (growth.late_mb / growth.early_mb - 1), "%", 2, 0,
     )  # fmt: skip
     yield memory_at_rest(measured.at_rest)
     yield Figure(
-        "preparing a corpus: decoded and transformed, a processor",
+        "preparing a corpus, decoding and spectrograms only, by one processor",
         measured.preparing.decoded, "x real time", 400, 800, ">=",
     )  # fmt: skip
     yield Figure(
-        "preparing a corpus: all of `training.data.prepare`, a processor",
+        "preparing a corpus, all of `training.data.prepare`, by one processor",
         measured.preparing.whole, "x real time", 400, 800, ">=",
     )  # fmt: skip
 
@@ -164,8 +166,8 @@ def page(measured):
         refused=load.refused,
         ready_mb=measured.ready_mb,
         parts="\n".join(_parts(measured)),
-        lengths=_cells(measured.by_length, "s"),
-        clients=_cells(measured.by_clients, "clients"),
+        lengths=_cells(measured.by_length, " s"),
+        clients=_cells(measured.by_clients),
         tried="\n".join(
             f"| {each.what} | {each.instead_of} | {each.times:.2f} | {each.besides} |"
             for each in measured.tried
@@ -195,64 +197,67 @@ def _rates(measured):
             yield f"| {name} | {processes} | {rate:.1f} |"
 
 
-def _cells(times, unit):
-    return ", ".join(f"{time:.1f} ms ({count} {unit})" for count, time in times.items())
+def _cells(times, unit=""):
+    return ", ".join(f"{time:.1f} ms ({count}{unit})" for count, time in times.items())
 
 
 TEXT = """\
-# What an analysis costs, and why
+# The cost of an analysis
 
-*Written by `make benchmark`; run it on your machine rather than edit.*
+*`make benchmark` writes this page. Do not edit it; run the command on your machine.*
 
-{machine}. Clips of 15 s in stereo at 96 kbit/s, MP3, M4A and WebM in equal parts,
-by version {version} of the shipped model; clients share the processors with the service. Times are
-processor times, not wall-clock times, unless the text says otherwise. All ratios are of one run.
+{machine}. Version {version} of the shipped model analyses stereo clips of 15 s at 96 kbit/s: MP3,
+M4A and WebM in equal parts. The clients share the processors with the service. Times are processor
+time, except latencies and the time of a start. Both sides of a ratio are from the same run.
 
-| figure | measured | wanted | |
+| figure | measured | target | result |
 | --- | --- | --- | --- |
 {figures}
 
-Figures that are compared were measured in turns, several times; the page has their medians. A
-shared machine is not as fast in one minute as in the next.
+Figures that are compared with each other were measured in turns, several times, because the speed
+of a shared machine varies. The page shows the medians.
 
-Of one process, the highest rate was {highest:.1f} answers a second, to two clients for each
-processor, a connection for each request. At 80 % of it the median and the 99th percentile of the
-latency were {even} with even arrivals, and {random} with random ones, which bunch whatever the
-service does. At twice the rate it gave {overload:.1f} answers a second, and refused {refused}
-requests with 503. When ready it held {ready_mb:.0f} MB.
+One process answered at most {highest:.1f} requests a second. There were two clients for each
+processor, and a new connection for each request. At 80 % of this rate, the median and the 99th
+percentile of the latency were {even} with even arrivals, and {random} with random arrivals, which
+come in bunches. At twice the highest rate, the process answered {overload:.1f} requests a
+second and refused {refused} requests with 503. When it was ready, it used {ready_mb:.0f} MB.
 
 ## Rates
 
-Answers a second under the same load. The figures above take each program with its best number of
-processes. The naive baseline is `tools/benchmarks/rivals.py`: FastAPI, `librosa.load`,
+All programs had the same load. The first table uses the best number of processes of each program.
+The naive baseline is `tools/benchmarks/rivals.py`: FastAPI, `librosa.load`,
 `librosa.feature.melspectrogram`, and the same network in PyTorch. Essentia reads no WebM.
 
-| who | processes | rate |
+| program | processes | answers a second |
 | --- | --- | --- |
 {rates}
 
 ## Where the time goes
 
-Milliseconds. The best known is the sum of FFmpeg or libsndfile decoding to nowhere, soxr in one
-call, a real FFT of each frame and ONNX Runtime.
+Milliseconds of processor time. The column `fastest known` is the sum of four parts: FFmpeg or
+libsndfile that decodes without an output, soxr in one call, a real FFT of each frame, and ONNX
+Runtime.
 
-| format | decode | spectrogram | inference | together | best known | request |
+| format | decode | spectrogram | inference | sum | fastest known | request |
 | --- | --- | --- | --- | --- | --- | --- |
 {parts}
 
-For 15 s of an MP3 file of some length: {lengths}. A request while so many clients ask: {clients}.
+Time for each 15 s of an MP3 file, by the length of the file: {lengths}.
+Time of a request, by the number of concurrent clients: {clients}.
 
 ## Alternatives
 
-Processor time as a multiple of that of the part it would replace: above 1 it costs more.
+The processor time of an alternative, relative to the part that it replaces. Above 1, the
+alternative costs more.
 
-| alternative | in place of | times | notes |
+| alternative | instead of | relative cost | notes |
 | --- | --- | --- | --- |
 {tried}
 
-One process started otherwise, its rate as a multiple of that of the service above:
+The rate of one process with another option, relative to the service above:
 
-| started | rate |
+| option | relative rate |
 | --- | --- |
 {layouts}
 """

@@ -102,30 +102,32 @@ def _job(tracks, each):
 
 
 TEXT = """\
-# What many recordings need
+# Scaling
 
-*Written by `make benchmark`; run it on your machine rather than edit.*
+*`make benchmark` writes this page. Do not edit it; run the command on your machine.*
 
-{machine}. A groove of 15 s in stereo, at 96 kbit/s, by the shipped model. Processor time in ms:
-the stages by one thread in a loop, a request by all that the process of the service spends.
+{machine}. The shipped model analyses a stereo groove of 15 s at 96 kbit/s. The table shows
+processor time in ms: of the stages, in a loop of one thread, and of a request, in the process of
+the service.
 
-| format | decode | spectrogram | inference | together | request |
+| format | decode | spectrogram | inference | sum | request |
 | --- | --- | --- | --- | --- | --- |
 {costs}
 
 A request costs {ratio:.2f} times its stages. One process with {processors} processors answered
-{per_second:.0f} clips a second, all formats in equal parts. It held {at_rest:.0f} MB when it was
-ready, and {most:.0f} MB at the most.
+{per_second:.0f} clips a second, with all formats in equal parts. It used {at_rest:.0f} MB when it
+was ready, and had a peak of {most:.0f} MB.
 
 ## Clips a second
 
-At {each:.0f} ms a request, in pods of two processors, {busy:.0f} % busy so that queues stay short:
+A request takes {each:.0f} ms. The two processors of a pod are {busy:.0f} % busy, so that queues
+stay short:
 
-| clips a second | processors | pods | an hour, at {price} a processor | Mbit/s in |
+| clips a second | processors | pods | cost of an hour, at {price} for a processor | Mbit/s in |
 | --- | --- | --- | --- | --- |
 {rates}
 
-These are multiples of what one process did, not measurements of that many.
+The table is computed from the measurements of one process. Such loads were not measured.
 
 ## Libraries
 
@@ -135,25 +137,25 @@ On one processor, `python -m service analyze` analyses MP3 files of {minutes} mi
 - {corpus_hours} hours of music: {corpus}.
 - {n_tracks:,} tracks: {tracks}.
 
-`python -m training prepare` makes three takes of each, one of them through a simulated phone and a
-real codec, at {prepared:,.0f} times real time:
+`python -m training prepare` prepares three takes of each track, one of them through a simulated
+phone and a real codec, at {prepared:,.0f} times real time:
 
 - {corpus_hours} hours of music: {trained_hours:,.1f} processor hours.
 - {n_tracks:,} tracks: {trained_tracks:,.0f} processor hours.
 
-## What breaks first
+## Limits
 
-- Processes share nothing, so requests scale with pods. `Retry-After` describes only the pod that
-  answered.
-- Rates (`FIFTEEN_RATE_PER_KEY`) and the cache of answers count for each process by itself: a limit
-  over all pods belongs in the gateway in front of them.
-- The autoscaler in deploy/kubernetes stops at ten pods, to bound the cost of a mistake: raise
-  `maxReplicas`.
-- At thousands of clips a second the network and the load balancer are the next limit (last column),
-  and Prometheus scrapes every pod: scrape a sample of them.
-- One machine analyses a library with a process for each of its processors. For more machines,
-  divide its folders between them: each has its own file of records.
-- On Ray (deploy/ray) queues, `Retry-After`, rates and caches count for each replica of the
-  application, and metrics for each node: scrape every node. A proxy holds each body until it is
-  answered. A corpus is prepared by all machines (`prepare --engine ray`).
+- Processes share nothing, so capacity grows with the number of pods. `Retry-After` describes only
+  the pod that answered.
+- Each process has its own rate limits (`FIFTEEN_RATE_PER_KEY`) and its own cache of answers. A
+  limit for all pods belongs in the gateway in front of them.
+- The autoscaler in deploy/kubernetes stops at ten pods, which bounds the cost of a mistake. Raise
+  `maxReplicas` for more.
+- At thousands of clips a second, the network (last column) and the load balancer are the next
+  limits. Prometheus scrapes every pod: let it scrape a sample of them.
+- One machine analyses a library with one process for each processor. For several machines, divide
+  the folders between them. Each machine writes its own records.
+- On Ray (deploy/ray), each replica of the application has its own queue, `Retry-After`, rate limits
+  and cache. Each node has its own metrics: scrape every node. A proxy holds each body until its
+  request is answered. All machines prepare a corpus together (`prepare --engine ray`).
 """

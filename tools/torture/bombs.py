@@ -193,7 +193,8 @@ BOMBS = {
         ANSWERED,
     ),
 }
-"""By name: what makes it, of the issue's size where the scale is 1, and how it may be answered."""
+"""By name: a function of the scale (1 is full size) that returns the upload, and the answers that are
+allowed."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def judge(name, received):
         return status, None if "verdict" in content else "it has no verdict"
     if status == 503 and content["type"] == REFUSAL:
         when = re.search(rb"retry-after: [1-9]", answer.head)
-        return status, None if when else "it says not when"
+        return status, None if when else "it has no Retry-After"
     return status, answer.body.decode()
 
 

@@ -46,7 +46,7 @@ FIELDS = {
     b"wvpk": [(4, 4), (8, 2), (12, 4), (20, 4), (24, 4)],  # WavPack: size, version, samples, flags
     b"TTA1": [(4, 2), (6, 2), (8, 2), (10, 4), (14, 4)],  # TTA: channels, bits, rate, samples
 }
-"""Where a container says what its sound is: bytes after a mark, and how many of them."""
+"""The fields of a container that describe its sound: offset after a mark, and size, in bytes."""
 
 
 @cache

@@ -15,7 +15,7 @@ NAMES = [
     ("clip.mp3", "audio/mpeg"), ("clip.wav", "audio/flac"), ("clip.m3u8", "text/html"),
     ("clip", "image/png"), ("clip.mp4", "video/webm"), ("clip.webm", "application/zip"),
 ]  # fmt: skip
-"""What a form calls a file, mostly wrongly."""
+"""Names and media types of a file in a form; most of them are wrong."""
 REFUSALS = {
     PROBLEM_TYPES + slug
     for slug in (

@@ -34,7 +34,7 @@ TAGS = (
 
 MP3 = "mp3 ID3v2.3, ID3v1"
 KILLED = (MP3, "flac pictures", "m4a cover", "ogg cases", "wav ID3")
-"""What a process is killed over: each form of tags."""
+"""Files that a process is writing when it is killed: one for each form of tags."""
 
 NOBODY = 65_534
 LATEST_SECONDS = 0.2  # latest time of a kill; writing takes less

@@ -19,17 +19,8 @@ APE_NAMES = {"genre": "Genre", "mood": "Mood"}
 ASF_NAMES = {"genre": "WM/Genre", "mood": "WM/Mood"}
 
 
-class TaggedFile(Protocol):
+class TaggedFile(Form, Protocol):
     """The tags of a file, in memory."""
-
-    def values(self, name: str) -> list[str]:
-        """Return all values of a name, in any case."""
-
-    def put(self, name: str, value: str) -> None:
-        """Set every tag of a name to one value, or add the tag."""
-
-    def others(self, names: Collection[str]) -> object:
-        """Return all tags except `names`, for comparison."""
 
     def save(self, copy: Path) -> None:
         """Write the tags into a copy of the file."""

@@ -101,10 +101,10 @@ class TestPackets:
         assert (recording.damaged_packets, recording.damaged_samples) == (0, 0)
 
     @pytest.mark.parametrize("name", ["mp3", "adts", "mp2", "ac3"])
-    @pytest.mark.parametrize("start", [0.2, 0.35, 0.5])
-    def test_a_recording_may_begin_or_end_within_a_packet(self, name, start):
+    def test_a_recording_may_begin_or_end_within_a_packet(self, name):
         data = signals.encode(signals.groove(8), 48_000, name, 2)
-        assert "damaged" not in warned(data[round(start * len(data)) : -100])
+        for start in (0.2, 0.35, 0.5):
+            assert "damaged" not in warned(data[round(start * len(data)) : -100]), start
 
     @pytest.mark.parametrize("name", ["mp3", "adts", "mp2", "opus", "vorbis", "webm"])
     def test_recordings_may_be_joined(self, clips, name):

@@ -7,7 +7,7 @@ import soxr
 from service import audio
 from service.audio import identity, spec, spectrogram
 from tools.reference import librosa_log_mel
-from training.data.lazy_librosa import librosa
+from training.data import lazy_librosa
 
 
 class TestSignature:
@@ -53,7 +53,7 @@ class TestSignature:
 
     @pytest.mark.parametrize("change", [{"htk": True}, {"norm": None}])
     def test_notices_other_filters(self, signature, monkeypatch, change):
-        filters = librosa.filters.mel(
+        filters = lazy_librosa.librosa.filters.mel(
             sr=audio.SAMPLE_RATE, n_fft=audio.N_FFT, n_mels=audio.N_MELS,
             fmin=audio.F_MIN, fmax=audio.F_MAX, **change,
         )  # fmt: skip

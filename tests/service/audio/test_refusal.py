@@ -126,7 +126,7 @@ class TestNoDecoder:
 
 
 @pytest.mark.parametrize("codec", ["aac", "ac3", "flac", "alac"])
-def test_the_error_of_an_encrypted_recording_says_so(codec):
+def test_an_encrypted_recording_is_refused_as_encrypted(codec):
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options=KEY) as container:
         stream = container.add_stream(codec, rate=48_000, layout="mono")

@@ -48,8 +48,8 @@ def level(data):
 
 
 @pytest.mark.parametrize("muxer", MUXERS)
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_the_sound_may_be_in_any_stream(groove, muxer, place):
+@pytest.mark.parametrize("place", [1, 2])
+def test_the_sound_may_be_in_a_later_stream(groove, muxer, place):
     waveforms = [np.zeros_like(groove)] * 3
     waveforms[place] = groove
     assert level(with_streams(muxer, waveforms)) == pytest.approx(audio.levels(groove)[1], abs=1)

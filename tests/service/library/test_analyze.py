@@ -252,10 +252,8 @@ def test_an_analysis_survives_a_failure_to_write_tags(clip, clips):
 def test_a_crash_of_the_decoder_does_not_end_the_run(clip):
     deadly = Deadly(clip.with_name("deadly"))
     clip.with_name("deadly").write_bytes(b"bad")
-    paths = [deadly, clip, clip.with_name("gone")]
-    records = analyze_all(paths, settings(clip))
+    records = analyze_all([deadly, clip], settings(clip))
     by_name = {PosixPath(each.fingerprint.path).name: each for each in records}
-    assert len(by_name) == len(paths)
+    assert len(by_name) == 2
     assert slug(by_name["deadly"]) == "decoder-crash"
     assert by_name["clip.mp3"].problem is None
-    assert slug(by_name["gone"]) == "unreadable-file"

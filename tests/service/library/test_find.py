@@ -109,14 +109,14 @@ def test_an_unreadable_folder_is_a_candidate(folder, monkeypatch):
 
 @pytest.fixture
 def deep(tmp_path, monkeypatch):
-    """Return nested folders, so deep that the path of the last one is too long."""
+    """Return nested folders: more than Python recurses, and too long for a path."""
     monkeypatch.chdir(tmp_path)
-    for _ in range(2_100):
-        Path("d").mkdir()
-        os.chdir("d")
+    for _ in range(1_100):
+        Path("ddd").mkdir()
+        os.chdir("ddd")
     yield tmp_path
     os.chdir(tmp_path)
-    subprocess.run(["rm", "-r", "d"], check=True)  # shutil.rmtree recurses
+    subprocess.run(["rm", "-r", "ddd"], check=True)  # shutil.rmtree recurses
 
 
 def test_a_folder_too_deep_for_its_path_is_a_candidate(deep):

@@ -134,7 +134,7 @@ def test_an_empty_file_a_folder_and_a_pipe_are_refused(tmp_path):
 # Every container, with parts of other programs
 
 
-MANY = {**containers.tagged(), **containers.odd(), **containers.fragmented(1)}
+MANY = {**containers.tagged(), **containers.odd()}
 
 
 @pytest.mark.parametrize("name", MANY)

@@ -65,7 +65,7 @@ def test_a_content_that_resembles_a_boundary_is_kept_whole(content, chunk):
 
 
 @pytest.mark.parametrize(
-    ("content_type", "body", "says"),
+    ("content_type", "body", "message"),
     [
         ("multipart/form-data", form(b"name=files"), "has no boundary"),
         ("multipart/form-data; boundary=C", form(b"name=files"), "is not in the body"),
@@ -75,6 +75,6 @@ def test_a_content_that_resembles_a_boundary_is_kept_whole(content, chunk):
         (BOUNDARY, form(*[b"name=a" + b";" * 30_000] * 3), "headers of its parts are too long"),
     ],
 )
-def test_what_is_no_form_is_explained(content_type, body, says):
-    with pytest.raises(FormError, match=says):
+def test_the_error_of_a_malformed_form_names_the_fault(content_type, body, message):
+    with pytest.raises(FormError, match=message):
         parts_of(body, content_type)

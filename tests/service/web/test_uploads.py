@@ -187,7 +187,7 @@ class TestForm:
         with pytest.raises(uploads.MalformedMultipartError, match=r"2 parts.*/v1/analyze/batch"):
             read(FORM, form((FILE, RECORDING), (FILE, RECORDING)))
 
-    def test_what_follows_the_form_is_ignored(self):
+    def test_bytes_after_the_form_are_ignored(self):
         assert read(FORM, form((FILE, RECORDING)) + b"epilogue") == RECORDING
 
     @pytest.mark.parametrize(

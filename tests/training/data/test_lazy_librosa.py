@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from training.data.lazy_librosa import COMPILED, LOCK, librosa
+from training.data import lazy_librosa
+from training.data.lazy_librosa import COMPILED, LOCK
 
 ROOT = Path(__file__).parents[3]
-FOLDER = Path(librosa.__file__).parent
 
 
 def test_the_list_of_compiled_modules_is_complete():
     """A new release may have another one."""
+    folder = Path(lazy_librosa.librosa.__file__).parent
     found = {
-        ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
-        for path in FOLDER.rglob("*.py")
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts)
+        for path in folder.rglob("*.py")
         if "guvectorize(" in path.read_text()
     }
     assert found == set(COMPILED)

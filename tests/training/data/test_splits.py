@@ -111,7 +111,7 @@ def small_dataset(n_groups, n_genres):
 
 
 @pytest.mark.parametrize(("n_groups", "n_genres"), [(4, 2), (8, 4), (0, 2)])
-def test_too_few_groups_are_an_error_that_says_what_to_do(n_groups, n_genres):
+def test_too_few_groups_are_an_error_with_a_remedy(n_groups, n_genres):
     with pytest.raises(CorpusError, match=f"{n_groups} albums or artists cannot be .* add more"):
         cross_validation(small_dataset(n_groups, n_genres))
 

@@ -50,7 +50,7 @@ def test_old_names_mean_the_same(read):
         ("[card]\nname = 'x'", "card.version: Field required"),
     ],
 )
-def test_an_error_says_what_is_wrong(read, text, message):
+def test_an_error_names_the_fault(read, text, message):
     with pytest.raises(ConfigError, match=message) as caught:
         read(text)
     assert str(caught.value).endswith(".")

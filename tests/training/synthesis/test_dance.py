@@ -42,8 +42,8 @@ def playing_everything(song):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("genre", GENRES)
 def test_music_is_a_waveform(genre, seed):
-    music = synthesise(genre, SECONDS, rng(seed))
-    assert music.shape == (SECONDS * audio.SAMPLE_RATE,)
+    music = synthesise(genre, 4, rng(seed))
+    assert music.shape == (4 * audio.SAMPLE_RATE,)
     assert music.dtype == np.float32
     assert np.abs(music).max() <= 1
     assert np.isfinite(audio.log_mel(audio.windows(music))).all()
@@ -51,7 +51,7 @@ def test_music_is_a_waveform(genre, seed):
 
 @pytest.mark.parametrize("genre", GENRES)
 def test_the_seed_determines_the_music(genre):
-    first, again, other = (synthesise(genre, 4, rng(seed)) for seed in (7, 7, 8))
+    first, again, other = (synthesise(genre, 2, rng(seed)) for seed in (7, 7, 8))
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other, atol=1e-2)
 
@@ -114,8 +114,8 @@ def test_the_rates_of_a_wobble_follow_the_beat(seed):
 
 def test_the_bass_of_dubstep_wobbles_and_has_a_sub():
     wobbling = []
-    for seed in range(6):
-        song = playing_everything(draw_song("dubstep", SECONDS, rng(seed)))
+    for seed in range(4):
+        song = playing_everything(draw_song("dubstep", 6, rng(seed)))
         bass = dance.wobble_bass(song, rng(seed))
         sub = sosfilt(butter(4, 150, fs=audio.SAMPLE_RATE, output="sos"), bass)
         assert np.square(sub).sum() > 0.02 * np.square(bass).sum()
