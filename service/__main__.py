@@ -2,6 +2,7 @@
 
 * ``python -m service``: serve until stopped by a signal;
 * ``python -m service analyze PATH...``: analyze files and folders, without a server;
+* ``python -m service similar LIBRARY PATH...``: list recordings of a library that are similar;
 * ``python -m service key``: draw a key.
 """
 
@@ -24,17 +25,21 @@ from service.app import create_app
 from service.library.cli import run as analyze_library
 from service.library.find import MissingPathError
 from service.library.records import OutputError
+from service.library.similar import LibraryError
+from service.library.similar import run as list_similar
 from service.library.tags import TagsError
 from service.loading import load_served, load_taxonomy
 from service.logs import log_config
-from service.model import ModelError
-from service.settings import ConfigError, LibrarySettings, Settings
+from service.model import ModelError, NoEmbeddingError
+from service.settings import ConfigError, LibrarySettings, Settings, SimilarSettings
 from service.taxonomy import TaxonomyError
 from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
 from service.web.protocol import Connection
 
-SETTINGS = (ConfigError, MissingPathError, OutputError, TagsError)
+SETTINGS = (
+    ConfigError, LibraryError, MissingPathError, NoEmbeddingError, OutputError, TagsError,
+)  # fmt: skip
 """Errors that only another setting can fix."""
 HUNG_SECONDS = 60
 """Health-check timeout of workers. A shorter one kills workers that start slowly on a busy machine,
@@ -45,15 +50,8 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        match arguments:
-            case ["key"]:
-                return _draw_key()
-            case ["analyze", *rest]:
-                return analyze_library(CliApp.run(LibrarySettings, rest))
-            case _:
-                return _run_server(CliApp.run(Settings, arguments))
+        return _run(sys.argv[1:] if arguments is None else arguments)
     except ValidationError as error:
         for each in error.errors():
             if each["type"] == "default_factory_not_called":
@@ -67,6 +65,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 2 if isinstance(error, SETTINGS) else 1
     except KeyboardInterrupt:
         return 130
+
+
+def _run(arguments: list[str]) -> int:
+    match arguments:
+        case ["key"]:
+            return _draw_key()
+        case ["analyze", *rest]:
+            return analyze_library(CliApp.run(LibrarySettings, rest))
+        case ["similar", *rest]:
+            return list_similar(CliApp.run(SimilarSettings, rest))
+        case _:
+            return _run_server(CliApp.run(Settings, arguments))
 
 
 def _setting(place: tuple[int | str, ...]) -> list[str]:

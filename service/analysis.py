@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import audio
-from service.card import Card, Emotion
+from service.card import Card, EmbeddingSpace, Emotion
 from service.features import describe
 from service.model import Scorer, Scores
-from service.mood import mood_of
+from service.mood import Middle, middle_of, mood_of
 from service.quality import warnings_of
 from service.schemas import (
     Analysis,
     AudioFacts,
+    EmbeddingFound,
     EmotionRange,
     GenreProbability,
     HeardWindow,
@@ -31,6 +32,7 @@ PROBES = Path(__file__).parent / "probes"
 
 PROBABILITY_DIGITS = 7  # nine rounded probabilities still sum to 1 within 1e-6
 SCORE_DIGITS = 4
+EMBEDDING_DIGITS = 5  # the cosine of two recordings is within 1e-4
 LEVEL_DIGITS = 1  # dB
 PERCENTILE_DIGITS = 1
 SECONDS_DIGITS = 3
@@ -39,10 +41,11 @@ MILLISECONDS_DIGITS = 2
 
 @dataclass(frozen=True)
 class Names:
-    """Names of the columns of `Scores`."""
+    """Names of the columns of `Scores`, and the borders of the moods."""
 
     genres: list[str]
     emotions: list[Emotion]
+    middle: Middle
 
 
 class ProbeError(RuntimeError):
@@ -56,6 +59,7 @@ def analyze(
     taxonomy: Taxonomy = MODELS_OWN,
     *,
     timeline: bool = False,
+    embedding: bool = False,
 ) -> Analysis:
     """Analyse a recording with a model.
 
@@ -70,6 +74,8 @@ def analyze(
         The verdict is about the genres of this taxonomy.
     timeline : bool
         Whether to include the scores of each window.
+    embedding : bool
+        Whether to include the embedding.
 
     Returns
     -------
@@ -80,7 +86,10 @@ def analyze(
     ------
     audio.AudioError
         If the recording cannot be analysed.
+    service.model.NoEmbeddingError
+        If the embedding is requested, and the model has none.
     """
+    space = model.space() if embedding else None
     started = perf_counter()
     recording = audio.decode(data, bounds)
     decoded = perf_counter()
@@ -96,7 +105,7 @@ def analyze(
     scores = model.score(spectrograms)
     scored = perf_counter()
     scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
-    names = Names(taxonomy.rename(model.card.genres), model.card.emotions)
+    names = Names(taxonomy.rename(model.card.genres), model.card.emotions, middle_of(model.card))
     timings = Timings(
         decode_ms=_milliseconds(started, decoded),
         music_ms=_milliseconds(decoded, described),
@@ -108,6 +117,7 @@ def analyze(
         **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
+        embedding=_embedding(scores, sounding, space) if space else None,
         audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
@@ -135,6 +145,17 @@ def _summary(
     }
 
 
+def _embedding(
+    scores: Scores, sounding: NDArray[np.bool_], space: EmbeddingSpace
+) -> EmbeddingFound:
+    """Return the mean over the windows that hold sound, or over all silent ones, of length 1."""
+    if sounding.any():
+        scores = scores.chosen(sounding)
+    mean = scores.embedding.mean(axis=0, dtype=np.float64)
+    unit = mean / max(float(np.linalg.norm(mean)), np.finfo(float).tiny)
+    return EmbeddingFound(space=space.space, values=unit.round(EMBEDDING_DIGITS).tolist())
+
+
 def _averages(scores: Scores, names: Names) -> dict[str, Any]:
     """Average scores over the windows, and return them by name."""
     genres = _ranked(names.genres, scores.genres)
@@ -146,7 +167,7 @@ def _averages(scores: Scores, names: Names) -> dict[str, Any]:
         "music": round(_mean(scores.music), SCORE_DIGITS),
         "known": round(_mean(scores.known), SCORE_DIGITS),
         **emotions,
-        "mood": mood_of(emotions.get("valence"), emotions.get("energy")),
+        "mood": mood_of(emotions.get("valence"), emotions.get("energy"), names.middle),
     }
 
 

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Emotion = Literal["valence", "energy", "danceability"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 
+MAX_DIMENSIONS = 128  # of an embedding
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -200,6 +202,47 @@ class Measured(CardPart):
     verdicts: list[VerdictRow]
 
 
+class NeighbourRow(CardPart):
+    """How often the nearest recordings, by cosine, are of the same kind.
+
+    Recordings with a genre; each is compared with all others of its set.
+    """
+
+    vectors: str = Field(
+        description="What is compared: the embedding, the means of 20 MFCCs, or chance, which is "
+        "the expected share for a random order.",
+        examples=["embedding"],
+    )
+    recordings: str = Field(
+        description="The set: all recordings, or those of the test part, of which the network "
+        "heard nothing in training.",
+        examples=["test"],
+    )
+    clips: int = Field(description="Number of recordings.", examples=[678])
+    nearest_genre: Share = Field(
+        description="Share of recordings whose nearest of another artist has the same genre."
+    )
+    genre_precision: Share = Field(
+        description="Share of the ten nearest of other artists that have the same genre."
+    )
+    artist_precision: Share | None = Field(
+        description="Share of the ten nearest that are of the same artist or album, over the "
+        "recordings whose artist has another; null if there are none."
+    )
+
+
+class FeatureFidelity(CardPart):
+    """How closely an audio-feature follows that of the network that taught it.
+
+    Both are networks: this is no measure of how right they are.
+    """
+
+    feature: str = Field(examples=["acousticness"])
+    clips: int = Field(description="Number of test recordings.", examples=[678])
+    spearman: float = Field(ge=-1, le=1, description="Rank correlation.", examples=[0.9])
+    absolute_error: Share = Field(description="Mean absolute difference.", examples=[0.06])
+
+
 class Figures(CardPart):
     """All figures of the model."""
 
@@ -209,6 +252,13 @@ class Figures(CardPart):
         "Equal to `test` if no folds were trained."
     )
     test: Measured = Field(description="This model on the test part of the split.")
+    neighbours: list[NeighbourRow] = Field(
+        default=[], description="Figures of the embedding; none for a model without one."
+    )
+    features: list[FeatureFidelity] = Field(
+        default=[],
+        description="Fidelity of the `features` to the network that taught them, test recordings.",
+    )
 
 
 class Thresholds(CardPart):
@@ -224,6 +274,17 @@ class Thresholds(CardPart):
     )
 
 
+class EmbeddingSpace(CardPart):
+    """What the model's embedding is. Vectors of different spaces cannot be compared."""
+
+    space: str = Field(
+        description="Name of the space: name and version of the model.", examples=["fifteen-4"]
+    )
+    dimensions: int = Field(
+        ge=1, le=MAX_DIMENSIONS, description="Number of values of a vector.", examples=[128]
+    )
+
+
 class Card(CardPart):
     """A model's card."""
 
@@ -236,6 +297,17 @@ class Card(CardPart):
     genres: list[str] = Field(description="The genres, in the order of the model's output.")
     emotions: list[Emotion] = Field(
         description="The emotions that the model predicts, in the order of its output."
+    )
+    features: list[str] = Field(
+        default=[],
+        description="Further audio-features that the model predicts, in the order of its output. "
+        "They are taught by another network only; `figures` has the fidelity to it. Empty in "
+        "models before version 4.",
+        examples=[["acousticness", "instrumentalness", "liveness", "speechiness"]],
+    )
+    embedding: EmbeddingSpace | None = Field(
+        default=None,
+        description="The embedding of the model; null if it has none, as before version 4.",
     )
     network: Network
     data: Data
@@ -255,8 +327,9 @@ class Card(CardPart):
     )
     percentiles: dict[Emotion, Percentiles] = Field(
         default={},
-        description="Each emotion's scores at the percentiles 0 to 100 of the reference corpus, to "
-        "place a score in it.",
+        description="Each emotion's scores at the percentiles 0 to 100 of the reference, to place "
+        "a score in it: Spotify's values of 40,003 tracks for the shipped model, the training "
+        "corpus for a model whose corpus has no quantiles.",
     )
     limits: list[str] = Field(description="Limitations that the figures do not show.")
     front_end: dict[str, float] = Field(
@@ -268,5 +341,5 @@ class Card(CardPart):
     )
     reference_answer: list[float] = Field(
         description="Output of the model for that recording: genre probabilities, emotion, music, "
-        "known."
+        "known and, if the model has them, features and embedding."
     )

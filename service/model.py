@@ -7,6 +7,9 @@
 * output ``emotion``, float32 [shape=(n, n_emotions)], in [0, 1];
 * output ``music``, float32 [shape=(n,)]: probability that the window is music;
 * output ``known``, float32 [shape=(n,)]: probability that, if music, it is of one of the genres;
+* if the card has features, output ``audio_features``, float32 [shape=(n, n_features)], in [0, 1];
+* if the card has an embedding, output ``embedding``, float32 [shape=(n, n_dimensions)], of any
+  length: the mean over the windows of a recording is normalised;
 * metadata ``card``: a `service.card.Card` as JSON.
 
 If a file ``name.onnx.sha256`` exists, in the format of sha256sum, ``name.onnx`` must have its
@@ -27,13 +30,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from pydantic import ValidationError
 
 from service import audio
-from service.card import Card
+from service.card import Card, EmbeddingSpace
 
 MAX_BATCH = 4  # windows in one run; more need more memory and are not faster
 ANSWER_TOLERANCE = 1e-3  # largest difference between the reference answer and the output
 
 INPUT = "log_mel"
-OUTPUTS = ("genre_probabilities", "emotion", "music", "known")
+OUTPUTS = ("genre_probabilities", "emotion", "music", "known")  # of every model
+FEATURES, EMBEDDING = "audio_features", "embedding"  # of some
 CARD_KEY = "card"
 DIGEST_SUFFIX = ".sha256"
 
@@ -64,9 +68,23 @@ class UnknownModelError(LookupError):
     """No model of that name and version is installed."""
 
 
+class NoEmbeddingError(LookupError):
+    """The model has no embedding. The message is for the sender of a request."""
+
+
+def outputs_of(card: Card) -> dict[str, list[int]]:
+    """Return the outputs of a model with a card, in order, and the shape of each for a window."""
+    shapes = dict(zip(OUTPUTS, ([len(card.genres)], [len(card.emotions)], [], []), strict=True))
+    if card.features:
+        shapes[FEATURES] = [len(card.features)]
+    if card.embedding:
+        shapes[EMBEDDING] = [card.embedding.dimensions]
+    return shapes
+
+
 @dataclass(frozen=True)
 class Scores:
-    """The output of a model for a batch of windows; all values are in [0, 1].
+    """The output of a model for a batch of windows; all but the embedding is in [0, 1].
 
     Attributes
     ----------
@@ -78,12 +96,18 @@ class Scores:
         Probability that the window is music.
     known : float32 [shape=(n_windows,)]
         Probability that the window, if it is music, is of one of the genres.
+    features : float32 [shape=(n_windows, n_features)]
+        Columns in the order of `Card.features`; none for a model without features.
+    embedding : float32 [shape=(n_windows, n_dimensions)]
+        No columns for a model without an embedding.
     """
 
     genres: NDArray[np.float32]
     emotion: NDArray[np.float32]
     music: NDArray[np.float32]
     known: NDArray[np.float32]
+    features: NDArray[np.float32]
+    embedding: NDArray[np.float32]
 
     def windows(self, start: int, end: int) -> "Scores":
         """Return the scores of a range of windows."""
@@ -91,17 +115,17 @@ class Scores:
 
     def chosen(self, some: slice | NDArray[np.bool_]) -> "Scores":
         """Return the scores of the windows that a slice or a mask selects."""
-        return Scores(self.genres[some], self.emotion[some], self.music[some], self.known[some])
+        return Scores(*(values[some] for values in vars(self).values()))
 
     @staticmethod
     def together(batches: Sequence["Scores"]) -> "Scores":
         """Concatenate the scores of several batches."""
-        return Scores(
-            np.concatenate([each.genres for each in batches]),
-            np.concatenate([each.emotion for each in batches]),
-            np.concatenate([each.music for each in batches]),
-            np.concatenate([each.known for each in batches]),
-        )
+        parts = zip(*(vars(each).values() for each in batches), strict=True)
+        return Scores(*(np.concatenate(part) for part in parts))
+
+    def flat(self) -> NDArray[np.float32]:
+        """Return all values of all windows in one row, in the order of `Card.reference_answer`."""
+        return np.concatenate([values.ravel() for values in vars(self).values()])
 
 
 class Scorer(ABC):
@@ -116,6 +140,20 @@ class Scorer(ABC):
 
     card: Card
     digest: str
+
+    def space(self) -> EmbeddingSpace:
+        """Return the space of the model's embedding.
+
+        Raises
+        ------
+        NoEmbeddingError
+            If it has none.
+        """
+        if self.card.embedding is None:
+            raise NoEmbeddingError(
+                f"Version {self.card.version} of the model {self.card.name} has no embedding."
+            )
+        return self.card.embedding
 
     @abstractmethod
     def score(self, spectrograms: audio.Spectrograms) -> Scores:
@@ -135,9 +173,10 @@ class Scorer(ABC):
         ModelMismatchError
             If they differ by more than `ANSWER_TOLERANCE`.
         """
-        scores = self.score(audio.log_mel(audio.reference_windows()))
-        answer = np.concatenate([scores.genres[0], scores.emotion[0], scores.music, scores.known])
-        distance = float(np.abs(answer - self.card.reference_answer).max())
+        answer = self.score(audio.log_mel(audio.reference_windows())).flat()
+        expected, distance = np.asarray(self.card.reference_answer), float("inf")
+        if answer.shape == expected.shape:
+            distance = float(np.abs(answer - expected).max())
         if not distance <= ANSWER_TOLERANCE:  # true for NaN, too
             raise ModelMismatchError(
                 f"The output of {self.card.name} differs by {distance:.2g} from that at export."
@@ -179,8 +218,7 @@ class Model(Scorer):
     def _check(self, name: str) -> None:
         """Compare the card with the outputs of the file and with the installed front-end."""
         shapes = {output.name: output.shape[1:] for output in self._session.get_outputs()}
-        widths = [len(self.card.genres)], [len(self.card.emotions)]
-        if shapes != dict(zip(OUTPUTS, (*widths, [], []), strict=True)):
+        if shapes != outputs_of(self.card):
             raise UnreadableModelError(
                 f"{name} has the outputs {shapes}, which do not match its card."
             )
@@ -203,7 +241,10 @@ class Model(Scorer):
 
     def _run(self, spectrograms: audio.Spectrograms) -> Scores:
         """Score windows in one run."""
-        outputs = self._session.run(OUTPUTS, {INPUT: spectrograms})
+        names = list(outputs_of(self.card))
+        found = dict(zip(names, self._session.run(names, {INPUT: spectrograms}), strict=True))
+        none = np.empty((len(spectrograms), 0), np.float32)
+        outputs = (found.get(name, none) for name in (*OUTPUTS, FEATURES, EMBEDDING))
         return Scores(*(np.asarray(output) for output in outputs))
 
 

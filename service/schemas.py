@@ -151,6 +151,21 @@ class Features(Answer):
     duration_ms: int = Field(description="Length of the decoded sound.", examples=[15_020])
 
 
+class EmbeddingFound(Answer):
+    """A vector that is near those of similar recordings."""
+
+    space: str = Field(
+        description="Name of the space: name and version of the model. Vectors of different "
+        "spaces cannot be compared.",
+        examples=["fifteen-4"],
+    )
+    values: list[float] = Field(
+        description="At most 128 numbers, as a vector of length 1. The similarity of two "
+        "recordings is the cosine, which is the sum of the products: 1 for the same sound.",
+        examples=[[0.6, -0.48, 0.64]],
+    )
+
+
 class Prediction(Answer):
     """The prediction of a model for one window of 15 s, or its mean over windows."""
 
@@ -172,7 +187,8 @@ class Prediction(Answer):
     )
     mood: Mood | None = Field(
         None,
-        description="Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5.",
+        description="Quadrant in the plane of valence and energy (Russell, 1980), divided at the "
+        "medians of the reference, the 50th of the card's percentiles.",
         examples=["joyful"],
     )
 
@@ -259,6 +275,9 @@ class Analysis(Prediction, Judgement):
     )
     timeline: list[HeardWindow] | None = Field(
         None, description="The prediction for each window, if the request asks for it."
+    )
+    embedding: EmbeddingFound | None = Field(
+        None, description="What similar recordings are near to, if the request asks for it."
     )
     audio: AudioFacts
     model: ModelName

@@ -195,6 +195,10 @@ class LibrarySettings(CommonSettings):
     timeline: bool = Field(
         default=False, description="Add the analysis of each window; *.jsonl only."
     )
+    embedding: bool = Field(
+        default=False,
+        description="Add the vector that `python -m service similar` compares; *.jsonl only.",
+    )
     write_tags: WriteTags | None = Field(
         None,
         description="Write genre, mood, valence, energy and danceability into the tags of the "
@@ -217,10 +221,33 @@ class LibrarySettings(CommonSettings):
         return output
 
     @model_validator(mode="after")
-    def _no_timeline_in_a_table(self) -> Self:
-        if self.timeline and self.output is not None and self.output.suffix == ".csv":
-            raise ValueError("a CSV table cannot contain timelines; use a *.jsonl file")
+    def _no_lists_in_a_table(self) -> Self:
+        if self.output is not None and self.output.suffix == ".csv":
+            for name, asked in {"timelines": self.timeline, "embeddings": self.embedding}.items():
+                if asked:
+                    raise ValueError(f"a CSV table cannot contain {name}; use a *.jsonl file")
         return self
+
+
+class SimilarSettings(CommonSettings):
+    """List the recordings of a library that are most similar to some recordings.
+
+    Prints a line for each: the cosine of the two vectors, 1 for the same sound, and the path.
+
+    Exit status: 0 if every recording was compared, 1 if any has a problem, 2 if the library cannot
+    be used.
+    """
+
+    # the settings file may also have settings of the server
+    model_config = SettingsConfigDict(cli_prog_name="python -m service similar", extra="ignore")
+
+    library: CliPositionalArg[Path] = Field(
+        description="*.jsonl file of `python -m service analyze --embedding true`."
+    )
+    recordings: CliPositionalArg[tuple[Path, ...]] = Field(
+        min_length=1, description="Files to compare with it."
+    )
+    count: int = Field(10, ge=1, description="Recordings to list for each.")
 
 
 class _TomlSource(PydanticBaseSettingsSource):

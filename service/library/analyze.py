@@ -147,6 +147,7 @@ def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
     model, _ = loaded(settings)
     requested = {
         "timeline": settings.timeline,
+        "embedding": settings.embedding,
         "tags": settings.write_tags is not None,
         "replace": settings.write_tags == "replace",
     }
@@ -192,8 +193,15 @@ def _attempt(path: Path, settings: LibrarySettings) -> Record:
     bounds = audio.Bounds(settings.max_seconds, settings.decode_seconds)
     before = fingerprint(path, settings)
     try:
-        with _open(path) as file:
-            analysis = analyze(file, model, bounds, taxonomy, timeline=settings.timeline)
+        with open_recording(path) as file:
+            analysis = analyze(
+                file,
+                model,
+                bounds,
+                taxonomy,
+                timeline=settings.timeline,
+                embedding=settings.embedding,
+            )
     except audio.AudioError as error:
         return Record(before, None, _problem(error.slug, str(error)), [])
     except OSError as error:
@@ -208,7 +216,7 @@ def _attempt(path: Path, settings: LibrarySettings) -> Record:
     return record if record.tags else replace(record, fingerprint=before)
 
 
-def _open(path: Path) -> BinaryIO:
+def open_recording(path: Path) -> BinaryIO:
     """Open a recording.
 
     Raises

@@ -35,6 +35,8 @@ def run(settings: LibrarySettings) -> int:
     ------
     service.model.ModelError, service.taxonomy.TaxonomyError
         If the installed model or taxonomy cannot be used.
+    service.model.NoEmbeddingError
+        If embeddings are requested and the model has none.
     service.library.find.MissingPathError
         If there is nothing at a path.
     OutputError
@@ -46,7 +48,9 @@ def run(settings: LibrarySettings) -> int:
         raise TagsError("Writing tags needs the extra tags: pip install '.[tags]'.")
     # every recording carries the settings to another process, and there may be many paths
     paths, settings = settings.paths, settings.model_copy(update={"paths": ()})
-    loaded(settings)
+    model, _ = loaded(settings)
+    if settings.embedding:
+        model.space()
     library = Library(paths, exclude=_written(settings.output))
     analysed = failed = 0
     with _open_output(settings, library) as records:

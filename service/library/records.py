@@ -53,7 +53,7 @@ class Fingerprint:
     settings : str
         Digest of the settings that change an analysis.
     asked : tuple of str
-        Requests besides the analysis: ``timeline``, ``tags``, ``replace`` (of tags).
+        Requests besides the analysis: ``timeline``, ``embedding``, ``tags``, ``replace`` (of tags).
     """
 
     path: str
@@ -166,7 +166,7 @@ class JsonLines:
 
 
 class Table:
-    """Comma-separated values under column names, without timelines.
+    """Comma-separated values under column names, without timelines and embeddings.
 
     Bytes of a name that are not UTF-8 are written unchanged.
 

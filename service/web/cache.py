@@ -18,7 +18,7 @@ _CODE = version("fifteen")  # another version may give another answer, or anothe
 
 
 def tag_of(
-    upload: bytes, model: Scorer, settings: Settings, taxonomy: Taxonomy, *, timeline: bool
+    upload: bytes, model: Scorer, settings: Settings, taxonomy: Taxonomy, **options: bool
 ) -> str:
     """Return the entity tag of an answer; it is weak, because the timings are not in it.
 
@@ -28,11 +28,13 @@ def tag_of(
     model : Scorer
     settings : Settings
     taxonomy : Taxonomy
-    timeline : bool
+    options
+        What the request asks for, by the names of the parameters of `analysis.analyze`.
     """
     digest = hashlib.sha256(upload)
     names = sorted(taxonomy.names.items())
-    digest.update(repr((_CODE, model.digest, settings.max_seconds, names, timeline)).encode())
+    asked = sorted(name for name, value in options.items() if value)
+    digest.update(repr((_CODE, model.digest, settings.max_seconds, names, asked)).encode())
     return f'W/"{digest.hexdigest()}"'
 
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from service import analysis, audio
 from service.analysis import ProbeError, analyze, warm_up
 from service.card import Thresholds
-from service.model import Model, ModelMismatchError, Scores
+from service.model import Model, ModelMismatchError, NoEmbeddingError, Scores
 from service.settings import MODELS
 from service.taxonomy import MODELS_OWN, Taxonomy
 from service.verdict import reason
@@ -195,7 +196,8 @@ def analysis_of(model, monkeypatch):
         genres = np.zeros((2, len(card.genres)), np.float32)
         genres[:, 4], genres[:, 2] = first, 1 - np.array(first)
         emotion = np.zeros((2, len(card.emotions)), np.float32)
-        scores = Scores(genres, emotion, np.float32(music), np.float32(known))
+        none = np.empty((2, 0), np.float32)
+        scores = Scores(genres, emotion, np.float32(music), np.float32(known), none, none)
         monkeypatch.setattr(model, "score", lambda _: scores)
         data = signals.wav(gain * signals.sine(30), audio.SAMPLE_RATE)
         return analyze(data, model, taxonomy=taxonomy)
@@ -333,3 +335,35 @@ class TestSilentWindows:
 
     def test_silence_is_not_a_narrow_band(self, model):
         assert analyze(with_silence(-120, 15), model).warnings == []
+
+
+class TestEmbedding:
+    def test_it_is_the_mean_over_the_windows_with_sound(self, tiny_model):
+        """Of unit length; silence between them changes nothing."""
+        answer = analyze(with_silence(15, -15, 15), tiny_model, embedding=True)
+        windows = audio.cut(audio.decode(with_silence(15, 15)).waveform).windows
+        mean = tiny_model.score(audio.log_mel(windows)).embedding.mean(axis=0)
+        np.testing.assert_allclose(answer.embedding.values, mean / np.linalg.norm(mean), atol=1e-4)
+
+    def test_silence_has_one(self, tiny_model):
+        answer = analyze(with_silence(-20), tiny_model, embedding=True)
+        assert answer.verdict == "silence"
+        assert np.linalg.norm(answer.embedding.values) == pytest.approx(1, abs=1e-4)
+
+    def test_a_vector_of_zeros_stays_one(self, tiny_model, monkeypatch):
+        score = tiny_model.score
+        nothing = np.zeros((1, 128), np.float32)
+        monkeypatch.setattr(tiny_model, "score", lambda x: replace(score(x), embedding=nothing))
+        answer = analyze(with_silence(10), tiny_model, embedding=True)
+        assert answer.embedding.values == [0.0] * 128
+
+    def test_the_operators_genres_do_not_change_it(self, tiny_model, clips):
+        ours, theirs = (
+            analyze(clips["wav"], tiny_model, taxonomy=taxonomy, embedding=True).embedding
+            for taxonomy in (MODELS_OWN, Taxonomy({"house": "Electronic"}))
+        )
+        assert ours == theirs
+
+    def test_a_model_without_one_is_an_error(self, model, clips):
+        with pytest.raises(NoEmbeddingError, match="has no embedding"):
+            analyze(clips["wav"], model, embedding=True)

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,14 @@ from service.model import (
     Model,
     ModelMismatchError,
     Models,
+    Scores,
     UnknownModelError,
     UnreadableModelError,
     load_models,
     write_digest,
 )
 from service.settings import MODELS
+from tests.service import tiny
 from tools import signals
 
 SHIPPED = MODELS / "fifteen.onnx"
@@ -53,9 +56,9 @@ class TestScore:
         assert np.allclose(scores.genres.sum(axis=1), 1, atol=1e-5)
         assert scores.emotion.shape == (5, len(model.card.emotions))
         assert scores.music.shape == scores.known.shape == (5,)
-        for values in vars(scores).values():
+        for name, values in vars(scores).items():
             assert values.dtype == np.float32
-            assert ((values >= 0) & (values <= 1)).all()
+            assert name == "embedding" or ((values >= 0) & (values <= 1)).all()
 
     def test_the_scores_of_a_window_do_not_depend_on_its_batch(self, model, spectrograms):
         together = vars(model.score(spectrograms))
@@ -75,17 +78,78 @@ class TestVerify:
     def test_the_reference_answer_is_complete(self, model):
         card = model.card
         music_and_known = 2
-        assert len(card.reference_answer) == len(card.genres + card.emotions) + music_and_known
+        dimensions = card.embedding.dimensions if card.embedding else 0
+        widths = [len(card.genres), len(card.emotions), music_and_known, len(card.features)]
+        assert len(card.reference_answer) == sum(widths) + dimensions
 
-    @pytest.mark.parametrize("place", [0, -3, -2, -1], ids=["genre", "emotion", "music", "known"])
+    @pytest.mark.parametrize("part", [field.name for field in fields(Scores)])
     @pytest.mark.parametrize("value", [2, float("nan")])
-    def test_a_model_with_another_answer_is_refused(self, value, place):
-        model = Model(SHIPPED)
-        answer = [*model.card.reference_answer]
-        answer[place] = value
-        model.card = model.card.model_copy(update={"reference_answer": answer})
-        with pytest.raises(ModelMismatchError, match="output of fifteen differs"):
-            model.verify()
+    def test_a_model_with_another_answer_is_refused(self, tiny_model, value, part):
+        scores = tiny_model.score(audio.log_mel(audio.reference_windows()))
+        vars(scores)[part].flat[0] = value
+        answer = scores.flat().tolist()
+        tiny_model.card = tiny_model.card.model_copy(update={"reference_answer": answer})
+        with pytest.raises(ModelMismatchError, match="output of tiny differs"):
+            tiny_model.verify()
+
+    def test_a_reference_answer_of_another_length_is_a_mismatch(self, tiny_model):
+        answer = tiny_model.card.reference_answer[:-1]
+        tiny_model.card = tiny_model.card.model_copy(update={"reference_answer": answer})
+        with pytest.raises(ModelMismatchError, match="differs by inf"):
+            tiny_model.verify()
+
+
+class TestFeaturesAndEmbedding:
+    """Of the model in `tests.service.tiny`; the shipped ones of before version 5 have neither."""
+
+    def test_scores_have_them(self, tiny_model, spectrograms):
+        scores = tiny_model.score(spectrograms)
+        assert scores.features.shape == (5, len(tiny_model.card.features))
+        assert ((scores.features >= 0) & (scores.features <= 1)).all()
+        assert scores.embedding.shape == (5, tiny_model.card.embedding.dimensions)
+        assert np.ptp(scores.embedding, axis=0).all()
+        for values in vars(scores).values():
+            assert values.dtype == np.float32
+
+    def test_they_follow_their_windows(self, tiny_model, spectrograms):
+        """Also over several runs of the network."""
+        scores = tiny_model.score(spectrograms)
+        mask = np.array([False, True, False, False, True])
+        for chosen, some in (
+            (scores.windows(3, 5), spectrograms[3:]),
+            (scores.chosen(mask), spectrograms[mask]),
+        ):
+            alone = tiny_model.score(some)
+            for name, values in vars(chosen).items():
+                np.testing.assert_allclose(values, vars(alone)[name], atol=1e-5, err_msg=name)
+
+    @pytest.mark.parametrize(
+        ("without", "widths"),
+        [
+            ({"features": []}, (0, 128)),
+            ({"embedding": None}, (4, 0)),
+            ({"features": [], "embedding": None}, (0, 0)),
+        ],
+    )
+    def test_a_model_without_one_has_no_columns_for_it(
+        self, tmp_path, spectrograms, without, widths
+    ):
+        scores = Model(tiny.write(tmp_path, **without)).score(spectrograms)
+        assert (scores.features.shape, scores.embedding.shape) == tuple((5, n) for n in widths)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"features": []},
+            {"features": ["acousticness"]},
+            {"embedding": None},
+            {"embedding": {"space": "tiny-5", "dimensions": 64}},
+        ],
+    )
+    def test_a_card_that_does_not_fit_them_is_refused(self, tmp_path, change):
+        path = tiny.write(tmp_path, card_only=change)
+        with pytest.raises(UnreadableModelError, match="do not match its card"):
+            Model(path)
 
 
 class TestLoading:

@@ -18,6 +18,7 @@ from training.data.takes import TAKES
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, read_targets
 from training.evaluation import evaluate as evaluation
 from training.fit import distill as distillation
+from training.fit import finish
 from training.fit.config import Config, with_defaults
 from training.fit.feature_cache import FeatureCache
 from training.fit.run import load, run_folder
@@ -116,6 +117,7 @@ def write_dataset(folder, tracks, rng):
     recordings = [track for track in tracks if track.source != SYNTHETIC]
     content = {
         "corpus": corpus_digest(recordings),
+        "reference": {},
         "tracks": [track.to_dict() for track in tracks],
     }
     (folder / TRACKS_FILE).write_text(json.dumps(content))
@@ -177,7 +179,7 @@ def student(dataset, teachers, shared):
     with FileLock(shared / "student.lock"), pytest.MonkeyPatch.context() as patch:
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            patch.setattr(distillation, "MIN_TRUE_VALUES", 5)
+            patch.setattr(finish, "MIN_TRUE_VALUES", 5)
             targets = read_targets(teachers, dataset)
             distillation.distill(dataset, targets, CONFIG.student, path.parent)
     return path
@@ -220,7 +222,6 @@ def fold(dataset):
 def few_synthetic(monkeypatch):
     """One short synthetic track of house and five tones, instead of hundreds."""
     monkeypatch.setattr(synthetic, "MUSIC_SECONDS", 4.0)
-    monkeypatch.setattr(synthetic, "SOUND_SECONDS", 4.0)
     monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
     monkeypatch.setattr(synthetic, "SOUND_TRACKS", {"tones": 5})
     monkeypatch.setattr(synthetic, "TRACKS_PER_KIND", 0)

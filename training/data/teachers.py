@@ -18,11 +18,12 @@ from training.data.dataset import Dataset
 from training.types import AnyFloats, Floats, Indices
 
 KEYS = ("clip_id", "start_seconds")
-AUDIO_FEATURES = "vibenet_logits"  # the kind of target that has the emotions
+AUDIO_FEATURES = "vibenet_logits"  # the kind of target that has the audio-features
 AUDIO_FEATURE_COLUMNS = (
     "acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness",
     "valence",
 )  # fmt: skip
+LOGITS = {"acousticness", "instrumentalness", "liveness"}  # the others are values from 0 to 1
 MAX_DEVIATION = 5.0  # standard deviations, to which targets are clipped
 MIN_SCALE = 1e-6
 
@@ -39,16 +40,24 @@ class Targets:
         NaN for a kind of target that a row does not have.
     kinds : dict of str to slice
         The columns of each kind of target.
+    mean, scale : float32 [shape=(n_targets,)]
+        What standardised each column.
     """
 
     rows: Indices
     values: AnyFloats
     kinds: dict[str, slice]
+    mean: AnyFloats
+    scale: AnyFloats
 
     @property
     def digest(self) -> str:
         """Identifies rows and values."""
         return hashlib.sha256(self.rows.tobytes() + self.values.tobytes()).hexdigest()
+
+    def original(self, columns: slice) -> AnyFloats:
+        """Return some columns as the teacher gave them, apart from the clipping."""
+        return np.asarray(self.values[:, columns] * self.scale[columns] + self.mean[columns])
 
 
 def read_targets(folder: Path, dataset: Dataset) -> Targets:
@@ -82,7 +91,7 @@ def read_targets(folder: Path, dataset: Dataset) -> Targets:
     values = values[rows]
     mean, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0) + MIN_SCALE
     standardised = np.clip((values - mean) / scale, -MAX_DEVIATION, MAX_DEVIATION)
-    return Targets(rows, standardised, kinds)
+    return Targets(rows, standardised, kinds, mean, scale)
 
 
 def _of_rows(path: Path, dataset: Dataset) -> Iterator[tuple[str, AnyFloats]]:

@@ -34,6 +34,7 @@ from training.evaluation.metrics import (
     percentiles,
     top_genre,
 )
+from training.evaluation.neighbours import fidelity, measure_neighbours
 from training.files import write_atomically
 from training.fit.feature_cache import FeatureCache
 from training.fit.run import (
@@ -149,7 +150,12 @@ def evaluate(dataset: Dataset, runs: Path) -> Evaluation:
         sources = compare_sources(dataset, cache, runs, first)
     evaluation = Evaluation(
         runs=run_digests(runs),
-        figures=Figures(folds=on_folds, test=on_test),
+        figures=Figures(
+            folds=on_folds,
+            test=on_test,
+            neighbours=measure_neighbours(dataset, cache),
+            features=fidelity(cache.student),
+        ),
         percentiles=percentiles(dataset, first.clips, network.emotions),
         sources=sources,
         medians=medians_by_genre(dataset, first.clips, network.emotions),

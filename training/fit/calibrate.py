@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+from scipy.stats import spearmanr
 from sklearn.metrics import log_loss, roc_curve
 
 from service.card import EMOTIONS, Emotion, Thresholds
@@ -155,3 +156,11 @@ def interval_width(errors: AnyFloats) -> float:
     """
     place = int(np.ceil((len(errors) + 1) * COVERAGE)) - 1
     return float(min(np.sort(errors)[min(place, len(errors) - 1)], 1))
+
+
+def rank_correlation(one: AnyFloats, other: AnyFloats) -> float:
+    """Return Spearman's correlation where both are known; 0 if either of them is constant."""
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < 3 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
+        return 0.0
+    return float(spearmanr(one[both], other[both])[0])

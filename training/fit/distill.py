@@ -7,6 +7,7 @@ distillation: A good teacher is patient and consistent", 2022, except that the t
 are computed once.
 """
 
+import bisect
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -19,18 +20,17 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from service import audio
-from service.card import EMOTIONS, Emotion
 from training.data.dataset import Dataset
 from training.data.takes import TAKES
-from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, Targets
+from training.data.teachers import Targets
 from training.files import write_atomically
 from training.fit.augment import mask, mix_power, random_crops, simulate_phone
-from training.fit.calibrate import interval_width
 from training.fit.config import StudentConfig
-from training.fit.student_file import EmotionScale, TrainedStudent, save_student
+from training.fit.finish import finish
+from training.fit.student_file import save_student
 from training.models.base import device
 from training.models.student import Student
-from training.types import AnyFloats, Indices
+from training.types import Indices
 
 CHECKPOINT = "student-training.pt"  # with the optimizer's state, to resume
 STUDENT_FILE = "student.pt"
@@ -39,8 +39,6 @@ WARM_UP = 0.1  # share of the steps in which the learning rate rises
 MAX_STRETCH = 0.12  # change of tempo
 STANDARDISING_ROWS = 1_000
 WATCH_BATCH = 32
-MIN_TRUE_VALUES = 30  # tracks, for a scale
-N_QUANTILES = 21
 
 
 def distill(dataset: Dataset, targets: Targets, config: StudentConfig, folder: Path) -> Path:
@@ -70,17 +68,14 @@ def distill(dataset: Dataset, targets: Targets, config: StudentConfig, folder: P
         losses = []
         progress = tqdm(_batches(train, config.batch_size, rng), total=steps, unit="batch")
         for number, places in enumerate(progress):
-            rate = _learning_rate(config, (training.epoch + number / steps) / config.epochs)
+            rate = _learning_rate(config, training.epoch + number / steps)
             inputs, wanted = _views(dataset, targets, places, config, rng)
             losses.append(training.step(inputs, wanted, rate))
             progress.set_description(f"epoch {training.epoch + 1}, loss {np.mean(losses):.4f}")
         training.finish_epoch(float(np.mean(losses)), _watch(dataset, targets, training, watched))
         training.save(folder / CHECKPOINT)
     path = folder / STUDENT_FILE
-    network = training.averaged
-    kinds = {kind: (columns.start, columns.stop) for kind, columns in targets.kinds.items()}
-    scales = _scales(dataset, network, kinds)
-    save_student(TrainedStudent(network, kinds, scales, config), path)
+    save_student(finish(dataset, targets, training.averaged, config), path)
     return path
 
 
@@ -100,11 +95,15 @@ def _batches(places: Indices, size: int, rng: np.random.Generator) -> Iterator[I
         yield order[start : start + size]
 
 
-def _learning_rate(config: StudentConfig, done: float) -> float:
-    """Return the learning rate after a share of the training: a linear rise, then a cosine."""
+def _learning_rate(config: StudentConfig, epoch: float) -> float:
+    """Return the learning rate after some epochs: in each cycle a linear rise, then a cosine."""
+    bounds = [0, *config.restarts, config.epochs]
+    cycle = bisect.bisect_right(bounds, epoch) - 1
+    done = (epoch - bounds[cycle]) / (bounds[cycle + 1] - bounds[cycle])
+    highest = config.learning_rate * 0.5**cycle
     if done < WARM_UP:
-        return config.learning_rate * (0.01 + 0.99 * done / WARM_UP)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+        return highest * (0.01 + 0.99 * done / WARM_UP)
+    return highest * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
 def _views(
@@ -244,34 +243,3 @@ def _watch(dataset: Dataset, targets: Targets, training: _Training, places: Indi
         wanted = torch.from_numpy(targets.values[some]).to(device())
         losses.append(float(training.loss(training.averaged(windows), wanted)) * len(some))
     return sum(losses) / max(len(places), 1)
-
-
-def _scales(
-    dataset: Dataset, network: Student, kinds: dict[str, tuple[int, int]]
-) -> dict[Emotion, EmotionScale]:
-    """Match the quantiles of the student's outputs with those of the true values, outside test."""
-    first = [start for kind, (start, _) in kinds.items() if kind.endswith(AUDIO_FEATURES)]
-    develops = np.array([track.subset != "test" for track in dataset.tracks])
-    scales: dict[Emotion, EmotionScale] = {}
-    for place, emotion in enumerate(EMOTIONS if first else ()):
-        tracks = np.flatnonzero(develops & ~np.isnan(dataset.emotion[:, place]))
-        if len(tracks) < MIN_TRUE_VALUES:
-            continue
-        column = first[0] + AUDIO_FEATURE_COLUMNS.index(emotion)
-        rows = dataset.rows("raw", tracks)
-        scores = np.concatenate(list(_outputs(dataset, network, rows)))[:, column]
-        values = dataset.emotion[dataset.track_of[rows], place]
-        shares = np.linspace(0, 1, N_QUANTILES)
-        knots = np.quantile(scores, shares), np.quantile(values, shares)
-        error = np.abs(np.interp(scores, *knots) - values)
-        heard, known = (each.tolist() for each in knots)
-        scales[emotion] = EmotionScale(column, heard, known, interval_width(error))
-    return scales
-
-
-@torch.no_grad()
-def _outputs(dataset: Dataset, network: Student, rows: Indices) -> Iterator[AnyFloats]:
-    """Yield a student's outputs for some rows, batch by batch."""
-    for start in range(0, len(rows), WATCH_BATCH):
-        windows = dataset.spectrograms(rows[start : start + WATCH_BATCH])
-        yield network(torch.from_numpy(windows).to(device())).cpu().numpy()

@@ -28,7 +28,7 @@ from training.fit.config import Config
 from training.fit.loop import Epoch, best_epoch
 from training.fit.student_file import TrainedStudent, load_student
 from training.models.base import OutputShape
-from training.models.ensemble import Ensemble
+from training.models.ensemble import Embedding, Ensemble, Knots
 from training.models.head import Head
 
 CONFIG_FILE = "config.json"
@@ -172,8 +172,22 @@ def assemble(
         n_genres=len(dataset.genres),
         temperature=temperature,
         emotions=learnable_emotions(dataset, student),
+        features={
+            name: Knots(scale.column, scale.scores, scale.values)
+            for name, scale in student.taught.items()
+        },
+        embedding=_embedding(student),
     )
     return network.eval()
+
+
+def _embedding(student: TrainedStudent) -> Embedding | None:
+    """Return the part of the network that computes the embedding, if the student has one."""
+    if student.projection is None:
+        return None
+    return Embedding(
+        torch.from_numpy(student.projection.centre), torch.from_numpy(student.projection.components)
+    )
 
 
 def learnable_emotions(dataset: Dataset, student: TrainedStudent) -> list[int]:

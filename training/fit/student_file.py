@@ -1,11 +1,13 @@
 """The file of a trained student.
 
-It holds the weights in half precision, the names of the targets, and the scale of each emotion: the
-student's own score, standardised, against the values that people know.
+It holds the weights in half precision, the names of the targets, the scale of each audio-feature:
+the student's own score, standardised, against values from 0 to 1, and the projection of the
+features to an embedding. A file without the last one, or with scales of the emotions only, is that
+of an earlier version; a model that is made from it lacks the outputs.
 """
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,28 +35,74 @@ class StudentError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class EmotionScale:
-    """How a target of the student becomes an emotion on Spotify's scale.
+class Scale:
+    """How a target of the student becomes an audio-feature from 0 to 1.
 
     Attributes
     ----------
     column : int
         Of the targets.
     scores, values : list of float
-        Corresponding quantiles of the student's output and of the true values, ascending; linear
+        Corresponding quantiles of the student's output and of the values, ascending; linear
         between them.
-    width : float
-        Half the width of the interval around a score that contains `COVERAGE` of the true values.
     """
 
     column: int
     scores: list[float]
     values: list[float]
-    width: float
 
     def __call__(self, targets: AnyFloats) -> Floats:
-        """Return the emotion of windows; [shape=(n,)] from [shape=(n, n_targets)]."""
+        """Return the audio-feature of windows; [shape=(n,)] from [shape=(n, n_targets)]."""
         return np.asarray(np.interp(targets[:, self.column], self.scores, self.values))
+
+
+@dataclass(frozen=True)
+class EmotionScale(Scale):
+    """The scale of an emotion, by values that people know.
+
+    Attributes
+    ----------
+    width : float
+        Half the width of the interval around a score that contains `COVERAGE` of the true values.
+    """
+
+    width: float
+
+
+@dataclass(frozen=True)
+class TaughtScale(Scale):
+    """The scale of an audio-feature without true values, by the values of its teacher.
+
+    Attributes
+    ----------
+    clips : int
+        Test clips, of which no student hears its teacher's values.
+    spearman, absolute_error : float
+        Rank correlation with the teacher's values on those clips, and mean absolute difference.
+    """
+
+    clips: int
+    spearman: float
+    absolute_error: float
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The embedding of windows: principal components of the student's features.
+
+    Attributes
+    ----------
+    centre : float32 [shape=(n_features,)]
+    components : float32 [shape=(n_features, n_dimensions)]
+        Scaled so that the embeddings of training windows have a mean square length of 1.
+    """
+
+    centre: AnyFloats
+    components: AnyFloats
+
+    def __call__(self, features: AnyFloats) -> AnyFloats:
+        """Return the embedding of windows; [shape=(n, n_dimensions)] from (n, n_features)."""
+        return np.asarray((features - self.centre) @ self.components)
 
 
 @dataclass(frozen=True)
@@ -70,6 +118,9 @@ class TrainedStudent:
     scales : dict of str to EmotionScale
         By emotion.
     config : StudentConfig
+    taught : dict of str to TaughtScale
+        By audio-feature; those that are not emotions.
+    projection : Projection or None
     digest : str
         SHA-256 of the file; empty for a student that is not saved.
     """
@@ -78,6 +129,8 @@ class TrainedStudent:
     kinds: dict[str, tuple[int, int]]
     scales: dict[Emotion, EmotionScale]
     config: StudentConfig
+    taught: dict[str, TaughtScale] = field(default_factory=dict)
+    projection: Projection | None = None
     digest: str = ""
 
     def emotion(self, targets: AnyFloats) -> AnyFloats:
@@ -110,8 +163,14 @@ def save_student(student: TrainedStudent, path: Path) -> None:
         "config": student.config.model_dump(),
         "kinds": {kind: list(columns) for kind, columns in student.kinds.items()},
         "scales": {name: vars(scale) for name, scale in student.scales.items()},
+        "taught": {name: vars(scale) for name, scale in student.taught.items()},
         "state": state,
     }
+    if student.projection:
+        content["projection"] = {
+            name: torch.from_numpy(values).half()
+            for name, values in vars(student.projection).items()
+        }
     write_atomically(path, partial(torch.save, content))
 
 
@@ -133,6 +192,17 @@ def load_student(path: Path) -> TrainedStudent:
         network = Student(config.width, config.features, n_targets)
         network.load_state_dict({name: value.float() for name, value in content["state"].items()})
         scales = {name: EmotionScale(**scale) for name, scale in content["scales"].items()}
+        taught = {name: TaughtScale(**scale) for name, scale in content.get("taught", {}).items()}
+        projection = _projection(content.get("projection"))
     except UNREADABLE as error:
         raise StudentError(f"{path} is not the file of a student: {error}") from error
-    return TrainedStudent(network.eval().to(device()), kinds, scales, config, sha256(path))
+    return TrainedStudent(
+        network.eval().to(device()), kinds, scales, config, taught, projection, sha256(path)
+    )
+
+
+def _projection(content: dict[str, torch.Tensor] | None) -> Projection | None:
+    """Return the projection in a file, in single precision."""
+    if content is None:
+        return None
+    return Projection(**{name: values.float().numpy() for name, values in content.items()})

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from service import audio
-from service.card import EMOTIONS, Card, Data, Network
+from service.card import EMOTIONS, Card, Data, EmbeddingSpace, Network
 from training.data.corpus import SUBSETS
 from training.data.dataset import Dataset
 from training.data.synthetic import SYNTHETIC
@@ -50,8 +50,8 @@ def build_card(
         The exported model, as `fit.run.load` returns it.
     evaluation : Evaluation
     text : CardText
-    answer : float64 [shape=(n_genres + n_emotions + 2,)]
-        Output of the model for `audio.reference_windows`.
+    answer : float64 [shape=(n,)]
+        Output of the model for `audio.reference_windows`, in one row.
 
     Raises
     ------
@@ -68,9 +68,11 @@ def build_card(
             licence=text.licence,
             genres=dataset.genres,
             emotions=[EMOTIONS[place] for place in network.emotions],
+            features=network.features,
+            embedding=_embedding(network, text),
             network=Network(
                 name=NETWORK,
-                parameters=sum(parameter.numel() for parameter in network.parameters()),
+                parameters=_parameters_in_file(network),
                 members=len(network.heads),
                 seed=int(options.pop("seed")),
                 config=options,
@@ -93,12 +95,31 @@ def build_card(
         raise ConfigError(f"The table card, {name}: {first['msg']}.") from error
 
 
+def _parameters_in_file(network: Ensemble) -> int:
+    """Return the number of parameters without the student's outputs, which are not exported."""
+    unused = {
+        f"student.to_targets.{name}" for name, _ in network.student.to_targets.named_parameters()
+    }
+    return sum(each.numel() for name, each in network.named_parameters() if name not in unused)
+
+
+def _embedding(network: Ensemble, text: CardText) -> EmbeddingSpace | None:
+    """Return the space of the embedding, which is another one for every version."""
+    if network.embedding is None:
+        return None
+    return EmbeddingSpace(
+        space=f"{text.name}-{text.version}", dimensions=network.embedding.dimensions
+    )
+
+
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
     """Return all values of a configuration, named as in a recipe."""
     values: dict[str, float | int | str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
             values |= _flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            values[prefix + name] = ", ".join(map(str, value))
         else:
             values[prefix + name] = value
     return values

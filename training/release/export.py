@@ -10,7 +10,7 @@ import torch
 
 from service import audio
 from service.card import Card
-from service.model import CARD_KEY, INPUT, OUTPUTS, Model, write_digest
+from service.model import CARD_KEY, EMBEDDING, FEATURES, INPUT, OUTPUTS, Model, write_digest
 from training.data import splits
 from training.data.dataset import Dataset
 from training.evaluation.evaluate import read_evaluation
@@ -79,8 +79,14 @@ def export(dataset: Dataset, runs: Path, recipe: Path, folder: Path) -> Path:
 
 @torch.no_grad()
 def predict(network: Ensemble, spectrograms: audio.Spectrograms) -> list[Floats]:
-    """Return the outputs of a network for a batch of windows, in the order of `OUTPUTS`."""
+    """Return the outputs of a network for a batch of windows, in the order of `output_names`."""
     return [output.double().numpy() for output in network(torch.from_numpy(spectrograms))]
+
+
+def output_names(network: Ensemble) -> list[str]:
+    """Return the names of a network's outputs, in order."""
+    more = {FEATURES: network.audio_features, EMBEDDING: network.embedding}
+    return [*OUTPUTS, *(name for name, part in more.items() if part)]
 
 
 def to_onnx(network: Ensemble) -> onnx.ModelProto:
@@ -89,7 +95,7 @@ def to_onnx(network: Ensemble) -> onnx.ModelProto:
         network,
         (torch.zeros(2, audio.N_MELS, audio.N_FRAMES),),
         input_names=[INPUT],
-        output_names=list(OUTPUTS),
+        output_names=output_names(network),
         dynamic_shapes=({0: torch.export.Dim("windows")},),
         opset_version=OPSET,
         dynamo=True,
@@ -154,7 +160,7 @@ def check(network: Ensemble, exported: Path, spectrograms: audio.Spectrograms) -
         If an output differs by more than `MAX_DIFFERENCE`.
     """
     session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    theirs = session.run(list(OUTPUTS), {INPUT: spectrograms})
+    theirs = session.run(output_names(network), {INPUT: spectrograms})
     ours = predict(network, spectrograms)
     difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs, strict=True))
     if not difference <= MAX_DIFFERENCE:  # a NaN is a mismatch too

@@ -96,6 +96,8 @@ def card_page(card: Card, captions: Iterable[tuple[str, str]], evaluation: Evalu
         "## Measured on the fixed test recordings",
         "By this model, and by others of the same training from other seeds.",
         measured_tables(card.figures.test),
+        *_neighbours(card.figures),
+        *_fidelity(card.figures),
         *_chosen(card),
         *(f"![{caption}]({name})\n\n{caption}." for caption, name in captions),
         "## Limits",
@@ -138,8 +140,61 @@ def _folds(figures: Figures) -> list[str]:
     return [
         "## Measured over folds grouped by artist",
         "Every recording is predicted once, by a model that was trained on the other folds in the\n"
-        "same way as this one. These figures are the most reliable.",
+        "same way as this one. The student that all folds share was trained on the audio of these\n"
+        "recordings, without their labels; it was not trained on those of the test below.",
         measured_tables(figures.folds),
+    ]
+
+
+def _neighbours(figures: Figures) -> list[str]:
+    """Return the table of the embedding."""
+    if not figures.neighbours:
+        return []
+    rows = [
+        [
+            row.vectors,
+            row.recordings,
+            row.clips,
+            f"{row.nearest_genre:.3f}",
+            f"{row.genre_precision:.3f}",
+            "" if row.artist_precision is None else f"{row.artist_precision:.3f}",
+        ]
+        for row in figures.neighbours
+    ]
+    return [
+        "## Embedding",
+        "The nearest recordings by cosine, among recordings with a genre. For genre, only\n"
+        "recordings of other artists count; precision at 10 is the share of the ten nearest. The\n"
+        "network learned from no label, and heard nothing of the recordings in test. MFCC means\n"
+        "are what a program has without learning; chance is a random order.",
+        table(
+            [
+                "vectors",
+                "among",
+                "recordings",
+                "nearest has the same genre",
+                "precision at 10, genre",
+                "precision at 10, artist",
+            ],
+            rows,
+        ),
+    ]
+
+
+def _fidelity(figures: Figures) -> list[str]:
+    """Return the table of the audio-features that another network taught."""
+    if not figures.features:
+        return []
+    rows = [
+        [row.feature, row.clips, f"{row.spearman:.3f}", f"{row.absolute_error:.3f}"]
+        for row in figures.features
+    ]
+    return [
+        "## Fidelity to the teacher",
+        "Nobody measured true values of these audio-features. Another network taught them; the\n"
+        "table compares this one with it on the test recordings. It does not say how right they\n"
+        "are.",
+        table(["audio-feature", "recordings", "Spearman", "absolute difference"], rows),
     ]
 
 

@@ -81,13 +81,24 @@ class AnalyzeHandler:
     cache: AnswerCacheDep
     metrics: MetricsDep
     timeline: Annotated[bool, Query(description="Return each window of 15 s, too.")] = False
+    embedding: Annotated[
+        bool, Query(description="Return a vector that is near those of similar recordings, too.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what the model does not have, before the body is read."""
+        if self.embedding:
+            self.model.space()
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """What the request asks for beside the analysis."""
+        return {"timeline": self.timeline, "embedding": self.embedding}
 
     async def tag(self, upload: bytes) -> str:
         """Return the entity tag of an answer, in a thread: hashing takes 50 ms for 32 MiB."""
         return await to_thread.run_sync(
-            partial(
-                tag_of, upload, self.model, self.settings, self.taxonomy, timeline=self.timeline
-            )
+            partial(tag_of, upload, self.model, self.settings, self.taxonomy, **self.options)
         )
 
     async def answer(self, upload: bytes, tag: str) -> Analysis:
@@ -98,9 +109,7 @@ class AnalyzeHandler:
         bounds = audio.Bounds(
             self.settings.max_seconds, self.settings.decode_seconds, self.queue.check
         )
-        work = partial(
-            analyze_upload, upload, self.model, bounds, self.taxonomy, timeline=self.timeline
-        )
+        work = partial(analyze_upload, upload, self.model, bounds, self.taxonomy, **self.options)
         analysis, waited = await self.queue.run(work)
         timings = analysis.timings.model_copy(update={"queue_ms": round(1_000 * waited, 2)})
         analysis = analysis.model_copy(update={"timings": timings})

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
 
 from service import audio
-from service.model import INPUT, OUTPUTS, UnknownModelError
+from service.model import INPUT, UnknownModelError, outputs_of
 from service.schemas import ModelMetadata, ModelReady, ServerLive, ServerReady, Tensor
 from service.web import errors
 from service.web.admission import NotReadyError
@@ -52,13 +52,12 @@ async def model_ready(models: ModelsDep, name: NameInPath) -> ModelReady:
 async def model_metadata(models: ModelsDep, name: NameInPath) -> ModelMetadata:
     """Describe a model's tensors; /v1/models/{name} has its card."""
     model = models[name]
-    widths = {"genre_probabilities": len(model.card.genres), "emotion": len(model.card.emotions)}
     return ModelMetadata(
         name=model.card.name,
         versions=[each.card.version for each in models if each.card.name == model.card.name],
         inputs=[Tensor(name=INPUT, shape=[-1, audio.N_MELS, audio.N_FRAMES])],
         outputs=[
-            Tensor(name=output, shape=[-1, widths[output]] if output in widths else [-1])
-            for output in OUTPUTS
+            Tensor(name=output, shape=[-1, *shape])
+            for output, shape in outputs_of(model.card).items()
         ],
     )

@@ -58,6 +58,14 @@ def test_a_remote_model_has_the_scores_of_the_local_one(model, spectrograms):
     np.testing.assert_array_equal(scores.genres, model.score(spectrograms).genres)
 
 
+def test_features_and_embedding_are_among_the_scores(tiny_model, spectrograms):
+    several = spectrograms.repeat(MAX_WINDOWS + 1, axis=0)
+    scores, handle = score(tiny_model, several)
+    assert len(handle.requests) == 2
+    for name, values in vars(tiny_model.score(several)).items():
+        np.testing.assert_allclose(vars(scores)[name], values, atol=1e-6, err_msg=name)
+
+
 def test_windows_are_scored_in_batches(model, spectrograms):
     many = np.repeat(spectrograms, 2 * MAX_WINDOWS + 1, axis=0)
     scores, handle = score(model, many)

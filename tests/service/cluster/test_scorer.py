@@ -36,6 +36,14 @@ def test_each_request_has_its_own_scores(replica, model, spectrograms):
         assert_same(scores, model.score(part))
 
 
+def test_each_request_has_its_own_features_and_embedding(tiny_models, tiny_model, spectrograms):
+    replica = ScorerReplica(Settings(models=tiny_models, model="tiny"))
+    parts = [spectrograms[0:1], spectrograms[1:4]]
+    batch = [ScoreRequest(tiny_model.digest, part) for part in parts]
+    for scores, part in zip(replica.score_batch(batch), parts, strict=True):
+        assert_same(scores, tiny_model.score(part))
+
+
 def test_models_are_not_mixed(tmp_path, spectrograms):
     content = (MODELS / "fifteen.onnx").read_bytes()
     version = load_models(MODELS)["fifteen"].card.version

@@ -26,18 +26,21 @@ def test_another_tag_does_not_match(values):
 
 
 def test_a_tag_depends_on_everything_that_changes_the_answer(model):
-    def tag(upload=b"a", timeline=False, taxonomy=MODELS_OWN, **settings):
-        return tag_of(upload, model, Settings(**settings), taxonomy, timeline=timeline)
+    def tag(upload=b"a", timeline=False, embedding=False, taxonomy=MODELS_OWN, **settings):
+        options = {"timeline": timeline, "embedding": embedding}
+        return tag_of(upload, model, Settings(**settings), taxonomy, **options)
 
     assert tag() == tag()
     assert tag().startswith('W/"')
     others = [
         tag(b"b"),
         tag(timeline=True),
+        tag(embedding=True),
+        tag(timeline=True, embedding=True),
         tag(taxonomy=Taxonomy({"house": "House"})),
         tag(max_seconds=30),
     ]
-    assert len({tag(), *others}) == 5
+    assert len({tag(), *others}) == 1 + len(others)
 
 
 def test_a_tag_depends_on_the_model(model, monkeypatch):

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from service import audio
-from service.model import UnknownModelError
+from service.model import NoEmbeddingError, UnknownModelError
 from service.schemas import PROBLEM_TYPES
 from service.settings import Settings
 from service.web import errors, uploads
@@ -41,6 +41,7 @@ EXPECTED = {
     audio.DecodeTimeoutError: (422, "decode-timeout"),
     uploads.UploadTimeoutError: (408, "upload-timeout"),
     UnknownModelError: (404, "unknown-model"),
+    NoEmbeddingError: (422, "no-embedding"),
     OverloadedError: (503, "overloaded"),
     RateLimitedError: (429, "rate-limited"),
     UnauthorizedError: (401, "unauthorized"),

@@ -15,9 +15,13 @@ def write(folder, name, clips, starts, **arrays):
     np.savez(folder / f"{name}.npz", clip_id=np.array(clips), start_seconds=starts, **arrays)
 
 
-def targets_of(targets, dataset, track, take="raw"):
+def targets_rows(targets, dataset, track, take="raw"):
     rows = dataset.rows(take, np.array([place(dataset, track)]))
-    return targets.values[np.isin(targets.rows, rows)]
+    return np.isin(targets.rows, rows)
+
+
+def targets_of(targets, dataset, track, take="raw"):
+    return targets.values[targets_rows(targets, dataset, track, take)]
 
 
 def test_every_take_of_a_window_has_its_targets(dataset, tmp_path):
@@ -41,6 +45,16 @@ def test_targets_are_standardised_and_clipped(dataset, tmp_path):
     assert level.mean() == pytest.approx(0, abs=1e-3)
     assert level.std() == pytest.approx(1, abs=1e-3)
     assert outlier.max() == MAX_DEVIATION
+
+
+def test_targets_can_be_returned_as_the_teacher_gave_them(dataset, tmp_path):
+    levels = np.array([[3.0, -40.0], [4.0, 0.0], [8.0, 10.0]])
+    write(tmp_path, "a", ["jazz-0", "jazz-1", "jazz-2"], np.zeros(3), level=levels)
+    targets = read_targets(tmp_path, dataset)
+    for number, level in enumerate(levels):
+        rows = targets_rows(targets, dataset, f"jazz-{number}")
+        np.testing.assert_allclose(targets.original(slice(0, 2))[rows][0], level, rtol=1e-5)
+        np.testing.assert_allclose(targets.original(slice(1, 2))[rows][0], level[1:], rtol=1e-5)
 
 
 def test_each_array_of_each_teacher_is_a_kind(dataset, tmp_path):

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +15,24 @@ def test_a_saved_student_has_the_same_outputs(student, tmp_path):
     with torch.no_grad():
         torch.testing.assert_close(one.network(log_mel), other.network(log_mel), rtol=0, atol=0)
     assert (one.kinds, one.scales, one.config) == (other.kinds, other.scales, other.config)
+    assert one.taught == other.taught
+    for values, again in zip(
+        vars(one.projection).values(), vars(other.projection).values(), strict=True
+    ):
+        np.testing.assert_array_equal(values, again)
     assert not other.network.training
+
+
+def test_a_file_of_an_earlier_version_has_neither_features_nor_embedding(student, tmp_path):
+    """It has no such entries at all."""
+    path = tmp_path / "earlier.pt"
+    save_student(replace(load_student(student), taught={}, projection=None), path)
+    content = torch.load(path, weights_only=True)
+    del content["taught"]
+    torch.save(content, path)
+    earlier = load_student(path)
+    assert (earlier.taught, earlier.projection) == ({}, None)
+    assert set(earlier.scales) == {"energy"}
 
 
 @pytest.mark.parametrize("content", [b"not a student", b""])

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
 from service import audio
 from training.models.base import OutputShape
-from training.models.ensemble import Ensemble, probabilities
+from training.models.ensemble import AudioFeatures, Embedding, Ensemble, Knots, probabilities
 from training.models.head import Head
 from training.models.student import Student
 
@@ -77,3 +78,50 @@ def test_heads_read_the_features_of_the_student(ensemble):
     expected = probabilities(classes, emotion[:, [0, 2]], 3, 1.3)
     for one, other in zip(ensemble(LOG_MEL), expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+FUNCTIONS = {
+    "speechiness": Knots(3, [-1.0, -0.5, 0.0, 2.0], [0.02, 0.1, 0.3, 0.9]),
+    "liveness": Knots(0, [-0.2, 0.3], [0.1, 0.8]),
+    "constant": Knots(1, [0.4], [0.6]),
+}
+
+
+def test_audio_features_are_interpolated_targets():
+    torch.manual_seed(0)
+    student = Student(2, SHAPE.n_features, 4)
+    features = 3 * torch.randn(200, SHAPE.n_features)
+    targets = student.to_targets(features).detach().numpy()
+    found = AudioFeatures(student, list(FUNCTIONS.values()))(features)
+    expected = [
+        np.interp(targets[:, column], scores, values)
+        for column, scores, values in FUNCTIONS.values()
+    ]
+    np.testing.assert_allclose(found.T, expected, atol=1e-6)
+    assert found[:, 0].max() == pytest.approx(0.9)  # outside of the knots, too
+    assert found[:, 0].min() == pytest.approx(0.02)
+
+
+def test_a_constant_alone_is_an_audio_feature():
+    found = AudioFeatures(Student(2, SHAPE.n_features, 4), [FUNCTIONS["constant"]])
+    assert (found(torch.randn(5, SHAPE.n_features)) == 0.6).all()
+
+
+def test_features_and_embedding_follow_the_other_outputs(ensemble):
+    embedding = Embedding(torch.randn(SHAPE.n_features), torch.randn(SHAPE.n_features, 7))
+    whole = Ensemble(
+        ensemble.student,
+        list(ensemble.heads),
+        n_genres=3,
+        temperature=1.3,
+        emotions=[0, 2],
+        features=FUNCTIONS,
+        embedding=embedding,
+    ).eval()
+    *first, features, vectors = whole(LOG_MEL)
+    for one, other in zip(first, ensemble(LOG_MEL), strict=True):
+        torch.testing.assert_close(one, other)
+    assert whole.features == list(FUNCTIONS)
+    assert features.shape == (4, 3)
+    expected = (ensemble.student.features(LOG_MEL) - embedding.centre) @ embedding.components
+    torch.testing.assert_close(vectors, expected)

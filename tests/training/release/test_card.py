@@ -42,6 +42,12 @@ def test_the_card_has_the_configuration(card):
     assert card.front_end == audio.front_end()
 
 
+def test_the_card_names_features_and_the_space_of_the_embedding(card):
+    assert card.features == ["acousticness", "instrumentalness", "liveness", "speechiness"]
+    assert card.embedding.space == "tiny-7"
+    assert card.embedding.dimensions == CONFIG.student.features  # fewer than the most
+
+
 def test_the_card_has_the_evaluation_and_its_corpus(card, dataset, runs):
     evaluation = read_evaluation(runs)
     assert card.figures == evaluation.figures
@@ -50,7 +56,8 @@ def test_the_card_has_the_evaluation_and_its_corpus(card, dataset, runs):
 
 
 def test_the_reference_answer_has_all_outputs(card):
-    assert len(card.reference_answer) == len(card.genres) + len(card.emotions) + 2
+    widths = [len(card.genres), len(card.emotions), 2, len(card.features)]
+    assert len(card.reference_answer) == sum(widths) + card.embedding.dimensions
     assert sum(card.reference_answer[: len(card.genres)]) == pytest.approx(1, abs=1e-4)
 
 

@@ -86,6 +86,18 @@ def test_a_source_and_a_genre_have_a_row(card, evaluation):
     assert f"| house | {evaluation.medians['house']['energy']:.2f} |" in page
 
 
+def test_embedding_and_fidelity_have_tables(card, evaluation):
+    page = card_page(card, [], evaluation)
+    row = card.figures.neighbours[0]
+    assert f"| embedding | all | {row.clips} | {row.nearest_genre:.3f} |" in page
+    taught = card.figures.features[0]
+    assert f"| {taught.feature} | {taught.clips} | {taught.spearman:.3f} |" in page
+    figures = card.figures.model_copy(update={"neighbours": [], "features": []})
+    earlier = card_page(card.model_copy(update={"figures": figures}), [], evaluation)
+    assert "Embedding" not in earlier
+    assert "Fidelity" not in earlier
+
+
 def test_a_page_without_cross_validation_does_not_mention_it(card, no_folds):
     figures = card.figures.model_copy(update={"folds": card.figures.test})
     page = card_page(card.model_copy(update={"figures": figures}), [], no_folds)

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from service import audio
@@ -45,6 +46,55 @@ class TestTimeline:
     def test_an_invalid_value_is_refused(self, client, clips):
         response = client.post("/v1/analyze?timeline=perhaps", files={"file": clips["mp3"]})
         assert_problem(response, 422, "invalid-request")
+
+
+class TestEmbedding:
+    def send(self, client, data, query="?embedding=true"):
+        return client.post(f"/v1/analyze{query}", files={"file": data})
+
+    def test_it_is_returned_on_request(self, tiny_client, clips):
+        embedding = self.send(tiny_client, clips["mp3"]).json()["embedding"]
+        assert embedding["space"] == "tiny-5"
+        values = np.array(embedding["values"])
+        assert values.shape == (128,)
+        assert np.linalg.norm(values) == pytest.approx(1, abs=1e-4)
+        assert (values == values.round(5)).all()
+
+    def test_it_is_null_by_default(self, tiny_client, client, clips):
+        for each in (tiny_client, client):
+            assert post(each, clips["mp3"]).json()["embedding"] is None
+
+    def test_a_model_without_one_refuses_before_it_reads(self, client):
+        for path in ("/v1/analyze", "/v1/analyze/batch"):
+            response = client.post(f"{path}?embedding=true", content=b"?")
+            detail = assert_problem(response, 422, "no-embedding")["detail"]
+            assert detail == f"Version {SHIPPED} of the model fifteen has no embedding."
+
+    def test_an_invalid_value_is_refused(self, tiny_client, clips):
+        response = self.send(tiny_client, clips["mp3"], "?embedding=128")
+        assert_problem(response, 422, "invalid-request")
+
+    def test_every_file_of_a_batch_has_one(self, tiny_client, clips):
+        files = [("files", (name, clips[name])) for name in ("mp3", "webm")]
+        response = tiny_client.post("/v1/analyze/batch?embedding=1", files=files)
+        one, other = (each["analysis"]["embedding"] for each in response.json()["results"])
+        assert one["space"] == other["space"]
+        assert np.dot(one["values"], other["values"]) > 0.9  # the same sound
+        assert one == self.send(tiny_client, clips["mp3"]).json()["embedding"]
+
+    def test_the_cache_does_not_mix_answers_with_and_without(self, tiny_models, clips, decodings):
+        settings = Settings(models=tiny_models, model="tiny", cache_entries=4)
+        with serving(settings) as client:
+            decodings.clear()
+            for _ in range(2):
+                assert self.send(client, clips["mp3"]).json()["embedding"]
+                assert post(client, clips["mp3"]).json()["embedding"] is None
+            assert len(decodings) == 2
+            tags = {
+                each.headers["etag"]
+                for each in (post(client, clips["mp3"]), self.send(client, clips["mp3"]))
+            }
+        assert len(tags) == 2
 
 
 class TestBatch:

@@ -39,6 +39,14 @@ def test_a_model_describes_itself(client, model):
     }
 
 
+def test_a_model_describes_features_and_embedding(tiny_client):
+    described = tiny_client.get("/v2/models/tiny").json()
+    shapes = {each["name"]: each["shape"] for each in described["outputs"]}
+    assert shapes["audio_features"] == [-1, 4]
+    assert shapes["embedding"] == [-1, 128]
+    assert len(shapes) == 6
+
+
 def test_another_model(client):
     assert_problem(client.get("/v2/models/other"), 404, "unknown-model")
     assert_problem(client.get("/v2/models/other/ready"), 404, "unknown-model")
