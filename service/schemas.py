@@ -111,7 +111,7 @@ class KeyCandidate(Answer):
     """One possible key."""
 
     tonic: str = Field(description="C, C#, Db, D, Eb, E, F, F#, G, G#, Ab, A, Bb or B.")
-    mode: Mode
+    mode: Mode = Field(description="Major or minor.")
     probability: Share = Field(examples=[0.52])
 
 
