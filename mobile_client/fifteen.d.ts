@@ -49,10 +49,21 @@ export interface Analysis {
    * reference corpus.
    */
   emotion: Partial<Record<"valence" | "energy" | "danceability", EmotionRange>>;
+  /**
+   * Null if there is no steady beat. A long recording is measured on eight parts of 15 s, spread
+   * over it.
+   */
+  tempo: TempoFound | null;
+  /** Null if there is none. Measured on the same parts. */
+  key: KeyFound | null;
+  loudness: LoudnessFound;
+  features: Features;
   /** Defects of the recording that may affect the answer. */
   warnings: Warned[];
   /** The prediction for each window, if the request asks for it. */
   timeline?: HeardWindow[] | null;
+  /** What similar recordings are near to, if the request asks for it. */
+  embedding?: EmbeddingFound | null;
   audio: AudioFacts;
   model: ModelName;
   timings: Timings;
@@ -121,6 +132,28 @@ export interface Data {
   split: string;
 }
 
+/** A vector that is near those of similar recordings. */
+export interface EmbeddingFound {
+  /**
+   * Name of the space: name and version of the model. Vectors of different spaces cannot be
+   * compared.
+   */
+  space: string;
+  /**
+   * At most 128 numbers, as a vector of length 1. The similarity of two recordings is the cosine,
+   * which is the sum of the products: 1 for the same sound.
+   */
+  values: number[];
+}
+
+/** What the model's embedding is. Vectors of different spaces cannot be compared. */
+export interface EmbeddingSpace {
+  /** Name of the space: name and version of the model. */
+  space: string;
+  /** Number of values of a vector. */
+  dimensions: number;
+}
+
 /** One emotion, measured on labels of one origin. */
 export interface EmotionFigures {
   emotion: "valence" | "energy" | "danceability";
@@ -149,6 +182,35 @@ export interface EmotionRange {
   percentile?: number | null;
 }
 
+/**
+ * How closely an audio-feature follows that of the network that taught it.
+ *
+ * Both are networks: this is no measure of how right they are.
+ */
+export interface FeatureFidelity {
+  feature: string;
+  /** Number of test recordings. */
+  clips: number;
+  /** Rank correlation. */
+  spearman: number;
+  /** Mean absolute difference. */
+  absolute_error: number;
+}
+
+/** Audio-features under the names, types and scales of Spotify's interface. */
+export interface Features {
+  /** Beats a minute; 0 if there is no beat. */
+  tempo: number;
+  /** Tonic as a pitch class, 0 for C; -1 for none. */
+  key: number;
+  /** 0 for minor, 1 for major, also if there is no key. */
+  mode: 0 | 1;
+  /** LUFS; -60 if there is none. */
+  loudness: number;
+  /** Length of the decoded sound. */
+  duration_ms: number;
+}
+
 /** One metric, measured on runs of the same training with several seeds. */
 export interface Figure {
   /** Value of the model in this file; null if that model was not measured. */
@@ -171,6 +233,10 @@ export interface Figures {
   folds: Measured;
   /** This model on the test part of the split. */
   test: Measured;
+  /** Figures of the embedding; none for a model without one. */
+  neighbours?: NeighbourRow[];
+  /** Fidelity of the `features` to the network that taught them, test recordings. */
+  features?: FeatureFidelity[];
 }
 
 /** Genre, measured on recordings of artists that are not in the training data. */
@@ -262,6 +328,29 @@ export interface HeardWindow {
   silence?: boolean;
 }
 
+/** One possible key. */
+export interface KeyCandidate {
+  /** C, C#, Db, D, Eb, E, F, F#, G, G#, Ab, A, Bb or B. */
+  tonic: string;
+  /** Major or minor. */
+  mode: "major" | "minor";
+  probability: number;
+}
+
+/** The key of a recording. */
+export interface KeyFound {
+  /** C, C#, Db, D, Eb, E, F, F#, G, G#, Ab, A, Bb or B. */
+  tonic: string;
+  /** Major or minor. */
+  mode: "major" | "minor";
+  probability: number;
+  /**
+   * Five keys, the most probable first. The probabilities sum to at most 1; the rest is for
+   * others, and for no key.
+   */
+  candidates: KeyCandidate[];
+}
+
 /** The limits of the service. */
 export interface Limits {
   /** Shortest recording. */
@@ -291,6 +380,17 @@ export interface Limits {
   max_batch_files: number;
 }
 
+/** The loudness of the recording as it is encoded, on its own channels (EBU R 128). */
+export interface LoudnessFound {
+  /**
+   * Loudness of the whole, LUFS. A mono recording counts as one channel. Null if nothing is louder
+   * than -70 LUFS for 400 ms.
+   */
+  integrated_lufs: number | null;
+  /** Highest level, also between samples, dBTP; -120 for silence. */
+  true_peak_dbtp: number;
+}
+
 /** All figures of one set of held-out recordings. */
 export interface Measured {
   genre: GenreFigures;
@@ -313,6 +413,13 @@ export interface ModelCard {
   genres: string[];
   /** The emotions that the model predicts, in the order of its output. */
   emotions: ("valence" | "energy" | "danceability")[];
+  /**
+   * Further audio-features that the model predicts, in the order of its output. They are taught by
+   * another network only; `figures` has the fidelity to it. Empty in models before version 4.
+   */
+  features?: string[];
+  /** The embedding of the model; null if it has none, as before version 4. */
+  embedding?: EmbeddingSpace | null;
   network: Network;
   data: Data;
   figures: Figures;
@@ -339,7 +446,10 @@ export interface ModelCard {
   front_end: Record<string, number>;
   /** Output of that front-end for a fixed recording: one level a mel band, dB. */
   signature: number[];
-  /** Output of the model for that recording: genre probabilities, emotion, music, known. */
+  /**
+   * Output of the model for that recording: genre probabilities, emotion, music, known and, if the
+   * model has them, features and embedding.
+   */
   reference_answer: number[];
   /** SHA-256 of the model file. Answers change only if this changes. */
   digest: string;
@@ -399,6 +509,35 @@ export interface MoodFigures {
   commonest: number;
 }
 
+/**
+ * How often the nearest recordings, by cosine, are of the same kind.
+ *
+ * Recordings with a genre; each is compared with all others of its set.
+ */
+export interface NeighbourRow {
+  /**
+   * What is compared: the embedding, the means of 20 MFCCs, or chance, which is the expected share
+   * for a random order.
+   */
+  vectors: string;
+  /**
+   * The set: all recordings, or those of the test part, of which the network heard nothing in
+   * training.
+   */
+  recordings: string;
+  /** Number of recordings. */
+  clips: number;
+  /** Share of recordings whose nearest of another artist has the same genre. */
+  nearest_genre: number;
+  /** Share of the ten nearest of other artists that have the same genre. */
+  genre_precision: number;
+  /**
+   * Share of the ten nearest that are of the same artist or album, over the recordings whose
+   * artist has another; null if there are none.
+   */
+  artist_precision: number | null;
+}
+
 /** The network and its training. */
 export interface Network {
   /** Kind of network; `training.models.ensemble` has the current one. */
@@ -455,6 +594,26 @@ export interface ServerReady {
   ready?: true;
 }
 
+/** One possible tempo. */
+export interface TempoCandidate {
+  /** Beats a minute. */
+  bpm: number;
+  probability: number;
+}
+
+/** The tempo of a recording. It is hard to tell from its half and its double. */
+export interface TempoFound {
+  /** The most probable tempo, beats a minute. */
+  bpm: number;
+  /** Its probability. */
+  confidence: number;
+  /**
+   * Five tempi, the most probable first, and half and double of the first. The probabilities sum
+   * to at most 1; the rest is for others, and for no steady beat.
+   */
+  candidates: TempoCandidate[];
+}
+
 /** An input or output of a model. */
 export interface Tensor {
   name: string;
@@ -479,8 +638,10 @@ export interface Thresholds {
 export interface Timings {
   /** Time in the queue. */
   queue_ms?: number;
-  /** Decoding, down-mix and resampling. */
+  /** Decoding, loudness, down-mix and resampling. */
   decode_ms: number;
+  /** Tempo and key. */
+  music_ms: number;
   /** Windows and spectrograms. */
   spectrogram_ms: number;
   /** The network, for all windows. */

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from service import audio
 from service.card import Card, EmbeddingSpace, Emotion
+from service.features import describe
 from service.model import Scorer, Scores
 from service.mood import Middle, middle_of, mood_of
 from service.quality import warnings_of
@@ -94,6 +95,10 @@ def analyze(
     decoded = perf_counter()
     bounds.check()
     cut = audio.cut(recording.waveform)
+    sounding = cut.sounding(model.card.thresholds.silence_dbfs)
+    members = describe(recording, sounding=bool(sounding.any()))
+    described = perf_counter()
+    bounds.check()
     spectrograms = audio.log_mel(cut.windows)
     transformed = perf_counter()
     bounds.check()
@@ -101,14 +106,15 @@ def analyze(
     scored = perf_counter()
     scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
     names = Names(taxonomy.rename(model.card.genres), model.card.emotions, middle_of(model.card))
-    sounding = cut.sounding(model.card.thresholds.silence_dbfs)
     timings = Timings(
         decode_ms=_milliseconds(started, decoded),
-        spectrogram_ms=_milliseconds(decoded, transformed),
+        music_ms=_milliseconds(decoded, described),
+        spectrogram_ms=_milliseconds(described, transformed),
         inference_ms=_milliseconds(transformed, scored),
     )
     return Analysis(
         **_summary(cut, scores, names, model.card, sounding),
+        **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
         embedding=_embedding(scores, sounding, space) if space else None,
