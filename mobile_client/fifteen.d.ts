@@ -39,7 +39,10 @@ export interface Analysis {
   energy?: number | null;
   /** How suitable it is for dancing, from 0 to 1. */
   danceability?: number | null;
-  /** Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5. */
+  /**
+   * Quadrant in the plane of valence and energy (Russell, 1980), divided at the medians of the
+   * reference, the 50th of the card's percentiles.
+   */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
   /**
    * For each emotion that the model predicts, the uncertainty of its score and its place in the
@@ -247,7 +250,10 @@ export interface HeardWindow {
   energy?: number | null;
   /** How suitable it is for dancing, from 0 to 1. */
   danceability?: number | null;
-  /** Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5. */
+  /**
+   * Quadrant in the plane of valence and energy (Russell, 1980), divided at the medians of the
+   * reference, the 50th of the card's percentiles.
+   */
   mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
   /**
    * Whether the window is silent. If so, its scores mean nothing, and the mean of the recording
@@ -322,8 +328,9 @@ export interface ModelCard {
    */
   intervals: Partial<Record<"valence" | "energy" | "danceability", number>>;
   /**
-   * Each emotion's scores at the percentiles 0 to 100 of the reference corpus, to place a score in
-   * it.
+   * Each emotion's scores at the percentiles 0 to 100 of the reference, to place a score in it:
+   * Spotify's values of 40,003 tracks for the shipped model, the training corpus for a model whose
+   * corpus has no quantiles.
    */
   percentiles?: Partial<Record<"valence" | "energy" | "danceability", number[]>>;
   /** Limitations that the figures do not show. */

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from service import audio
 from service.card import Card, EmbeddingSpace, Emotion
 from service.model import Scorer, Scores
-from service.mood import mood_of
+from service.mood import Middle, middle_of, mood_of
 from service.quality import warnings_of
 from service.schemas import (
     Analysis,
@@ -40,10 +40,11 @@ MILLISECONDS_DIGITS = 2
 
 @dataclass(frozen=True)
 class Names:
-    """Names of the columns of `Scores`."""
+    """Names of the columns of `Scores`, and the borders of the moods."""
 
     genres: list[str]
     emotions: list[Emotion]
+    middle: Middle
 
 
 class ProbeError(RuntimeError):
@@ -99,7 +100,7 @@ def analyze(
     scores = model.score(spectrograms)
     scored = perf_counter()
     scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
-    names = Names(taxonomy.rename(model.card.genres), model.card.emotions)
+    names = Names(taxonomy.rename(model.card.genres), model.card.emotions, middle_of(model.card))
     sounding = cut.sounding(model.card.thresholds.silence_dbfs)
     timings = Timings(
         decode_ms=_milliseconds(started, decoded),
@@ -160,7 +161,7 @@ def _averages(scores: Scores, names: Names) -> dict[str, Any]:
         "music": round(_mean(scores.music), SCORE_DIGITS),
         "known": round(_mean(scores.known), SCORE_DIGITS),
         **emotions,
-        "mood": mood_of(emotions.get("valence"), emotions.get("energy")),
+        "mood": mood_of(emotions.get("valence"), emotions.get("energy"), names.middle),
     }
 
 

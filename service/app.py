@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 from service.analysis import warm_up
 from service.loading import load_served, load_taxonomy
@@ -22,6 +21,7 @@ from service.web.cache import AnswerCache
 from service.web.headers import REQUEST_ID
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
+from service.web.middleware.compress import Compress
 from service.web.middleware.head import Head
 from service.web.middleware.headers import SecurityHeaders
 from service.web.middleware.observe import Observe
@@ -29,9 +29,6 @@ from service.web.routes import analyze, docs, frontend, health, kserve, metrics,
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
-
-SMALL_BYTES = 1_000  # a shorter body is sent as it is: it fits into a packet
-COMPRESSION = 5  # zlib's level; higher ones take longer and save little
 
 
 def create_app(
@@ -105,7 +102,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
     The compression is within `Head`, so that a HEAD has the headers of the GET.
     """
-    app.add_middleware(GZipMiddleware, minimum_size=SMALL_BYTES, compresslevel=COMPRESSION)
+    app.add_middleware(Compress)
     app.add_middleware(Head)
     if settings.cors_origins:
         app.add_middleware(

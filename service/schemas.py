@@ -124,7 +124,8 @@ class Prediction(Answer):
     )
     mood: Mood | None = Field(
         None,
-        description="Quadrant in the plane of valence and energy (Russell, 1980), divided at 0.5.",
+        description="Quadrant in the plane of valence and energy (Russell, 1980), divided at the "
+        "medians of the reference, the 50th of the card's percentiles.",
         examples=["joyful"],
     )
 

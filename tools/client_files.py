@@ -21,8 +21,8 @@ DECLARATIONS = FOLDER.parent / "fifteen.d.ts"
 
 def page(text: str) -> str:
     """Return the page with its list of modules and, in its policy, the hashes of inline parts."""
-    listed = "".join(f'<link rel="modulepreload" href="{name}">\n' for name in modules())
-    text = re.sub(r'(<link rel="modulepreload"[^>]*>\n)+', listed, text)
+    names = (name.removeprefix("js/").removesuffix(".js") for name in modules())
+    text = re.sub(r'const MODULES = "[^"]*"', f'const MODULES = "{" ".join(names)}"', text)
     for kind in ("script", "style"):
         inline = re.search(rf"<{kind}>(.*?)</{kind}>", text, re.DOTALL)[1]
         digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
@@ -43,13 +43,14 @@ def modules() -> list[str]:
 
 
 def worker(text: str) -> str:
-    """Return the service worker with the list of the other files and its version."""
+    """Return the service worker with its version and the files that the page does not list."""
     files = sorted(path for path in FOLDER.rglob("*") if path.is_file() and path.name != WORKER)
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.name.encode() + path.read_bytes())
     names = [path.relative_to(FOLDER).as_posix() for path in files]
-    listed = "".join(f'  "{"./" if name == PAGE else name}",\n' for name in names)
+    names = [name for name in names if name not in modules()]
+    listed = "".join(f'\t"{"./" if name == PAGE else name}",\n' for name in names)
     text = re.sub(r'const VERSION = "[^"]*"', f'const VERSION = "{digest.hexdigest()[:12]}"', text)
     return re.sub(r"const FILES = \[[^\]]*\]", f"const FILES = [\n{listed}]", text)
 

@@ -46,7 +46,7 @@ def markdown(card: Card, size_bytes: int, performance: str) -> str:
     genre, tested = measured.genre, card.figures.test.genre
     (verdicts,) = [row for row in measured.verdicts if row.kind == "genres"]
     milliseconds = request_milliseconds(performance)
-    version = _one(r"by version (\S+)\s+of the shipped", performance)
+    version = _one(r"Version (\S+)\s+of the shipped", performance)
     cost = "" if version == card.version else f" (version {version})"
     ready = _one(r"(?:ready|idle)\b[^.|]*?\b(\d+) MB", performance)
     loaded = _one(r"^\|[^|]*memory[^|]*load[^|]*\| (\d+) MB", performance)

@@ -1,68 +1,41 @@
 /**
- * Keeps the client's own files, so that it opens without a network, and takes what other apps share.
+ * Keeps the client's own files, so that it opens without a network, takes what other apps share, and
+ * sends what waits once there is a network (Background Sync), also where no page is open.
  *
  * Answers of the service are never cached: any other request goes to the network unchanged.
- * The list and its version are written by `make client`.
+ * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "845088631895";
+const VERSION = "592f8e6c64dd";
 const FILES = [
-  "icons/192.png",
-  "icons/512.png",
-  "icons/icon.svg",
-  "./",
-  "js/answer.js",
-  "js/charts.js",
-  "js/device.js",
-  "js/dom.js",
-  "js/events.js",
-  "js/export.js",
-  "js/install.js",
-  "js/intake.js",
-  "js/key.js",
-  "js/language.js",
-  "js/live.js",
-  "js/main.js",
-  "js/pages/about.js",
-  "js/pages/clip.js",
-  "js/pages/correction.js",
-  "js/pages/explain.js",
-  "js/pages/history.js",
-  "js/pages/home.js",
-  "js/pages/map.js",
-  "js/pages/removal.js",
-  "js/player.js",
-  "js/recorder.js",
-  "js/ring.js",
-  "js/route.js",
-  "js/sample.js",
-  "js/sender.js",
-  "js/service.js",
-  "js/settings.js",
-  "js/share.js",
-  "js/spectrogram.js",
-  "js/store.js",
-  "js/toast.js",
-  "js/updates.js",
-  "js/words.js",
-  "js/zip.js",
-  "manifest.webmanifest",
-  "messages/el.js",
-  "messages/en.js",
-  "messages/es.js",
-  "messages/it.js",
-  "messages/ru.js",
-  "style.css",
+	"icons/192.png",
+	"icons/512.png",
+	"icons/icon.svg",
+	"./",
+	"js/main.js",
+	"manifest.webmanifest",
+	"messages/el.js",
+	"messages/en.js",
+	"messages/es.js",
+	"messages/it.js",
+	"messages/ru.js",
+	"style.css",
 ];
 
 const CACHE = `shell-${VERSION}`;
 const SHARED = "shared";
-const SHELL = new Set(FILES.map((file) => new URL(file, location.href).href));
+const absolute = (file) => new URL(file, location.href).href;
+const SHELL = new Set(FILES.map(absolute));
 
-addEventListener("install", (event) => {
-  const requests = FILES.map((file) => new Request(file, { cache: "reload" }));
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
-});
+addEventListener("install", (event) => event.waitUntil(install()));
+
+/** Keep all files; the page lists the modules. */
+async function install() {
+	const page = await (await fetch("./", { cache: "reload" })).text();
+	const modules = page.match(/MODULES = "([^"]+)"/)[1].split(" ").map((name) => `js/${name}.js`);
+	const requests = [...FILES, ...modules].map((file) => new Request(file, { cache: "reload" }));
+	await (await caches.open(CACHE)).addAll(requests);
+}
 
 addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 
@@ -70,35 +43,78 @@ addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 addEventListener("message", ({ data }) => data === "take over" && skipWaiting());
 
 addEventListener("fetch", (event) => {
-  const { request } = event;
-  const address = new URL(request.url);
-  if (request.method === "POST" && address.href === new URL("share", location.href).href) {
-    event.respondWith(share(request));
-    return;
-  }
-  address.hash = "";
-  if (request.mode === "navigate") address.search = "";
-  if (request.method === "GET" && SHELL.has(address.href)) {
-    event.respondWith(kept(address.href, request));
-  }
+	const { request } = event;
+	const address = new URL(request.url);
+	if (request.method === "POST" && address.href === absolute("share")) {
+		event.respondWith(share(request));
+		return;
+	}
+	address.hash = "";
+	if (request.mode === "navigate") address.search = "";
+	if (request.method === "GET" && (SHELL.has(address.href) || address.href.startsWith(absolute("js/")))) {
+		event.respondWith(kept(address.href, request));
+	}
 });
 
 async function kept(address, request) {
-  const cache = await caches.open(CACHE);
-  return (await cache.match(address)) ?? fetch(request);
+	const cache = await caches.open(CACHE);
+	return (await cache.match(address)) ?? fetch(request);
 }
 
 async function forgetOthers() {
-  const stale = (await caches.keys()).filter((name) => name !== CACHE && name !== SHARED);
-  await Promise.all(stale.map((name) => caches.delete(name)));
+	const stale = (await caches.keys()).filter((name) => name !== CACHE && name !== SHARED);
+	await Promise.all(stale.map((name) => caches.delete(name)));
 }
 
 /** Leave the files where the page looks for them, and open it. */
 async function share(request) {
-  const cache = await caches.open(SHARED);
-  for (const [place, file] of (await request.formData()).getAll("file").entries()) {
-    const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
-    await cache.put(`shared/${Date.now()}-${place}`, new Response(file, { headers }));
-  }
-  return Response.redirect("./", 303);
+	const cache = await caches.open(SHARED);
+	for (const [place, file] of (await request.formData()).getAll("file").entries()) {
+		const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
+		await cache.put(`shared/${Date.now()}-${place}`, new Response(file, { headers }));
+	}
+	return Response.redirect("./", 303);
+}
+
+addEventListener("sync", (event) => event.waitUntil(sendWaiting()));
+
+/** Send every waiting clip; if that fails, the browser tries again later. */
+async function sendWaiting() {
+	const opening = indexedDB.open("fifteen");
+	opening.onupgradeneeded = () => opening.transaction.abort(); // there is no history
+	const database = await result(opening);
+	const clips = () => database.transaction("clips", "readwrite").objectStore("clips");
+	const waiting = (await result(clips().getAll())).filter(({ state, audio }) => state === "waiting" && audio);
+	for (const { id } of waiting) {
+		// The lock of the pages: one of them may be sending it.
+		await navigator.locks.request(`fifteen-send-${id}`, { ifAvailable: true }, async (lock) => {
+			const clip = lock && (await result(clips().get(id)));
+			const answer = clip?.state === "waiting" && (await analyze(clip));
+			const store = clips();
+			const now = answer && (await result(store.get(id)));
+			if (!now) return; // it needs a page, or it was deleted
+			await result(store.put({ ...now, state: "answered", answer }));
+			new BroadcastChannel("fifteen").postMessage({ id, kind: "changed" });
+		});
+	}
+	database.close();
+}
+
+/** The answer to a clip; null where the service wants a key, or refuses: a page deals with that. */
+async function analyze({ audio, name }) {
+	const page = await (await kept(absolute("./"), "./")).text();
+	const service = page.match(/name="fifteen-service" content="([^"]*)"/)[1].replace(/([^/])$/, "$1/");
+	const form = new FormData();
+	form.append("file", audio, name ?? "recording");
+	const address = new URL("v1/analyze?timeline=true", new URL(service, location.href));
+	const response = await fetch(address, { method: "POST", body: form });
+	if (response.status === 429 || response.status >= 500) throw new Error("later");
+	return response.ok ? response.json() : null;
+}
+
+function result(request) {
+	return new Promise((resolve, reject) => {
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
 }

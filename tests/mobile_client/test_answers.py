@@ -78,13 +78,21 @@ class TestExplanation:
         counts = [[0] * 9 for _ in range(9)]
         counts[3] = [0, 0, 12, 80, 0, 0, 9, 15, 0]  # blues, classical, dubstep, house ...
         dialog = explained(confusion=counts)
-        expect(dialog).to_contain_text(re.compile("rap or dubstep"))
+        expect(dialog).to_contain_text(re.compile("Often taken for rap or dubstep"))
         expect(dialog).not_to_contain_text("pop-punk")
 
-    def test_a_card_without_the_counts_gives_no_confusion(self, explained):
-        dialog = explained(confusion=None)
-        expect(dialog.locator(".note")).to_contain_text("%")
-        expect(dialog.locator("span")).to_have_text("")
+    @pytest.mark.parametrize(
+        ("row", "taken"),
+        [
+            ([0, 0, 5, 95, 0, 0, 0, 0, 0], ""),
+            ([0] * 9, ""),
+            (None, "The model does not say what it is taken for."),
+        ],
+    )
+    def test_a_genre_that_is_seldom_taken_for_others(self, explained, row, taken):
+        dialog = explained(confusion=row and [row] * 9)
+        expect(dialog).to_contain_text("test recordings")
+        expect(dialog.locator("p").nth(1)).to_have_text(taken)
 
 
 class TestMembers:

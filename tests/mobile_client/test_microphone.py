@@ -166,7 +166,7 @@ class TestTakenAway:
               track.dispatchEvent(new Event("mute"));
             }"""
         )
-        expect(page.get_by_role("alert")).to_contain_text("muted the microphone")
+        expect(page.get_by_role("alert")).to_contain_text("microphone is muted")
 
 
 class TestSilence:

@@ -20,7 +20,7 @@ class TestMicrophone:
     def test_a_recording_stops_after_fifteen_seconds(self, page):
         with page.expect_response("**/v1/analyze?timeline=true", timeout=60_000) as sent:
             record(page, 15)
-            page.click("#longer")
+            page.get_by_role("button", name="Listen longer").click()
         expect_answer(page)
         expect(page.locator("#clip .mood")).to_be_visible()
         details = sent.value.json()["audio"]
@@ -125,8 +125,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("name", "reason", "advice"),
         [
-            ("short", "at least 3 s of audio; this is 1.0 s.", "fifteen are best"),
-            ("text", "This is not audio", "Choose a sound file"),
+            ("short", "at least 3 s of audio; this is 1.0 s.", "fifteen seconds are best"),
+            ("text", "This is not audio", "Choose another recording"),
         ],
     )
     def test_a_refusal_shows_the_reason_and_the_next_step(self, page, sounds, name, reason, advice):

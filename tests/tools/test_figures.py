@@ -5,7 +5,7 @@ from service.settings import Settings
 from tools.figures import ROOT, markdown, request_milliseconds
 
 PERFORMANCE = """\
-Measured by version 3 of the shipped model.
+Machine. Version 3 of the shipped model.
 
 | figure | measured | wanted | |
 | --- | --- | --- | --- |
@@ -55,9 +55,9 @@ def test_cost_and_memory_come_from_the_benchmark(card):
 
 
 def test_a_cost_of_another_version_is_marked(card):
-    same = PERFORMANCE.replace("version 3", f"version {card.version}")
+    same = PERFORMANCE.replace("Version 3", f"Version {card.version}")
     assert "(version" not in markdown(card, 1, same)
-    other = markdown(card, 1, PERFORMANCE.replace("version 3", "version 0"))
+    other = markdown(card, 1, PERFORMANCE.replace("Version 3", "Version 0"))
     assert other.count("(version 0)") == 2
 
 

@@ -117,6 +117,7 @@ def write_dataset(folder, tracks, rng):
     recordings = [track for track in tracks if track.source != SYNTHETIC]
     content = {
         "corpus": corpus_digest(recordings),
+        "reference": {},
         "tracks": [track.to_dict() for track in tracks],
     }
     (folder / TRACKS_FILE).write_text(json.dumps(content))
@@ -221,7 +222,6 @@ def fold(dataset):
 def few_synthetic(monkeypatch):
     """One short synthetic track of house and five tones, instead of hundreds."""
     monkeypatch.setattr(synthetic, "MUSIC_SECONDS", 4.0)
-    monkeypatch.setattr(synthetic, "SOUND_SECONDS", 4.0)
     monkeypatch.setattr(synthetic, "DANCE_TRACKS", {"house": 1})
     monkeypatch.setattr(synthetic, "SOUND_TRACKS", {"tones": 5})
     monkeypatch.setattr(synthetic, "TRACKS_PER_KIND", 0)

@@ -1,7 +1,7 @@
 """Memory of a server process at rest, after recordings of all lengths and formats.
 
-Several clients send long recordings between short ones. The test shows whether the memory of the long
-recordings returns to the system.
+Several clients send long recordings between short ones. The test shows whether the memory of the
+long recordings returns to the system.
 """
 
 import itertools

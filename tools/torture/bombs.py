@@ -193,8 +193,8 @@ BOMBS = {
         ANSWERED,
     ),
 }
-"""By name: a function of the scale (1 is full size) that returns the upload, and the answers that are
-allowed."""
+"""By name: a function of the scale (1 is full size) that returns the upload, and the allowed
+answers."""
 
 
 @dataclass(frozen=True)

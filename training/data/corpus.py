@@ -27,13 +27,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from service.card import EMOTIONS
+from service.card import EMOTIONS, Emotion
 
 Subset = Literal["train", "valid", "test"]
 SUBSETS: tuple[Subset, ...] = get_args(Subset)
 FOLDS = 5  # one for test, one for validation, the rest for training
 MANIFEST = "tracks.csv"
 EMOTION_MANIFEST = "emotion.csv"
+REFERENCE = "spotify_quantiles.csv"  # optional
 SPOTIFY = "spotify"  # prefix of the manifest's columns, as in spotify_valence
 UNCERTAIN = ("mixed-", "unlabelled")  # prefixes of `other` for music that may have a genre
 NOT_RECORDINGS = ("image/", "text/", "application/")  # MIME types that a plain folder may hold
@@ -143,6 +144,28 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def read_reference(folder: Path) -> dict[Emotion, list[float]]:
+    """Return the percentiles 0 to 100 of each emotion in a wider collection; empty without a file.
+
+    Raises
+    ------
+    CorpusError
+        If the file does not have 101 ascending numbers for every emotion.
+    """
+    path = folder / REFERENCE
+    if not path.exists():
+        return {}
+    try:
+        rows = read_rows(path)
+        reference = {emotion: [float(row[emotion]) for row in rows] for emotion in EMOTIONS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorpusError(f"{REFERENCE}: {error} is not a number or has no column.") from error
+    for emotion, values in reference.items():
+        if len(values) != 101 or values != sorted(values):
+            raise CorpusError(f"{REFERENCE}: {emotion} does not have 101 ascending values.")
+    return reference
 
 
 def corpus_digest(tracks: Iterable[Track]) -> str:

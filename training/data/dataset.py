@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import audio
-from service.card import EMOTIONS
+from service.card import EMOTIONS, Emotion
 from training.data.corpus import Track
 from training.data.synthetic import NOT_MUSIC, SYNTHETIC
 from training.data.takes import MAX_REST_SECONDS, SILENCE_DB, SILENCE_HOP, TAKES, Take
@@ -94,6 +94,8 @@ class Dataset:
         Index into `tracks`, and into `TAKES`, of each row.
     corpus_digest : str
         `corpus.corpus_digest` of the corpus.
+    reference : dict of str to list of float
+        `corpus.read_reference` of the corpus.
     rows_digest : str
         Identifies rows and preparation.
     digest : str
@@ -114,6 +116,7 @@ class Dataset:
         self.folder = folder
         content = json.loads((folder / TRACKS_FILE).read_text())
         self.corpus_digest: str = content["corpus"]
+        self.reference: dict[Emotion, list[float]] = content["reference"]
         self._open_shards([Track.from_dict(entry) for entry in content["tracks"]])
         self.genres = sorted({track.genre for track in self.tracks if track.genre})
         self.classes = self._classes()

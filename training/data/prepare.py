@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from service import audio
 from training import parallel
-from training.data.corpus import Track, corpus_digest, read_corpus
+from training.data.corpus import Track, corpus_digest, read_corpus, read_reference
 from training.data.dataset import FRONT_END_FILE, TRACKS_FILE, check_front_end, preparation
 from training.data.synthetic import SYNTHETIC, synthetic_tracks
 from training.data.takes import TAKES, Take, take_spectrograms, track_waveform
@@ -76,6 +76,7 @@ def prepare(
             tqdm.write(f"left out {reason!a}")
     content = {
         "corpus": corpus_digest(recordings),
+        "reference": read_reference(corpus),
         "tracks": [track.to_dict() for track in tracks],
     }
     write_atomically(folder / TRACKS_FILE, json.dumps(content, indent=1))

@@ -32,7 +32,7 @@ from service.card import (
     MoodFigures,
     VerdictRow,
 )
-from service.mood import mood_of
+from service.mood import HALF, Middle, mood_of
 from service.verdict import VERDICTS
 from training.data.corpus import SPOTIFY
 from training.data.dataset import Dataset
@@ -218,13 +218,17 @@ def mood_figures(
     """Compare moods with those of labels that have both valence and energy, by their origin."""
     plane = [EMOTIONS.index("valence"), EMOTIONS.index("energy")]
     clips = of_seeds[0]
+    known = percentiles(dataset, clips, plane)
+    middle = known["valence"][50], known["energy"][50]
     for origin, values in {SPOTIFY: dataset.emotion, **dataset.proxies}.items():
         chosen = ~np.isnan(values[clips.track][:, plane]).any(axis=1) & ~clips.phone
         if chosen.sum() < MIN_CLIPS:
             continue
-        labels = _moods(values[clips.track[chosen]][:, plane])
+        borders = middle if origin == SPOTIFY else HALF  # proxies have scales of their own
+        labels = _moods(values[clips.track[chosen]][:, plane], borders)
         right = [
-            float((_moods(each.emotion[chosen][:, plane]) == labels).mean()) for each in of_seeds
+            float((_moods(each.emotion[chosen][:, plane], middle) == labels).mean())
+            for each in of_seeds
         ]
         yield MoodFigures(
             origin=origin,
@@ -234,9 +238,9 @@ def mood_figures(
         )
 
 
-def _moods(plane: AnyFloats) -> NDArray[np.str_]:
+def _moods(plane: AnyFloats, middle: Middle) -> NDArray[np.str_]:
     """Return the moods of points of the plane; [shape=(n, 2)], valence and energy."""
-    return np.array([mood_of(valence, energy) for valence, energy in plane])
+    return np.array([mood_of(valence, energy, middle) for valence, energy in plane])
 
 
 def _verdicts(dataset: Dataset, held_out: HeldOut) -> list[VerdictRow]:
@@ -271,7 +275,12 @@ def _verdict_row(kind: str, verdicts: Indices, right: Flags | None) -> VerdictRo
 def percentiles(
     dataset: Dataset, clips: Predictions, emotions: Sequence[int]
 ) -> dict[Emotion, list[float]]:
-    """Return percentiles 0 to 100 of the scores of some emotions, for the take ``raw``."""
+    """Return percentiles 0 to 100 of some emotions: those of the reference, if there is one.
+
+    Otherwise they are those of the scores for the music of the corpus, take ``raw``.
+    """
+    if dataset.reference:
+        return {EMOTIONS[place]: dataset.reference[EMOTIONS[place]] for place in emotions}
     chosen = dataset.is_music[clips.track] & ~clips.phone
     scores = np.percentile(clips.emotion[chosen], np.arange(101), axis=0).round(4)
     return {EMOTIONS[place]: scores[:, place].tolist() for place in emotions}

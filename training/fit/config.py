@@ -67,6 +67,9 @@ class StudentConfig(_Table):
     ----------
     epochs : int
         An epoch covers every window of the takes that train.
+    restarts : list of int
+        Epochs after which the learning rate rises again, to half of its last maximum: Loshchilov
+        and Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2017.
     width : int
         Channels of the first convolution.
     features : int
@@ -78,6 +81,7 @@ class StudentConfig(_Table):
     """
 
     epochs: Count
+    restarts: list[Count] = []
     batch_size: BatchSize
     learning_rate: LearningRate
     weight_decay: WeightDecay

@@ -7,6 +7,7 @@ distillation: A good teacher is patient and consistent", 2022, except that the t
 are computed once.
 """
 
+import bisect
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -67,7 +68,7 @@ def distill(dataset: Dataset, targets: Targets, config: StudentConfig, folder: P
         losses = []
         progress = tqdm(_batches(train, config.batch_size, rng), total=steps, unit="batch")
         for number, places in enumerate(progress):
-            rate = _learning_rate(config, (training.epoch + number / steps) / config.epochs)
+            rate = _learning_rate(config, training.epoch + number / steps)
             inputs, wanted = _views(dataset, targets, places, config, rng)
             losses.append(training.step(inputs, wanted, rate))
             progress.set_description(f"epoch {training.epoch + 1}, loss {np.mean(losses):.4f}")
@@ -94,11 +95,15 @@ def _batches(places: Indices, size: int, rng: np.random.Generator) -> Iterator[I
         yield order[start : start + size]
 
 
-def _learning_rate(config: StudentConfig, done: float) -> float:
-    """Return the learning rate after a share of the training: a linear rise, then a cosine."""
+def _learning_rate(config: StudentConfig, epoch: float) -> float:
+    """Return the learning rate after some epochs: in each cycle a linear rise, then a cosine."""
+    bounds = [0, *config.restarts, config.epochs]
+    cycle = bisect.bisect_right(bounds, epoch) - 1
+    done = (epoch - bounds[cycle]) / (bounds[cycle + 1] - bounds[cycle])
+    highest = config.learning_rate * 0.5**cycle
     if done < WARM_UP:
-        return config.learning_rate * (0.01 + 0.99 * done / WARM_UP)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+        return highest * (0.01 + 0.99 * done / WARM_UP)
+    return highest * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
 def _views(

@@ -72,7 +72,7 @@ def build_card(
             embedding=_embedding(network, text),
             network=Network(
                 name=NETWORK,
-                parameters=sum(parameter.numel() for parameter in network.parameters()),
+                parameters=_parameters_in_file(network),
                 members=len(network.heads),
                 seed=int(options.pop("seed")),
                 config=options,
@@ -104,12 +104,25 @@ def _embedding(network: Ensemble, text: CardText) -> EmbeddingSpace | None:
     )
 
 
+def _parameters_in_file(network: Ensemble) -> int:
+    """Return the number of parameters without the student's outputs that are not exported."""
+    unused = {
+        f"student.to_targets.{name}" for name, _ in network.student.to_targets.named_parameters()
+    }
+    count = sum(each.numel() for name, each in network.named_parameters() if name not in unused)
+    if network.audio_features:  # copies of some of them
+        count += network.audio_features.weight.numel() + network.audio_features.bias.numel()
+    return count
+
+
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
     """Return all values of a configuration, named as in a recipe."""
     values: dict[str, float | int | str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
             values |= _flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            values[prefix + name] = ", ".join(map(str, value))
         else:
             values[prefix + name] = value
     return values

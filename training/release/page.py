@@ -140,7 +140,8 @@ def _folds(figures: Figures) -> list[str]:
     return [
         "## Measured over folds grouped by artist",
         "Every recording is predicted once, by a model that was trained on the other folds in the\n"
-        "same way as this one. These figures are the most reliable.",
+        "same way as this one. The student that all folds share was trained on the audio of these\n"
+        "recordings, without their labels; it was not trained on those of the test below.",
         measured_tables(figures.folds),
     ]
 

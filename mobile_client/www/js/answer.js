@@ -4,7 +4,7 @@
  * An older service may not send intervals, percentiles, warnings and the timeline.
  */
 
-const EMOTIONS = ["valence", "energy", "danceability"];
+export const EMOTIONS = ["valence", "energy", "danceability"];
 const NO_GENRE = ["silence", "not_music"];
 const SURE = 0.9; // probability from which an answer counts as certain
 
@@ -12,7 +12,9 @@ const SURE = 0.9; // probability from which an answer counts as certain
  * @typedef {{name: string, value: number, low: ?number, high: ?number, percentile: ?number}} Emotion
  *   A percentile is in 0..100, all else in 0..1.
  * @typedef {{genre: string, probability: number}} Genre
- * @typedef {{start: number, end: number, genre: ?string, mood: ?string, energy: ?number}} Window
+ * @typedef {{start: number, end: number, genre: ?string, verdict: ?string, mood: ?string,
+ *   energy: ?number}} Window
+ *   Where the genre is null, the verdict says why.
  * @typedef {{verdict: string, reason: string, genre: string, hasGenre: boolean, genres: Genre[],
  *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
  *   truncated: boolean, seconds: number, analysed: number, model: ?string}} Reading
@@ -33,13 +35,7 @@ export function read(answer) {
 		genres: answer.genres,
 		emotions: emotionsOf(answer),
 		mood: hasGenre ? answer.mood ?? null : null,
-		windows: (answer.timeline ?? []).map((window) => ({
-			start: window.start_seconds,
-			end: window.end_seconds,
-			genre: isSilent(window) ? null : window.genre,
-			mood: window.mood ?? null,
-			energy: window.energy ?? null,
-		})),
+		windows: (answer.timeline ?? []).map(windowOf),
 		warnings: answer.warnings ?? [],
 		truncated: answer.audio?.truncated ?? false,
 		seconds: answer.audio?.duration_seconds ?? 0,
@@ -65,8 +61,21 @@ export function certainty(reading) {
 export const isSure = (reading) =>
 	reading.verdict === "confident" && certainty(reading) === "sure";
 
-/** Whether a window of the timeline is silent: its scores mean nothing. */
-const isSilent = (window) => window.silence === true;
+/**
+ * Read a window of a timeline; the scores of a silent one mean nothing.
+ * @returns {Window}
+ */
+export function windowOf(window) {
+	const verdict = window.silence ? "silence" : (window.verdict ?? null);
+	return {
+		start: window.start_seconds,
+		end: window.end_seconds,
+		genre: window.silence ? null : window.genre,
+		verdict,
+		mood: window.mood ?? null,
+		energy: window.energy ?? null,
+	};
+}
 
 function emotionsOf(answer) {
 	return EMOTIONS.filter((name) => answer[name] != null).map((name) => ({

@@ -4,9 +4,10 @@ import { drawing, element } from "./dom.js";
 import { clock, percent, text } from "./language.js";
 import { genreName, placeWords } from "./words.js";
 
-const SIDE = 200; // of the plane
+export const SIDE = 200; // of the plane
 const CORNERS = { tense: [0, 0], joyful: [100, 0], melancholy: [0, 100], serene: [100, 100] };
 const HUES = 9; // colours of the timeline's genres; the style has as many
+const MOST_BARS = 90; // of a timeline: they must fit on a phone
 
 /**
  * Genres as bars, the most probable first.
@@ -86,16 +87,25 @@ export function plane(emotions, mood) {
 	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
 	if (!x || !y) return null;
 	const label = text("plane", { valence: percent(x.value), energy: percent(y.value) });
-	return drawing(
-		"svg",
-		{ class: "plane", viewBox: "-16 -2 218 220", role: "img", "aria-label": label, direction: "ltr" },
-		drawing("rect", { width: SIDE, height: SIDE, rx: 14, class: "field" }),
+	return field(
+		label,
+		"-16 -2 218 220",
 		...Object.keys(CORNERS).map((name) => corner(name, name === mood)),
-		drawing("path", { d: "M100 0V200M0 100H200", class: "axis" }),
 		spread(x, y),
 		drawing("circle", { cx: SIDE * x.value, cy: SIDE * (1 - y.value), r: 8, class: "point" }),
-		drawing("text", { x: 100, y: 214, class: "name" }, `${text("valence")} →`),
-		drawing("text", { x: -100, y: -6, transform: "rotate(-90)", class: "name" }, `${text("energy")} →`),
+		drawing("text", { x: 100, y: 214 }, `${text("valence")} →`),
+		drawing("text", { x: -100, y: -6, transform: "rotate(-90)" }, `${text("energy")} →`),
+	);
+}
+
+/** The plane itself, with what is drawn on it. */
+export function field(label, viewBox, ...parts) {
+	return drawing(
+		"svg",
+		{ class: "plane", viewBox, role: "img", "aria-label": label, direction: "ltr" },
+		drawing("rect", { width: SIDE, height: SIDE, rx: 14, class: "field" }),
+		drawing("path", { d: "M100 0V200M0 100H200", class: "axis" }),
+		...parts,
 	);
 }
 
@@ -123,24 +133,24 @@ function spread(x, y) {
  * A long recording, window by window: colour is the genre, height the energy. A tap plays a
  * part.
  * @param {import("./answer.js").Window[]} windows
- * @param {(from: number, to: number) => void} play
+ * @param {?((from: number, to: number) => void)} play Null where there is nothing to play.
  */
 export function timeline(windows, play) {
 	const genres = byTime(windows);
 	const hue = (genre) => (genre === null ? "none" : String(genres.indexOf(genre) % HUES));
-	const bars = windows.map(({ start, end, genre, energy }) => {
-		const bar = element("i", { "data-hue": hue(genre), onclick: () => play(start, end) });
+	const bars = gathered(windows).map(({ start, end, genre, energy }) => {
+		const bar = element("i", { "data-hue": hue(genre), onclick: play && (() => play(start, end)) });
 		bar.style.setProperty("block-size", `${20 + 80 * (energy ?? 1)}%`);
 		return bar;
 	});
 	const legend = genres.map((genre) =>
 		element("span", {}, element("i", { "data-hue": hue(genre) }), genreName(genre)),
 	);
-	const parts = runs(windows).map(({ genre, start, end }) => {
-		const name = genre === null ? text("verdict.silence") : genreName(genre);
+	const parts = runs(windows).map(({ genre, verdict, start, end }) => {
+		const name = element("span", {}, genre === null ? text(`verdict.${verdict}`) : genreName(genre));
 		const span = element("time", {}, `${clock(start)} – ${clock(end)}`);
 		const onclick = () => play(start, end);
-		return element("li", {}, element("button", { type: "button", onclick }, element("span", {}, name), span));
+		return element("li", {}, play ? element("button", { type: "button", onclick }, name, span) : [name, span]);
 	});
 	return element(
 		"div",
@@ -163,10 +173,24 @@ function byTime(windows) {
 /** Neighbouring windows of one genre, as one. */
 function runs(windows) {
 	const found = [];
-	for (const { genre, start, end } of windows) {
+	for (const { genre, verdict, start, end } of windows) {
 		const last = found.at(-1);
-		if (last?.genre === genre) last.end = end;
-		else found.push({ genre, start, end });
+		if (last && last.genre === genre && (genre !== null || last.verdict === verdict)) last.end = end;
+		else found.push({ genre, verdict, start, end });
 	}
 	return found;
+}
+
+/** Several windows as one, where there are too many for a bar each. */
+function gathered(windows) {
+	const size = Math.ceil(windows.length / MOST_BARS);
+	if (size === 1) return windows;
+	const groups = [];
+	for (let at = 0; at < windows.length; at += size) groups.push(windows.slice(at, at + size));
+	return groups.map((group) => ({
+		start: group[0].start,
+		end: group.at(-1).end,
+		genre: byTime(group)[0] ?? null,
+		energy: group.reduce((sum, { energy }) => sum + (energy ?? 0), 0) / group.length,
+	}));
 }

@@ -10,6 +10,9 @@ export function lock(wanted) {
 	before?.then((sentinel) => sentinel?.release());
 }
 
+// The system takes the lock of a hidden page.
+document.addEventListener("visibilitychange", () => document.hidden || !held || lock(true));
+
 /** Buzz, where the device can and the person has touched the page. */
 export function buzz(/** @type {number | number[]} */ pattern) {
 	if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(pattern);

@@ -4,10 +4,11 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Make an HTML element.
- * @param {string} name
+ * @param {Name} name
  * @param {Object<string, any>} attributes A function is a listener; false and null leave one out.
  * @param {...(Node|string|null|false|(Node|null)[])} children Null and false are left out.
- * @returns {HTMLElement}
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @returns {HTMLElementTagNameMap[Name]}
  */
 export function element(name, attributes = {}, ...children) {
 	return filled(document.createElement(name), attributes, children);
@@ -30,6 +31,12 @@ export function icon(name) {
 /** A button with an icon and a word. */
 export function button(iconName, text, onclick, attributes = {}) {
 	return element("button", { type: "button", onclick, ...attributes }, icon(iconName), text);
+}
+
+/** A button that is one of several choices. */
+export function choice(label, chosen, onclick, attributes = {}) {
+	const state = { type: "button", class: "choice", "aria-pressed": String(chosen), onclick };
+	return element("button", { ...state, ...attributes }, label);
 }
 
 /** The element of an id, which the page has, of the kind that it has there. */

@@ -1,8 +1,8 @@
 /** The history as files: answers as JSON and CSV, labelled recordings as a ZIP. */
 
+import { EMOTIONS } from "./answer.js";
 import { zip } from "./zip.js";
 
-const EMOTIONS = ["valence", "energy", "danceability"];
 const PLAIN = ["created", "name", "state", "label", "verdict", "genre", "mood", "seconds"];
 const BOM = "\uFEFF"; // without it, Excel assumes another encoding
 

@@ -15,19 +15,21 @@ export async function load() {
 	const chosen = tags.find((tag) => language(tag) in LANGUAGES) ?? "en";
 	for (const name of new Set([language(chosen), "en"])) {
 		try {
-			messages = (await import(`../messages/${name}.js`)).default;
+			messages = flat((await import(`../messages/${name}.js`)).default);
 			locale = name === language(chosen) ? (navigator.languages.find((tag) => language(tag) === name) ?? name) : name;
 			break;
 		} catch {
 			// Not reached: the page stays in English, with the texts it has.
 		}
 	}
+	const genres = Object.keys(messages).filter((key) => key.startsWith("genre."));
+	if (genres.length) messages.what = text("what", { genres: list("conjunction", genres.map((key) => text(key))) });
 	document.documentElement.lang = locale;
 	for (const node of document.querySelectorAll("[data-text]")) {
-		if (node instanceof HTMLElement) node.textContent = text(node.dataset.text);
+		node.textContent = text(node.getAttribute("data-text"));
 	}
 	for (const node of document.querySelectorAll("[data-label]")) {
-		if (node instanceof HTMLElement) node.setAttribute("aria-label", text(node.dataset.label));
+		node.setAttribute("aria-label", text(node.getAttribute("data-label")));
 	}
 }
 
@@ -83,11 +85,20 @@ export const time = (iso) => date(iso, { hour: "numeric", minute: "2-digit" });
 export const day = (iso) => date(iso, { weekday: "long", day: "numeric", month: "long" });
 
 /** Names as a list: one, two or three. */
-export function either(names) {
-	return new Intl.ListFormat(locale, { type: "disjunction" }).format(names);
-}
+export const either = (names) => list("disjunction", names);
+
+const list = (type, names) => new Intl.ListFormat(locale, { type }).format(names);
 
 const language = (tag) => tag.split("-")[0];
+
+/** The texts of a file by their whole keys: "group.key", or "group" where the key is empty. */
+function flat(texts) {
+	const parts = Object.entries(texts).map(([key, value]) => {
+		if (typeof value === "string") return [[key, value]];
+		return Object.entries(value).map(([rest, each]) => [rest ? `${key}.${rest}` : key, each]);
+	});
+	return Object.fromEntries(parts.flat());
+}
 
 const date = (iso, format) => new Intl.DateTimeFormat(locale, format).format(new Date(iso));
 

@@ -1,25 +1,27 @@
 /**
- * Live answers: from the third second on, the recording so far is sent every few seconds, and the
- * answer is shown. A recording of silence is not sent.
+ * Live answers: from the third second on, the recording so far, or the end of a long one, is sent
+ * every few seconds, and the answer is shown. A recording of silence is not sent.
  */
 
 import { isSure, read } from "./answer.js";
 import { on, emit } from "./events.js";
 import * as recorder from "./recorder.js";
-import { analyzeSoFar } from "./service.js";
+import { BusyError, analyzeSoFar } from "./service.js";
 
 const PAUSE_SECONDS = 2.5; // between two answers
 const SURE_TIMES = 2; // one after the other, with the same genre
+const FAILED_SECONDS = 15; // after a failure, where the recorder keeps listening
 const SILENCE = 1e-3; // -60 dBFS, where the service's verdict is silence too
 
 /**
- * Fires "answer" with `{reading, seconds, sure}`, where `sure` says that it stays the same; and
- * "quiet" with true or false, once sound is expected.
+ * Fires "answer" with `{answer, reading, audio, seconds, sure}`, where `sure` says that it stays
+ * the same; "quiet" with true or false, once sound is expected; and "failed", where the recorder
+ * keeps listening.
  */
 export const events = new EventTarget();
 
 let controller = null; // of the open request
-let last = -Infinity; // second at which the last one was sent
+let due = 0; // second from which the next one is sent
 let same = 0; // sure answers with the same genre, one after the other
 let genre = null;
 let peak = null;
@@ -42,31 +44,38 @@ export function start() {
 }
 
 function reset() {
-	[last, same, genre, peak, refused] = [-Infinity, 0, null, null, false];
+	[due, same, genre, peak, refused] = [recorder.MIN_SECONDS, 0, null, null, false];
 }
 
 function next(seconds) {
 	if (seconds < recorder.MIN_SECONDS) return;
-	const quiet = isSilent(peak);
+	const quiet = isSilent(peak) && !document.hidden; // a hidden page measures nothing
 	emit(events, "quiet", quiet);
-	if (quiet || refused || controller || seconds - last < PAUSE_SECONDS) return;
-	last = seconds;
-	answer(recorder.soFar(), seconds);
+	if (quiet || controller || seconds < due || (refused && !recorder.keeps())) return;
+	due = seconds + (recorder.keeps() ? recorder.TURN_SECONDS : PAUSE_SECONDS);
+	ask(recorder.soFar(), seconds);
 }
 
-async function answer(audio, seconds) {
+async function ask(audio, seconds) {
 	const mine = new AbortController();
 	controller = mine;
 	try {
-		const reading = read(await analyzeSoFar(audio, mine.signal));
+		const answer = await analyzeSoFar(audio, mine.signal);
+		const reading = read(answer);
 		if (mine.signal.aborted) return;
 		same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
 		genre = reading.genre;
-		emit(events, "answer", { reading, seconds, sure: same >= SURE_TIMES });
-	} catch {
-		// On any failure: the whole recording is sent at the end. The first part may be too short,
-		// because the encoder buffers.
-		refused = seconds > 1.5 * recorder.MIN_SECONDS;
+		emit(events, "answer", { answer, reading, audio, seconds, sure: same >= SURE_TIMES });
+	} catch (error) {
+		if (mine.signal.aborted) return;
+		if (recorder.keeps()) {
+			due = seconds + (error instanceof BusyError ? error.seconds : FAILED_SECONDS);
+			emit(events, "failed", null);
+		} else {
+			// The whole recording is sent at the end. The first part may be too short, because the
+			// encoder buffers.
+			refused = seconds > 1.5 * recorder.MIN_SECONDS;
+		}
 	} finally {
 		if (controller === mine) controller = null;
 	}

@@ -17,6 +17,7 @@ import * as route from "./route.js";
 import * as sender from "./sender.js";
 import { sample } from "./sample.js";
 import { loadLimits } from "./service.js";
+import * as session from "./session.js";
 import { share } from "./share.js";
 import { ofFile } from "./spectrogram.js";
 import * as store from "./store.js";
@@ -72,6 +73,7 @@ function wire() {
 	route.follow();
 	sender.start();
 	live.start();
+	session.start();
 	on(route.events, "change", turn);
 	on(store.events, "change", changed);
 	on(store.events, "trouble", trouble);
@@ -82,7 +84,6 @@ function wire() {
 	byId("sample").addEventListener("click", trySample);
 	byId("device").addEventListener("click", () => home.press("device"));
 	byId("device").hidden = !navigator.mediaDevices?.getDisplayMedia;
-	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 	addEventListener("resize", redraw);
 	new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }
@@ -164,16 +165,27 @@ function redraw() {
 }
 
 /** Turn a recording into a clip, unless it is silent. */
-async function recorded({ blob, levels, seconds, peak, cut }) {
+async function recorded({ blob, levels, seconds, peak, cut, long }) {
+	const kept = long && session.clip();
+	if (kept) {
+		const { id } = store.add({ ...kept, levels });
+		if (route.now().page === "home") await show(id);
+		else toast(text("added", { count: "1" }));
+		return;
+	}
 	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
 		home.complain(text("verdict.silence.reason"));
 		return;
 	}
 	const note = cut ? "microphone.cut" : null;
-	const clip = store.add({ audio: blob, levels, seconds, note });
+	await show(store.add({ audio: blob, levels, seconds, note }).id);
+}
+
+/** Show a new clip, with a picture of every frame; the screen may have missed some. */
+async function show(id) {
 	buzz([40, 60, 40]);
-	route.go("clip", clip.id);
-	await picture(clip.id); // of every frame; the screen may have missed some
+	route.go("clip", id);
+	await picture(id);
 }
 
 /** Show the only new file or all of them, unless the app listens. */
@@ -197,7 +209,7 @@ function listenAgain() {
 }
 
 async function trySample() {
-	const id = store.add({ name: text("sample"), audio: await sample() }).id;
+	const id = store.add({ name: text("sample"), audio: sample() }).id;
 	await taken([id]);
 }
 

@@ -4,6 +4,9 @@
  * The state is idle, asking (for permission), listening or closing (the encoder's last bytes). The
  * picture and the meter come from a second reading of the same stream; where the browser cannot
  * give it, the recording goes on without them.
+ *
+ * A recording ends after 15 s, unless the person keeps listening: then several recorders take
+ * turns on the stream, and the oldest has a whole file of the last 10 to 15 s at any time.
  */
 
 import { emit } from "./events.js";
@@ -11,9 +14,13 @@ import { BANDS, COLUMNS, bandsOf } from "./spectrogram.js";
 
 export const SECONDS = 15;
 export const MIN_SECONDS = 3;
+export const TURN_SECONDS = 5; // between two recorders of one that keeps listening
+
+const MOST_SECONDS = 7200; // of one that keeps listening
 
 const MARGIN_SECONDS = 0.3; // encoders drop some: a whole window of 15 s must remain
 const CHUNK_MS = 500;
+const BLANK = 3; // columns before the newest, where the ring goes round a second time
 const FRAME_MS = 50; // the picture and the meter; faster is invisible and costs
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
 const UNPROCESSED = {
@@ -25,20 +32,23 @@ const UNPROCESSED = {
 
 /** @typedef {"idle"|"asking"|"listening"|"closing"} State */
 /**
- * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean}} Recorded
+ * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean, long: boolean}} Recorded
  *   `peak` is the loudest sample that the meter saw, 0..1, null where there was no meter; `cut` is
- *   true where the microphone ended by itself.
+ *   true where the microphone ended by itself; `long`, after more than 15 s.
  */
 /**
- * @typedef {{cancelled: boolean, stream?: MediaStream,
- *   recorder?: MediaRecorder, context?: ?AudioContext, chunks: Blob[], levels: ?Uint8Array,
- *   started: number, peak: ?number, cut: boolean, timer?: ReturnType<typeof setTimeout>}} Session
+ * @typedef {{recorder: MediaRecorder, chunks: Blob[], started: number, peak: ?number}} Turn
+ * @typedef {{cancelled: boolean, stream?: MediaStream, turns: Turn[], context?: ?AudioContext,
+ *   levels: ?Uint8Array, started: number, cut: boolean, keeps: boolean,
+ *   timer?: ReturnType<typeof setTimeout>}} Session
+ *   The first turn is the oldest; there is one only, unless it `keeps` listening.
  */
 
 /**
  * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
- * listens; "chunk" with the seconds so far; "muted" by the system; "recorded" with a `Recorded`;
- * "cancelled"; "failed" with the reason, which ends a key of the messages.
+ * listens, where columns beyond the last begin again at the first; "chunk" with the seconds so far;
+ * "muted" by the system; "recorded" with a `Recorded`; "cancelled"; "failed" with the reason, which
+ * ends a key of the messages.
  */
 export const events = new EventTarget();
 
@@ -56,10 +66,20 @@ export const seconds = () => (session?.started ? (performance.now() - session.st
 /** Whether there is enough to stop. */
 export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
-/** The recording so far, a file that can be decoded; null before the first chunk. */
+/** Whether it goes on until the person stops it. */
+export const keeps = () => session?.keeps === true;
+
+/** Go on after 15 s, until the person stops it or two hours are over. */
+export function keep() {
+	if (state !== "listening") return;
+	clearTimeout(session.timer);
+	session.keeps = true;
+}
+
+/** The recording so far, or its last 10 to 15 s: a file that can be decoded; null at first. */
 export function soFar() {
-	if (!session?.chunks.length) return null;
-	return new Blob(session.chunks, { type: session.recorder?.mimeType });
+	const turn = session?.turns[0];
+	return turn?.chunks.length ? new Blob(turn.chunks, { type: turn.recorder.mimeType }) : null;
 }
 
 /**
@@ -69,7 +89,7 @@ export function soFar() {
 export async function start(source = "microphone") {
 	if (state !== "idle") return;
 	/** @type {Session} */
-	const mine = { cancelled: false, chunks: [], levels: null, started: 0, peak: null, cut: false };
+	const mine = { cancelled: false, turns: [], levels: null, started: 0, cut: false, keeps: false };
 	session = mine;
 	enter("asking");
 	try {
@@ -135,24 +155,46 @@ function soundOf(/** @type {MediaStream} */ shared) {
 }
 
 function record(/** @type {Session} */ mine) {
-	const { stream } = mine;
-	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
-	const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
-	mine.recorder = recorder;
-	recorder.addEventListener("dataavailable", ({ data }) => {
-		if (data.size) mine.chunks.push(data);
-		if (session === mine && state === "listening") emit(events, "chunk", seconds());
-	});
-	recorder.addEventListener("stop", () => finish(mine));
-	recorder.addEventListener("error", () => interrupt(mine));
-	for (const track of stream.getAudioTracks()) {
+	for (const track of mine.stream.getAudioTracks()) {
 		track.addEventListener("ended", () => interrupt(mine));
 		track.addEventListener("mute", () => session === mine && emit(events, "muted", null));
 	}
-	recorder.start(CHUNK_MS);
-	mine.started = performance.now();
+	begin(mine);
+	mine.started = mine.turns[0].started;
 	mine.timer = setTimeout(close, (SECONDS + MARGIN_SECONDS) * 1000);
 	enter("listening");
+}
+
+/** Begin a recorder on the stream. */
+function begin(/** @type {Session} */ mine) {
+	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
+	const recorder = new MediaRecorder(mine.stream, { mimeType, audioBitsPerSecond: 96_000 });
+	/** @type {Turn} */
+	const turn = { recorder, chunks: [], started: 0, peak: null };
+	recorder.addEventListener("dataavailable", ({ data }) => {
+		if (data.size) turn.chunks.push(data);
+		if (session !== mine || state !== "listening" || turn !== mine.turns[0]) return;
+		emit(events, "chunk", seconds());
+		if (mine.keeps) change(mine);
+	});
+	recorder.addEventListener("stop", () => turn === mine.turns[0] && finish(mine));
+	recorder.addEventListener("error", () => interrupt(mine));
+	recorder.start(CHUNK_MS);
+	turn.started = performance.now();
+	mine.turns.push(turn);
+}
+
+/** Let the next recorder begin, and the oldest end, when it is time; timers of hidden pages lag. */
+function change(/** @type {Session} */ mine) {
+	const age = (turn) => (turn ? (performance.now() - turn.started) / 1000 : 0);
+	try {
+		if (age(mine.turns.at(-1)) >= TURN_SECONDS) begin(mine);
+	} catch {
+		interrupt(mine); // else the oldest would grow without a bound
+	}
+	if (state !== "listening") return;
+	if (age(mine.turns[1]) >= SECONDS - TURN_SECONDS) mine.turns.shift()?.recorder.stop();
+	if (seconds() >= MOST_SECONDS) close();
 }
 
 /** The system took the microphone away: the recorded part stays. */
@@ -164,7 +206,7 @@ function interrupt(/** @type {Session} */ mine) {
 
 function close() {
 	if (state !== "listening" || !session) return;
-	const { recorder } = session;
+	const { recorder } = session.turns[0];
 	enter("closing");
 	clearTimeout(session.timer);
 	if (recorder.state === "inactive") finish(session);
@@ -178,8 +220,9 @@ function finish(/** @type {Session} */ mine) {
 		blob: soFar() ?? new Blob([]),
 		levels: mine.levels,
 		seconds: Math.min(seconds(), SECONDS),
-		peak: mine.peak,
+		peak: mine.turns[0].peak,
 		cut: mine.cut,
+		long: mine.keeps && seconds() > SECONDS,
 	};
 	session = null;
 	release(mine);
@@ -192,7 +235,7 @@ function finish(/** @type {Session} */ mine) {
 function release(/** @type {Session} */ mine) {
 	clearTimeout(mine.timer);
 	for (const track of mine.stream?.getTracks() ?? []) track.stop();
-	if (mine.recorder && mine.recorder.state !== "inactive") mine.recorder.stop();
+	for (const { recorder } of mine.turns) if (recorder.state !== "inactive") recorder.stop();
 	mine.context?.close().catch(() => null);
 }
 
@@ -220,20 +263,28 @@ function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analys
 		requestAnimationFrame(frame);
 		if (performance.now() - last < FRAME_MS) return;
 		last = performance.now();
-		const to = Math.min(COLUMNS, Math.ceil((seconds() / SECONDS) * COLUMNS));
+		const end = Math.ceil((seconds() / SECONDS) * COLUMNS);
+		const to = mine.keeps ? end : Math.min(COLUMNS, end);
+		const blank = mine.keeps && to > COLUMNS ? BLANK : 0;
 		const from = drawn;
 		drawn = to;
 		// A suspended meter measures nothing, which is not silence.
 		const loudest = analyser?.context.state === "running" ? loudestOf(analyser) : null;
 		if (loudest !== null) {
 			mine.levels = levels;
-			mine.peak = Math.max(mine.peak ?? 0, loudest);
+			for (const turn of mine.turns) turn.peak = Math.max(turn.peak ?? 0, loudest);
 			// A hidden page draws nothing: missed columns stay empty, not copies of later ones.
 			const column = columnOf(analyser);
-			for (let at = to - from > 3 ? to - 1 : from; at < to; at++) levels.set(column, at * BANDS);
+			const first = to - from > 3 ? to - 1 : from;
+			for (let at = from; at < to + blank; at++) {
+				const place = (at % COLUMNS) * BANDS;
+				if (at < first || at >= to) levels.fill(0, place, place + BANDS);
+				else levels.set(column, place);
+			}
 		}
 		const level = 1 + Math.log10(Math.max(loudest ?? 0, 1e-3)) / 3;
-		emit(events, "frame", { seconds: seconds(), level, levels, from, to, peak: mine.peak });
+		const { peak } = mine.turns[0];
+		emit(events, "frame", { seconds: seconds(), level, levels, from, to: to + blank, peak });
 	};
 	requestAnimationFrame(frame);
 }

@@ -17,13 +17,12 @@ const SHOWN = 0.2; // of the highest level: lower levels are not drawn
 const LARGEST = 960; // pixels across
 
 /**
- * @typedef {{size: number, starts: Uint32Array, pixels: Uint32Array, bands: Uint8Array,
- *   cover: Uint8Array, boxes: Int16Array}} Table
- *   The pixels of column c are `pixels[starts[c]]` to before `pixels[starts[c + 1]]`; each column
- *   lies in the box of four numbers from `boxes[4 * c]`.
+ * @typedef {{pixels: number[], bands: number[], cover: number[], left: number, top: number,
+ *   right: number, bottom: number}} Column
+ *   Where each pixel of a column is, its band, and how much of it is drawn, 0..255; and their box.
  */
 
-/** @type {Map<number, Table>} */
+/** @type {Map<number, Column[]>} By the size of the canvas. */
 const tables = new Map();
 /** @type {WeakMap<HTMLCanvasElement, ImageData>} */
 const images = new WeakMap();
@@ -40,13 +39,13 @@ export function draw(canvas, levels, { from = 0, to = COLUMNS, rim = false } = {
 	if (from === 0) clear(canvas);
 	const table = tableOf(canvas.width);
 	let image = images.get(canvas);
-	if (!image || image.width !== table.size || from === 0) {
-		image = context.createImageData(table.size, table.size);
+	if (!image || image.width !== canvas.width || from === 0) {
+		image = context.createImageData(canvas.width, canvas.width);
 		images.set(canvas, image);
 	}
 	paint(image, table, levels, colourOf(canvas), { from, to, rim });
 	if (from === 0) context.putImageData(image, 0, 0);
-	else for (let column = from; column < to; column++) put(context, image, table, column);
+	else for (const each of table.slice(from, to)) put(context, image, each);
 }
 
 /** Make the canvas empty, and as large as its pixels on the screen. */
@@ -82,10 +81,10 @@ export function placeOf(canvas, { clientX, clientY }) {
 }
 
 function paint(image, table, levels, [red, green, blue], { from, to, rim }) {
-	const { starts, pixels, bands, cover } = table;
 	const out = image.data;
 	for (let column = from; column < to; column++) {
-		for (let at = starts[column]; at < starts[column + 1]; at++) {
+		const { pixels, bands, cover } = table[column];
+		for (let at = 0; at < pixels.length; at++) {
 			const band = bands[at];
 			if (band === RIM && !rim) continue;
 			const level = band === RIM ? 1 : levels[column * BANDS + band] / 255;
@@ -98,9 +97,8 @@ function paint(image, table, levels, [red, green, blue], { from, to, rim }) {
 	}
 }
 
-function put(context, image, { boxes }, column) {
-	const [left, top, width, height] = boxes.subarray(4 * column, 4 * column + 4);
-	context.putImageData(image, 0, 0, left, top, width, height);
+function put(context, image, { left, top, right, bottom }) {
+	context.putImageData(image, 0, 0, left, top, right - left, bottom - top);
 }
 
 const colourOf = (canvas) => rgb(getComputedStyle(canvas).color);
@@ -119,7 +117,7 @@ function rgb(colour) {
 	return [red, green, blue];
 }
 
-/** @returns {Table} */
+/** @returns {Column[]} */
 function tableOf(size) {
 	const known = tables.get(size);
 	if (known) return known;
@@ -130,8 +128,9 @@ function tableOf(size) {
 }
 
 function computed(size) {
-	/** @type {number[][]} */
-	const columns = Array.from({ length: COLUMNS }, () => []);
+	const empty = { left: size, top: size, right: 0, bottom: 0 };
+	/** @type {Column[]} */
+	const columns = Array.from({ length: COLUMNS }, () => ({ ...empty, pixels: [], bands: [], cover: [] }));
 	const middle = size / 2;
 	for (let y = 0; y < size; y++) {
 		for (let x = 0; x < size; x++) {
@@ -139,12 +138,19 @@ function computed(size) {
 			const radius = Math.hypot(dx, dy) / middle;
 			const band = bandAt(radius);
 			if (band === null) continue;
-			const turn = (Math.atan2(dx, -dy) / (2 * Math.PI) + 1) % 1;
-			const column = Math.min(COLUMNS - 1, Math.floor(turn * COLUMNS));
-			columns[column].push(x, y, band, coverage(turn * COLUMNS - column, radius * middle, band));
+			const turn = ((Math.atan2(dx, -dy) / (2 * Math.PI) + 1) % 1) * COLUMNS;
+			const place = Math.min(COLUMNS - 1, Math.floor(turn));
+			const column = columns[place];
+			column.pixels.push(y * size + x);
+			column.bands.push(band);
+			column.cover.push(coverage(turn - place, radius * middle, band));
+			column.left = Math.min(column.left, x);
+			column.top = Math.min(column.top, y);
+			column.right = Math.max(column.right, x + 1);
+			column.bottom = Math.max(column.bottom, y + 1);
 		}
 	}
-	return packed(size, columns);
+	return columns;
 }
 
 function bandAt(radius) {
@@ -157,33 +163,5 @@ function bandAt(radius) {
 function coverage(place, radius, band) {
 	if (band === RIM) return 255;
 	const edge = Math.min(place, 1 - GAP - place) * ((2 * Math.PI * radius) / COLUMNS);
-	return 255 * Math.max(0, Math.min(1, edge + 0.5));
-}
-
-/** @returns {Table} */
-function packed(size, columns) {
-	const count = columns.reduce((sum, column) => sum + column.length / 4, 0);
-	const table = {
-		size,
-		starts: new Uint32Array(COLUMNS + 1),
-		pixels: new Uint32Array(count),
-		bands: new Uint8Array(count),
-		cover: new Uint8Array(count),
-		boxes: new Int16Array(4 * COLUMNS),
-	};
-	let at = 0;
-	columns.forEach((column, place) => {
-		let [left, top, right, bottom] = [size, size, 0, 0];
-		for (let i = 0; i < column.length; i += 4, at++) {
-			const [x, y] = [column[i], column[i + 1]];
-			table.pixels[at] = y * size + x;
-			table.bands[at] = column[i + 2];
-			table.cover[at] = column[i + 3];
-			[left, top] = [Math.min(left, x), Math.min(top, y)];
-			[right, bottom] = [Math.max(right, x), Math.max(bottom, y)];
-		}
-		table.starts[place + 1] = at;
-		table.boxes.set([left, top, right - left + 1, bottom - top + 1], 4 * place);
-	});
-	return table;
+	return Math.floor(255 * Math.max(0, Math.min(1, edge + 0.5)));
 }

@@ -28,7 +28,7 @@ export function start() {
 		if (kind === "added") drain();
 	});
 	addEventListener("online", wake);
-	document.addEventListener("visibilitychange", () => document.hidden || wake());
+	document.addEventListener("visibilitychange", () => (document.hidden ? handOver() : wake()));
 }
 
 /** Send a clip before the others. */
@@ -49,6 +49,13 @@ export function wake() {
 	pausedUntil = 0;
 	for (const { id, why } of waiting()) if (why === "offline") store.touch(id, { retryAt: null });
 	drain();
+}
+
+/** The page may end: let the service worker send what waits, where the browser has Background Sync. */
+async function handOver() {
+	if (!waiting().length || !navigator.serviceWorker) return;
+	const registration = /** @type {any} */ (await navigator.serviceWorker.ready);
+	registration.sync?.register("send").catch(() => null); // not allowed
 }
 
 /** Send all that can be sent now. */

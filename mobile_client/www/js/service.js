@@ -1,6 +1,6 @@
 /** The service over HTTP: the only place that knows its addresses. */
 
-import * as key from "./key.js";
+import * as settings from "./settings.js";
 
 const ANALYZE = "v1/analyze?timeline=true";
 const SO_FAR = "v1/analyze?timeline=false";
@@ -132,7 +132,10 @@ async function request(path, options, signal, seconds) {
 	}
 }
 
-const headers = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
+function headers() {
+	const key = settings.get("key");
+	return key ? { Authorization: `Bearer ${key}` } : {};
+}
 
 function refusal(response, answer) {
 	const { status, headers } = response;

@@ -22,6 +22,9 @@ export function set(name, /** @type {?string} */ value) {
 	}
 }
 
+/** Store the key that an operator may require; a header allows only ASCII letters, digits and marks. */
+export const setKey = (text) => set("key", text.replace(/[^!-~]/g, "") || null);
+
 function stored(name) {
 	try {
 		return localStorage.getItem(PREFIX + name) || null;
@@ -29,3 +32,11 @@ function stored(name) {
 		return null;
 	}
 }
+
+/** Show the chosen theme, or the system's. */
+export function applyTheme() {
+	document.documentElement.dataset.theme = get("theme") ?? (dark.matches ? "dark" : "light");
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", applyTheme);

@@ -1,11 +1,11 @@
 /** An answer as a picture to share, with the words of the page, doubt included. */
 
-import { certainty, read } from "./answer.js";
+import { read } from "./answer.js";
 import { save } from "./export.js";
 import { capital, percent, text } from "./language.js";
 import { picture as ringPicture } from "./ring.js";
 import { toast } from "./toast.js";
-import { headline, placeWords, reason, summary } from "./words.js";
+import { certaintyWords, headline, placeWords, reason, summary } from "./words.js";
 
 const WIDTH = 1080;
 const HEIGHT = 1350;
@@ -52,18 +52,11 @@ function picture(clip) {
 	const { mood } = reading;
 	const lines = title(context, capital(headline(reading)), middle - (mood ? 20 : -20), colour("--ink"));
 	if (mood) write(context, text(`mood.${mood}`), 600, 54, middle + 30 + 40 * lines, colour("--mood-ink"));
-	const doubt = doubtOf(reading);
+	const doubt = certaintyWords(reading) ?? reason(reading);
 	if (doubt) wrap(context, doubt, 500, 36, 985, colour("--faint"), WIDTH - 200);
 	if (reading.hasGenre) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
 	write(context, "Fifteen", 700, 36, 1310, colour("--faint"));
 	return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
-/** The page's words beside the name: the doubt, or the certainty. */
-function doubtOf(reading) {
-	const level = certainty(reading);
-	if (!level) return reason(reading);
-	return text(`certainty.${level}`, { share: percent(reading.genres[0].probability) });
 }
 
 /** Write the name as large as the ring allows, a line for each word where it is long. */

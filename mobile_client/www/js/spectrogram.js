@@ -54,19 +54,15 @@ export async function ofFile(blob) {
 
 /** A pattern of four beats to a bar, for the ring when there is no recording yet. */
 export function idle() {
-	const levels = new Uint8Array(COLUMNS * BANDS);
-	for (let column = 0; column < COLUMNS; column++) {
-		const beat = (column % 10) / 10;
-		const off = ((column + 5) % 10) / 10;
-		for (let band = 0; band < BANDS; band++) {
-			const kick = 0.75 * Math.exp(-beat * 6) * Math.exp(-((band - 5) ** 2) / 30);
-			const hat = 0.75 * Math.exp(-off * 9) * Math.exp(-((band - 33) ** 2) / 40);
-			const tone = 0.62 + 0.38 * Math.sin(band * 0.9 + Math.floor(column / 20) * 2.1);
-			const chord = tone * Math.exp(-((band - 18 - 5 * Math.sin(column / 24)) ** 2) / 70);
-			levels[column * BANDS + band] = 255 * Math.min(1, Math.max(kick, hat, chord, 0.5));
-		}
-	}
-	return levels;
+	return Uint8Array.from({ length: COLUMNS * BANDS }, (_, at) => {
+		const [column, band] = [Math.floor(at / BANDS), at % BANDS];
+		const near = (middle, width) => Math.exp(-((band - middle) ** 2) / width);
+		const kick = 0.75 * Math.exp(-0.6 * (column % 10)) * near(5, 30);
+		const hat = 0.75 * Math.exp(-0.9 * ((column + 5) % 10)) * near(33, 40);
+		const tone = 0.62 + 0.38 * Math.sin(band * 0.9 + Math.floor(column / 20) * 2.1);
+		const chord = tone * near(18 + 5 * Math.sin(column / 24), 70);
+		return 255 * Math.min(1, Math.max(kick, hat, chord, 0.5));
+	});
 }
 
 /** Levels by frequency, as an AnalyserNode scales them: -90..-30 dB is 0..255. */

@@ -1,7 +1,7 @@
 /** An answer in words, the same in the title, the history, the picture and for screen readers. */
 
-import { named, read } from "./answer.js";
-import { current, either, text, textOr } from "./language.js";
+import { certainty, named, read } from "./answer.js";
+import { current, either, percent, text, textOr } from "./language.js";
 
 /** A genre's name in the person's language. */
 export const genreName = (genre) => textOr(`genre.${genre}`, genre);
@@ -30,6 +30,12 @@ export function reason({ verdict, reason: words, genres }) {
 	return textOr(`verdict.${verdict}.reason`, words, { both: either(names), first: names[0] });
 }
 
+/** How certain an answer is, in words and as a number; null where it names no single genre. */
+export function certaintyWords(reading) {
+	const level = certainty(reading);
+	return level && text(`certainty.${level}`, { share: percent(reading.genres[0].probability) });
+}
+
 /** A problem in the person's language: the service's own words are English, and have figures. */
 export function problemWords({ type, detail }) {
 	if (detail && current() === "en") return detail;
@@ -47,7 +53,6 @@ export const warningWords = ({ type, detail }) => textOr(`warning.${type}`, deta
 
 /** A score's place among the reference recordings, in words. */
 export function placeWords(name, percentile) {
-	const count = Math.round(percentile / 10);
-	if (count <= 0) return text(`${name}.least`);
-	return count >= 10 ? text(`${name}.most`) : text(`${name}.more`, { count: String(count) });
+	const count = Math.min(9, Math.round(percentile / 10));
+	return count > 0 ? text(`${name}.more`, { count: String(count) }) : text(`${name}.least`);
 }

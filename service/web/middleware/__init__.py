@@ -1,1 +1,1 @@
-"""Middleware for every request: HEAD, security headers, logs and metrics."""
+"""Middleware for every request: compression, HEAD, security headers, logs and metrics."""

@@ -5,7 +5,16 @@ import sys
 import numpy as np
 import pytest
 
-from training.data.corpus import CorpusError, Proxy, corpus_digest, random_stream, read_corpus
+from service.card import EMOTIONS
+from training.data.corpus import (
+    REFERENCE,
+    CorpusError,
+    Proxy,
+    corpus_digest,
+    random_stream,
+    read_corpus,
+    read_reference,
+)
 
 
 @pytest.fixture
@@ -170,6 +179,32 @@ def test_the_content_and_not_the_suffix_of_a_file_decides(folder):
         (album / name).touch()
     added = {track.path.name for track in read_corpus(folder)} - {"1.mp3", "2.FLAC"}
     assert added == set(recordings)
+
+
+@pytest.mark.parametrize(
+    ("header", "count", "last", "message"),
+    [
+        (EMOTIONS, 101, "1", None),
+        (EMOTIONS, 100, "1", "101 ascending"),
+        (EMOTIONS, 101, "-1", "101 ascending"),
+        (EMOTIONS, 101, "much", "not a number"),
+        (EMOTIONS[1:], 101, "1", "no column"),
+    ],
+)
+def test_a_reference_has_101_ascending_values_of_each_emotion(
+    tmp_path, header, count, last, message
+):
+    assert read_reference(tmp_path) == {}
+    rows = [[str(number / 100)] * len(header) for number in range(count - 1)] + [
+        [last] * len(header)
+    ]
+    with (tmp_path / REFERENCE).open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    if message is None:
+        assert read_reference(tmp_path)["energy"][50] == 0.5
+    else:
+        with pytest.raises(CorpusError, match=message):
+            read_reference(tmp_path)
 
 
 def test_the_digest_depends_on_rows_and_labels_only(tmp_path):

@@ -40,10 +40,19 @@ def test_moods_are_compared_with_those_of_the_labels():
     labels = [[high, high, none]] * 6 + [[low, low, none]] * 4 + [[none, high, none]] * 5
     scores = [[high, high, low]] * 7 + [[high, low, low]] * 8
     labels = np.array(labels)
-    dataset = SimpleNamespace(emotion=np.full_like(labels, np.nan), proxies={"words": labels})
+    reference = dict.fromkeys(("valence", "energy"), [0.6] * 101)
+    dataset = SimpleNamespace(
+        emotion=np.full_like(labels, np.nan), proxies={"words": labels}, reference=reference
+    )
     clips = SimpleNamespace(track=np.arange(15), phone=np.zeros(15, bool), emotion=np.array(scores))
     (row,) = mood_figures(dataset, [clips], figure_of_file)
     assert (row.origin, row.clips, row.accuracy.value, row.commonest) == ("words", 10, 0.6, 0.6)
+    reference["energy"] = [0.95] * 101  # no score is above the middle
+    (row,) = mood_figures(dataset, [clips], figure_of_file)
+    assert row.accuracy.value == 0
+    dataset.emotion, dataset.proxies = labels, {}
+    (row,) = mood_figures(dataset, [clips], figure_of_file)
+    assert (row.origin, row.accuracy.value) == ("spotify", 0.6)  # labels have the same middle
     clips.phone[:] = True
     assert list(mood_figures(dataset, [clips], figure_of_file)) == []
 

@@ -76,6 +76,23 @@ def test_another_configuration_starts_from_the_beginning(dataset, targets, tmp_p
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["epoch"] == 3
 
 
+def test_the_learning_rate_rises_again_after_a_restart(dataset, targets, tmp_path, monkeypatch):
+    rates = []
+    step = torch.optim.AdamW.step
+
+    def recorded(self, *arguments):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", recorded)
+    config = changed(CONFIG, student={"epochs": 6, "restarts": [4]}).student
+    distill(dataset, targets, config, tmp_path)
+    first, second = np.split(np.array(rates), [len(rates) * 4 // 6])
+    assert first.max() == pytest.approx(config.learning_rate, rel=0.05)
+    assert second.max() == pytest.approx(config.learning_rate / 2, rel=0.05)
+    assert first[-1] < first.max() / 10
+
+
 def test_emotions_have_the_scale_of_the_true_values(dataset, student):
     trained = load_student(student)
     assert set(trained.scales) == {"energy"}  # the only one with true values

@@ -1,6 +1,6 @@
 /** The page on what this is: privacy, limits, licences, the interface; language and theme. */
 
-import { byId, element } from "../dom.js";
+import { byId, choice, element } from "../dom.js";
 import { LANGUAGES, current, text } from "../language.js";
 import { address } from "../service.js";
 import * as settings from "../settings.js";
@@ -15,7 +15,7 @@ export function show() {
 	const parts = [
 		element("h1", { tabindex: "-1" }, text("about")),
 		element("p", {}, text("what")),
-		section("about.privacy", element("p", {}, text("about.privacy.text"))),
+		section("about.privacy", element("p", {}, text("privacy"))),
 		section("about.limits", element("p", {}, text("about.limits.text"))),
 		section("settings", choices("language", Object.entries(LANGUAGES), settings.get("language") ?? current())),
 		section("theme", choices("theme", themes(), settings.get("theme") ?? "")),
@@ -34,16 +34,9 @@ const section = (key, ...children) =>
 const themes = () => [["", text("theme.system")], ...THEMES.map((name) => [name, text(`theme.${name}`)])];
 
 function choices(name, values, chosen) {
+	const lang = (value) => (name === "language" ? { lang: value } : {});
 	const buttons = values.map(([value, label]) =>
-		element(
-			"button",
-			{
-				...{ type: "button", class: "choice", "aria-pressed": String(value === chosen) },
-				...(name === "language" ? { lang: value } : {}),
-				onclick: () => choose(name, value),
-			},
-			label,
-		),
+		choice(label, value === chosen, () => choose(name, value), lang(value)),
 	);
 	return element("div", { class: "choices" }, buttons);
 }
@@ -52,13 +45,7 @@ function choose(name, value) {
 	settings.set(name, value || null);
 	// All pages still have the old language: a reload changes all of it.
 	if (name === "language") location.reload();
-	else applyTheme();
-}
-
-function applyTheme() {
-	const theme = settings.get("theme");
-	if (theme) document.documentElement.dataset.theme = theme;
-	else delete document.documentElement.dataset.theme;
+	else settings.applyTheme();
 	show();
 }
 

@@ -1,20 +1,21 @@
 /** The page of one recording: its answer, its refusal or its wait. */
 
-import { certainty, read } from "../answer.js";
+import { read } from "../answer.js";
 import { genreBars, gauges, plane, timeline } from "../charts.js";
 import { button, byId, element } from "../dom.js";
-import * as key from "../key.js";
-import { clock, moment, percent, text } from "../language.js";
+import { clock, moment, text } from "../language.js";
 import * as player from "../player.js";
 import * as ring from "../ring.js";
 import * as route from "../route.js";
 import * as sender from "../sender.js";
+import * as settings from "../settings.js";
 import * as store from "../store.js";
-import { headline, problemWords, advice, reason, slug, summary, title, warningWords } from "../words.js";
+import { advice, certaintyWords, headline, problemWords, reason, slug, summary, title, warningWords } from "../words.js";
 import { correction } from "./correction.js";
 import { explain } from "./explain.js";
 import { removeWithUndo } from "./removal.js";
 
+const KEPT = "kept-listening"; // the note of a clip whose timeline is longer than its sound
 const STEP_SECONDS = 1; // of an arrow key on the ring
 
 const page = byId("clip");
@@ -83,7 +84,7 @@ function draw({ levels }) {
 function answered(clip) {
 	const reading = read(clip.answer);
 	const mood = reading.mood && text(`mood.${reading.mood}`);
-	const play = clip.audio ? player.part : () => null;
+	const play = clip.audio && clip.note !== KEPT ? player.part : null;
 	const figures = [
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
@@ -96,9 +97,9 @@ function answered(clip) {
 			{ class: "glance" },
 			medallion(headline(reading), mood, clip),
 			controls(clip),
-			certaintyOf(reading),
-			verdictOf(reading),
-			...notesOf(reading, clip).map((words) => element("p", { class: "warning" }, words)),
+			paragraph("certainty", certaintyWords(reading)),
+			paragraph("verdict", reason(reading)), // if the verdict is not the usual one
+			...notesOf(reading, clip).map((words) => paragraph("warning", words)),
 			reading.verdict === "silence" ? null : correction(clip, reading),
 		),
 		reading.hasGenre
@@ -108,27 +109,15 @@ function answered(clip) {
 	];
 }
 
-/** How certain the answer is, in words and as a number. */
-function certaintyOf(reading) {
-	const level = certainty(reading);
-	if (!level) return null;
-	const share = percent(reading.genres[0].probability);
-	return element("p", { class: "certainty" }, text(`certainty.${level}`, { share }));
-}
-
-/** The verdict in words, if it is not the usual one. */
-function verdictOf(reading) {
-	const words = reason(reading);
-	return words && element("p", { class: "verdict" }, words);
-}
+const paragraph = (kind, words) => words && element("p", { class: kind }, words);
 
 /** What the person should know about the recording. */
-function notesOf({ warnings, verdict, truncated, analysed }, { note }) {
+function notesOf({ warnings, verdict, truncated, analysed, windows }, { note }) {
 	// Silence is quiet: one message is enough.
 	const some = warnings.filter(({ type }) => verdict !== "silence" || type !== "very_quiet");
 	const notes = some.map(warningWords);
 	if (truncated) notes.push(text("truncated", { time: clock(analysed) }));
-	if (note) notes.push(text(note));
+	if (note) notes.push(text(note, { time: clock(windows.at(-1)?.end ?? 0) }));
 	return notes;
 }
 
@@ -160,11 +149,11 @@ function refusal(problem, clip) {
 
 /** Asks for the key that the service wants, and tries again with it. */
 function keyForm({ id }) {
-	const attributes = { type: "password", autocomplete: "off", required: true };
-	const input = /** @type {HTMLInputElement} */ (element("input", attributes));
+	const attributes = { class: "entry", type: "password", autocomplete: "off", required: true };
+	const input = element("input", attributes);
 	const onsubmit = (event) => {
 		event.preventDefault();
-		key.keep(input.value);
+		settings.setKey(input.value);
 		sender.retry(id);
 	};
 	return element(
@@ -253,8 +242,8 @@ function controls({ audio }) {
 	return element(
 		"div",
 		{ class: "controls" },
-		button("play", "", player.toggle, { class: "round", "aria-label": text("play") }),
-		element("span", { class: "time" }, ""),
+		button("play", "", player.toggle, { class: "plain round", "aria-label": text("play") }),
+		element("span", { class: "time note" }, ""),
 	);
 }
 

@@ -1,6 +1,6 @@
 /** "Not jazz?": the person's own label. It stays on the device and can be exported. */
 
-import { element } from "../dom.js";
+import { choice, element } from "../dom.js";
 import { text } from "../language.js";
 import * as store from "../store.js";
 import { genreName, headline } from "../words.js";
@@ -13,14 +13,7 @@ export function correction(clip, reading) {
 	const names = [...reading.genres.map(({ genre }) => genre).sort(), ...OTHERS];
 	const choose = (name) => store.change(id, { label: name });
 	const choices = names.map((name) =>
-		element(
-			"button",
-			{
-				...{ type: "button", class: "choice", "aria-pressed": String(name === label) },
-				onclick: () => choose(name === label ? null : name),
-			},
-			labelName(name),
-		),
+		choice(labelName(name), name === label, () => choose(name === label ? null : name)),
 	);
 	return element(
 		"details",

@@ -5,37 +5,40 @@ import { capital, either, percent, text, textOr } from "../language.js";
 import { modelCard } from "../service.js";
 import { genreName } from "../words.js";
 
-/** Share of a genre's recordings that another genre needs to be named. */
-const OFTEN = 0.1;
+const OFTEN = 0.1; // of a genre's recordings
+const MOST = 2; // genres that are named
 
 /** Show a genre in a dialog. */
 export async function explain(genre, model) {
 	const dialog = byId("explain");
-	const [taken, figures] = [element("span"), element("p", { class: "note" })];
+	const taken = element("p", {});
+	const figures = element("p", { class: "note" });
 	dialog.replaceChildren(
 		element("h2", {}, capital(genreName(genre))),
-		element("p", {}, textOr(`about.${genre}`, ""), taken),
+		element("p", {}, textOr(`about.${genre}`, "")),
+		taken,
 		figures,
 		element("form", { method: "dialog" }, element("button", { class: "plain" }, text("close"))),
 	);
 	dialog.showModal();
 	const card = await modelCard(model);
 	const measured = card?.figures?.folds?.genre;
+	taken.textContent = takenFor(card?.genres, measured?.confusion, genre);
 	const row = measured?.per_genre?.find((each) => each.genre === genre);
 	if (!row) return;
-	const others = takenFor(card.genres, measured.confusion, genre).map(genreName);
-	if (others.length) taken.textContent = ` ${text("about.taken", { genres: either(others) })}`;
 	const values = { precision: percent(row.precision), recall: percent(row.recall), count: String(row.clips) };
 	figures.textContent = text("about.figures", values);
 }
 
-/** The genres that a genre is often taken for, the most frequent first; none for a card without the counts. */
+/** What the model takes a genre for, in words; the rows of its counts are true genres. */
 function takenFor(genres, confusion, genre) {
-	const counts = confusion?.[genres.indexOf(genre)] ?? [];
+	const counts = confusion?.[genres.indexOf(genre)];
+	if (!counts) return text("about.untold");
 	const least = OFTEN * counts.reduce((sum, count) => sum + count, 0);
-	return genres
-		.map((name, place) => ({ name, count: counts[place] }))
-		.filter((each) => each.name !== genre && each.count > 0 && each.count >= least)
-		.sort((one, other) => other.count - one.count)
-		.map((each) => each.name);
+	const others = counts
+		.map((count, place) => ({ name: genres[place], count }))
+		.filter(({ name, count }) => name !== genre && count >= least && count > 0)
+		.sort((a, b) => b.count - a.count);
+	const names = others.slice(0, MOST).map(({ name }) => genreName(name));
+	return names.length ? text("about.taken", { genres: either(names) }) : "";
 }

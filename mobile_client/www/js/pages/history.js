@@ -1,24 +1,28 @@
 /** The page of all recordings: a diary by days, with search, filters and export. */
 
-import { read } from "../answer.js";
-import { button, byId, element } from "../dom.js";
+import { named, read } from "../answer.js";
+import { button, byId, choice, element } from "../dom.js";
 import { csv, json, labelled, read as readExport, save } from "../export.js";
-import { day, megabytes, moment, text, time } from "../language.js";
+import { capital, day, megabytes, moment, text, time } from "../language.js";
 import * as ring from "../ring.js";
 import * as store from "../store.js";
-import { toast } from "../toast.js";
-import { summary, title } from "../words.js";
+import { say, toast } from "../toast.js";
+import { genreName, summary, title } from "../words.js";
 import { removeWithUndo } from "./removal.js";
 import { map } from "./map.js";
 
+const SETTLED_MS = 200; // after a change
 const FIRST_ROWS = 30; // the others are added when the end of the list comes near
 
 const page = byId("history");
 const list = element("div", { class: "days" });
 const end = element("div", { class: "end", "aria-hidden": "true" });
 const empty = element("p", { class: "note" });
-const search = /** @type {HTMLInputElement} */ (element("input", { type: "search", oninput: refill }));
+const search = element("input", { class: "entry", type: "search", oninput: refill });
+const genres = element("select", { class: "entry", onchange: refill });
 const moods = element("div", { class: "choices", role: "group" });
+const selection = element("div", { class: "selection" });
+const count = element("p", {});
 const tools = element("div", { class: "tools" });
 const footer = element("div", { class: "foot" });
 const used = element("p", { class: "note" });
@@ -27,10 +31,13 @@ const used = element("p", { class: "note" });
 const rows = new Map();
 /** @type {Map<string, HTMLElement>} A section for each day, by its name. */
 const sections = new Map();
+/** @type {?Set<string>} The selected clips; null while none can be selected. */
+let chosen = null;
 let mood = null; // of the filter
 let most = FIRST_ROWS;
 let visible = false;
 let pressed = false; // a finger is down: new or removed rows would move its target
+let settling = null; // the timer
 let late = false; // rows must be updated once it is up
 
 page.addEventListener("pointerdown", () => {
@@ -47,7 +54,7 @@ const pictures = new IntersectionObserver(paint, { rootMargin: "200px" });
 export function show() {
 	visible = true;
 	most = Math.max(FIRST_ROWS, rows.size);
-	page.replaceChildren(heading(), tools, empty, list, end, footer);
+	page.replaceChildren(element("h1", { tabindex: "-1" }, text("history")), tools, empty, list, end, footer);
 	fillTools();
 	fillFooter();
 	refill();
@@ -74,9 +81,15 @@ export function changed({ id, kind }) {
 	else if (kind === "changed") pictureLater(row);
 	showEmpty();
 	used.textContent = text("used", { size: megabytes(store.bytes()) });
+	clearTimeout(settling);
+	settling = setTimeout(settled, SETTLED_MS);
 }
 
-const heading = () => element("h1", { tabindex: "-1" }, text("history"));
+/** After the last of several changes. */
+function settled() {
+	fillGenres();
+	countSelected();
+}
 
 function matching() {
 	return store.all().filter(matches);
@@ -84,9 +97,12 @@ function matching() {
 
 function matches(clip) {
 	const words = search.value.trim().toLocaleLowerCase();
-	const found = !words || `${summary(clip)} ${title(clip)}`.toLocaleLowerCase().includes(words);
-	return found && (!mood || (clip.answer && read(clip.answer).mood) === mood);
+	if (words && !`${summary(clip)} ${title(clip)}`.toLocaleLowerCase().includes(words)) return false;
+	if (mood && (clip.answer && read(clip.answer).mood) !== mood) return false;
+	return !genres.value || genresOf(clip).includes(genres.value);
 }
+
+const genresOf = (clip) => (clip.answer ? named(read(clip.answer)) : []);
 
 /**
  * Put the rows in order, and create missing ones. A row in its place stays untouched: a finger
@@ -95,6 +111,7 @@ function matches(clip) {
 function refill() {
 	late = pressed;
 	if (late) return;
+	countSelected();
 	const clips = matching().slice(0, most);
 	const wanted = new Set(clips.map(({ id }) => id));
 	for (const id of [...rows.keys()]) if (!wanted.has(id)) drop(id);
@@ -155,7 +172,8 @@ function make(clip) {
 		element("b", {}),
 		element("span", { class: "note" }),
 	);
-	const row = element("li", {}, link, button("delete", "", () => remove(id), { class: "quiet" }));
+	const box = element("input", { type: "checkbox", onchange: () => choose(id, box.checked) });
+	const row = element("li", {}, box, link, button("delete", "", () => remove(id), { class: "quiet" }));
 	row.dataset.id = id;
 	rows.set(id, row);
 	update(row, clip);
@@ -174,7 +192,10 @@ function update(row, clip) {
 	const note = [title(clip), time(clip.created), store.isKept(clip.id) ? "" : text("unkept")];
 	row.querySelector("b").textContent = summary(clip);
 	row.querySelector(".note").textContent = note.filter((part) => part).join(" · ");
-	row.querySelector(".quiet").setAttribute("aria-label", text("delete.named", { name: clip.name ?? moment(clip.created) }));
+	const name = clip.name ?? moment(clip.created);
+	row.querySelector(".quiet").setAttribute("aria-label", `${text("delete")}: ${name}`);
+	row.querySelector("input").setAttribute("aria-label", `${text("select")}: ${name}`);
+	check(row);
 	pictureLater(row);
 }
 
@@ -221,49 +242,110 @@ function fillTools() {
 	moods.setAttribute("aria-label", text("valence"));
 	const names = ["joyful", "tense", "serene", "melancholy"];
 	const choices = names.map((name) =>
-		element(
-			"button",
-			{
-				...{ type: "button", class: "choice", "aria-pressed": String(mood === name) },
-				"data-mood": name,
-				onclick: () => filter(mood === name ? null : name),
-			},
-			text(`mood.${name}`),
-		),
+		choice(text(`mood.${name}`), mood === name, () => filter(mood === name ? null : name), { "data-mood": name }),
 	);
 	moods.replaceChildren(...choices);
-	tools.replaceChildren(search, moods);
+	fillGenres();
+	select(null);
+	tools.replaceChildren(search, genres, moods, selection);
+}
+
+/** The genres that there are; a chosen one stays. */
+function fillGenres() {
+	const names = [...new Set(store.all().flatMap(genresOf))].sort();
+	const listed = ["", ...names];
+	genres.setAttribute("aria-label", text("genres"));
+	if (genres.length && String([...genres.options].map(({ value }) => value)) === String(listed)) return;
+	const { value } = genres;
+	const label = (name) => (name ? capital(genreName(name)) : text("genre"));
+	genres.replaceChildren(...listed.map((name) => element("option", { value: name }, label(name))));
+	genres.value = listed.includes(value) ? value : "";
+}
+
+/** Begin to select clips with these, or end it with null. */
+function select(/** @type {?string[]} */ ids) {
+	chosen = ids && new Set(ids);
+	page.classList.toggle("selecting", chosen !== null);
+	for (const row of rows.values()) check(row);
+	const actions = [
+		plain("all", () => pick(matching().map(({ id }) => id))),
+		...exportsOf(selected),
+		button("delete", text("delete"), removeSelected),
+		plain("cancel", () => pick(null)),
+	];
+	const begin = plain("select", () => pick([]));
+	selection.replaceChildren(...(chosen ? [count, element("div", { class: "actions" }, ...actions)] : [begin]));
+	countSelected();
+}
+
+const plain = (key, onclick) => element("button", { type: "button", class: "plain", onclick }, text(key));
+
+/** Select, as the person's own act: the focus stays on these buttons. */
+function pick(ids) {
+	select(ids);
+	selection.querySelector("button").focus();
+	say(count.textContent);
+}
+
+function choose(id, wanted) {
+	if (wanted) chosen.add(id);
+	else chosen.delete(id);
+	countSelected();
+	say(count.textContent);
+}
+
+/** The selected clips that are not filtered out. */
+const selected = () => matching().filter(({ id }) => chosen?.has(id));
+
+function countSelected() {
+	count.textContent = chosen ? text("selected", { count: String(selected().length) }) : "";
+}
+
+function check(row) {
+	row.querySelector("input").checked = chosen?.has(row.dataset.id) ?? false;
+}
+
+function removeSelected() {
+	const ids = selected().map(({ id }) => id);
+	pick(null);
+	if (ids.length) removeWithUndo(...ids);
+}
+
+/** Buttons that save clips as files. */
+function exportsOf(clips) {
+	const label = (kind) => ({ "aria-label": text("export", { kind }) });
+	return [
+		button("save", "JSON", () => save(json(clips())), label("JSON")),
+		button("save", "CSV", () => save(csv(clips())), label("CSV")),
+		button("save", text("export.labels"), () => saveLabels(clips())),
+	];
 }
 
 function filter(name) {
 	mood = name;
-	for (const each of moods.children) {
-		if (each instanceof HTMLElement) each.setAttribute("aria-pressed", String(each.dataset.mood === name));
+	for (const each of moods.querySelectorAll("button")) {
+		each.setAttribute("aria-pressed", String(each.dataset.mood === name));
 	}
 	refill();
 }
 
 function fillFooter() {
-	const label = (key) => ({ "aria-label": text(key) });
 	used.textContent = text("used", { size: megabytes(store.bytes()) });
-	const input = /** @type {HTMLInputElement} */ (
-		element("input", { type: "file", accept: ".json,application/json", onchange: () => take(input) })
-	);
+	const accept = ".json,application/json";
+	const input = element("input", { type: "file", accept, onchange: () => take(input) });
 	const plane = map(store.all());
 	const actions = element(
-			"div",
-			{ class: "actions" },
-			button("save", "JSON", () => save(json(store.all())), label("export.json")),
-			button("save", "CSV", () => save(csv(store.all())), label("export.csv")),
-			button("save", text("export.labels"), saveLabels),
-			element("label", { class: "plain" }, input, text("import")),
-			button("delete", text("free"), free),
-		);
+		"div",
+		{ class: "actions" },
+		...exportsOf(store.all),
+		element("label", { class: "plain" }, input, text("import")),
+		button("delete", text("free"), free),
+	);
 	footer.replaceChildren(...[plane, actions, used].filter((part) => part));
 }
 
-async function saveLabels() {
-	const file = await labelled(store.all());
+async function saveLabels(clips) {
+	const file = await labelled(clips);
 	if (file) save(file);
 	else toast(text("labels.none"));
 }

@@ -1,12 +1,15 @@
 /** The first page: one button that listens. */
 
+import { windowOf } from "../answer.js";
+import { timeline } from "../charts.js";
 import { buzz, lock } from "../device.js";
 import { byId } from "../dom.js";
 import { on } from "../events.js";
-import { text } from "../language.js";
+import { clock, text } from "../language.js";
 import * as live from "../live.js";
 import * as recorder from "../recorder.js";
 import * as ring from "../ring.js";
+import * as session from "../session.js";
 import * as spectrogram from "../spectrogram.js";
 import { say, toast } from "../toast.js";
 import { headline } from "../words.js";
@@ -24,8 +27,10 @@ const complaint = byId("complaint");
 const soFar = byId("so-far");
 const hint = byId("hint");
 const longer = byId("longer");
+const heard = byId("heard");
 
 let ending = null; // the timer that ends a recording whose answer is sure
+let goesOn = false; // the person wants more than a sure answer
 let levels = null; // of the recording, as far as it is drawn
 let left = null; // seconds, as last shown
 
@@ -42,6 +47,8 @@ export function start() {
 	on(recorder.events, "failed", (reason) => complain(text(`microphone.${reason}`)));
 	on(live.events, "answer", answered);
 	on(live.events, "quiet", quiet);
+	on(live.events, "failed", () => (soFar.textContent = text("no-answer")));
+	on(session.events, "change", grow);
 	forgetOnceAllowed();
 }
 
@@ -52,7 +59,8 @@ export function show() {
 
 /** Leave the page: the microphone is never open where its controls are not. */
 export function leave() {
-	recorder.cancel();
+	if (recorder.keeps() && recorder.isEnough()) recorder.stop();
+	else recorder.cancel();
 	complain("");
 }
 
@@ -86,7 +94,9 @@ function stateChanged(/** @type {recorder.State} */ state) {
 	levels = null;
 	name({ idle: "listen", asking: "asking", listening: "listening", closing: "asking" }[state]);
 	soFar.textContent = "";
-	longer.hidden = true;
+	delete document.body.dataset.keeps;
+	heard.replaceChildren();
+	longer.hidden = state !== "listening";
 	page.dataset.mood = "";
 	hint.textContent = text(state === "asking" ? "asking.reason" : "hint");
 	disc.style.transform = "";
@@ -97,7 +107,8 @@ function stateChanged(/** @type {recorder.State} */ state) {
 }
 
 function begin() {
-	ending = null;
+	[ending, goesOn] = [null, false];
+	longer.textContent = text("keep");
 	complain("");
 	ring.clear(canvas);
 	left = recorder.SECONDS;
@@ -115,9 +126,13 @@ function name(key) {
 
 function draw({ seconds, level, levels: all, from, to }) {
 	levels = all;
-	if (to > from) ring.draw(canvas, all, { from, to, rim: true });
+	if (to > from) drawColumns(from, to);
 	meter.value = level;
 	disc.style.transform = `scale(${(0.9 + 0.1 * level).toFixed(3)})`;
+	if (recorder.keeps()) {
+		count.textContent = clock(seconds);
+		return;
+	}
 	const now = Math.max(0, Math.ceil(recorder.SECONDS - seconds));
 	if (now === left) return;
 	left = now;
@@ -126,29 +141,54 @@ function draw({ seconds, level, levels: all, from, to }) {
 	if (left === 5) say(text("left", { seconds: "5" }));
 }
 
-const drawnTo = () => Math.ceil((recorder.seconds() / recorder.SECONDS) * spectrogram.COLUMNS);
+/** Draw new columns; the whole ring, where they reach its first one again. */
+function drawColumns(first, end) {
+	const from = first % spectrogram.COLUMNS;
+	const to = from + end - first;
+	const again = to > spectrogram.COLUMNS || (from === 0 && first > 0);
+	ring.draw(canvas, levels, again ? { rim: true } : { from, to, rim: true });
+}
+
+const drawnTo = () => Math.ceil(Math.min(1, recorder.seconds() / recorder.SECONDS) * spectrogram.COLUMNS);
 
 /** Show the live answer; end early where it is sure and stays so. */
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
-	const words = reading.hasGenre ? headline(reading) : text("not-yet");
+	const words = reading.hasGenre || recorder.keeps() ? headline(reading) : text("not-yet");
 	const figures = { answer: words, seconds: String(Math.round(seconds)) };
-	soFar.textContent = text(sure ? "sure-after" : "so-far", figures);
+	const sentence = text(recorder.keeps() ? "now" : sure ? "sure-after" : "so-far", figures);
+	const news = sentence !== soFar.textContent;
+	soFar.textContent = sentence;
 	if (page.dataset.mood !== (reading.mood ?? "")) {
 		page.dataset.mood = reading.mood ?? "";
 		redraw();
 	}
-	if (!sure || ending) return;
-	say(soFar.textContent);
-	longer.hidden = false;
+	if (recorder.keeps() && news) say(sentence);
+	if (!sure || ending || goesOn || recorder.keeps()) return;
+	say(sentence);
+	longer.textContent = text("longer");
 	ending = setTimeout(recorder.stop, SURE_MS);
 }
 
+/** Do not end early; a second time, do not end after fifteen seconds either. */
 function goOn() {
-	clearTimeout(ending);
+	if (ending) {
+		clearTimeout(ending);
+		[ending, goesOn] = [null, true];
+		longer.textContent = text("keep");
+		return;
+	}
+	recorder.keep();
 	longer.hidden = true;
+	document.body.dataset.keeps = "";
+	name("stop");
 	button.focus();
+}
+
+/** Show the timeline of a session that keeps listening. */
+function grow(windows) {
+	if (recorder.keeps()) heard.replaceChildren(timeline(windows.map(windowOf), null));
 }
 
 function quiet(nothing) {

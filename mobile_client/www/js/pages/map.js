@@ -1,25 +1,18 @@
 /** All recordings on one plane of moods: another view of the list, for pointers. */
 
 import { read } from "../answer.js";
+import { SIDE, field } from "../charts.js";
 import { drawing } from "../dom.js";
 import { text } from "../language.js";
 import * as route from "../route.js";
 import { summary } from "../words.js";
 
-const SIDE = 200;
-
 /** The plane, or null where fewer than two recordings have a place on it. */
 export function map(clips) {
 	const points = clips.flatMap(pointOf);
 	if (points.length < 2) return null;
-	return drawing(
-		"svg",
-		{ class: "plane map", viewBox: "-4 -4 208 222", role: "img", "aria-label": text("map"), direction: "ltr" },
-		drawing("rect", { width: SIDE, height: SIDE, rx: 14, class: "field" }),
-		drawing("path", { d: "M100 0V200M0 100H200", class: "axis" }),
-		drawing("text", { x: 100, y: 214, class: "name" }, text("map")),
-		...points,
-	);
+	const name = drawing("text", { x: 100, y: 214 }, text("map"));
+	return field(text("map"), "-4 -4 208 222", name, ...points);
 }
 
 function pointOf(clip) {
