@@ -15,6 +15,7 @@ from pydantic.config import JsonDict
 
 from service.card import Card, Emotion, Share
 from service.mood import Mood
+from service.music import Mode
 from service.verdict import Verdict
 
 
@@ -103,6 +104,88 @@ class EmbeddingFound(Answer):
     )
 
 
+class TempoCandidate(Answer):
+    """One possible tempo."""
+
+    bpm: float = Field(description="Beats a minute.", examples=[124.02])
+    probability: Share = Field(examples=[0.81])
+
+
+class TempoFound(Answer):
+    """The tempo of a recording. It is hard to tell from its half and its double."""
+
+    bpm: float = Field(description="The most probable tempo, beats a minute.", examples=[124.02])
+    confidence: Share = Field(description="Its probability.", examples=[0.81])
+    candidates: list[TempoCandidate] = Field(
+        description="Five tempi, the most probable first, and half and double of the first. "
+        "The probabilities sum to at most 1; the rest is for others, and for no steady beat."
+    )
+
+
+class KeyCandidate(Answer):
+    """One possible key."""
+
+    tonic: str = Field(description="C, C#, Db, D, Eb, E, F, F#, G, G#, Ab, A, Bb or B.")
+    mode: Mode = Field(description="major or minor.", examples=["minor"])
+    probability: Share = Field(examples=[0.52])
+
+
+class KeyFound(KeyCandidate):
+    """The key of a recording."""
+
+    candidates: list[KeyCandidate] = Field(
+        description="Five keys, the most probable first. The probabilities sum to at most 1; the "
+        "rest is for others, and for no key."
+    )
+
+
+class LoudnessFound(Answer):
+    """The loudness of the recording as it is encoded, on its own channels (EBU R 128)."""
+
+    integrated_lufs: float | None = Field(
+        description="Loudness of the whole, LUFS. A mono recording counts as one channel. Null if "
+        "nothing is louder than -70 LUFS for 400 ms.",
+        examples=[-14.2],
+    )
+    true_peak_dbtp: float = Field(
+        description="Highest level, also between samples, dBTP; -120 for silence.", examples=[-0.8]
+    )
+
+
+class Features(Answer):
+    """Audio-features under the names, types and scales of Spotify's interface."""
+
+    tempo: float = Field(description="Beats a minute; 0 if there is no beat.", examples=[124.02])
+    key: int = Field(
+        ge=-1, le=11, description="Tonic as a pitch class, 0 for C; -1 for none.", examples=[9]
+    )
+    mode: Literal[0, 1] = Field(
+        description="0 for minor, 1 for major, also if there is no key.", examples=[0]
+    )
+    loudness: float = Field(description="LUFS; -60 if there is none.", examples=[-14.2])
+    duration_ms: int = Field(description="Length of the decoded sound.", examples=[15_020])
+    danceability: Share | None = Field(
+        default=None, description="As in the answer.", examples=[0.83]
+    )
+    energy: Share | None = Field(default=None, description="As in the answer.", examples=[0.66])
+    valence: Share | None = Field(default=None, description="As in the answer.", examples=[0.71])
+    acousticness: Share | None = Field(
+        default=None,
+        description="How surely the instruments are acoustic. Another network taught this and the "
+        "following to the model; its card has the fidelity. Null before version 5 of the model.",
+        examples=[0.12],
+    )
+    instrumentalness: Share | None = Field(
+        default=None, description="How surely there are no vocals.", examples=[0.81]
+    )
+    liveness: Share | None = Field(
+        default=None, description="How surely an audience is present.", examples=[0.14]
+    )
+    speechiness: Share | None = Field(
+        default=None, description="How much of it is spoken.", examples=[0.05]
+    )
+
+
 class Prediction(Answer):
     """The prediction of a model for one window of 15 s, or its mean over windows."""
 
@@ -160,7 +243,10 @@ class Timings(Answer):
     """The duration of each stage, in milliseconds."""
 
     queue_ms: float = Field(default=0, description="Time in the queue.", examples=[0.4])
-    decode_ms: float = Field(description="Decoding, down-mix and resampling.", examples=[41.3])
+    decode_ms: float = Field(
+        description="Decoding, loudness, down-mix and resampling.", examples=[41.3]
+    )
+    music_ms: float = Field(description="Tempo and key.", examples=[6.1])
     spectrogram_ms: float = Field(description="Windows and spectrograms.", examples=[11.9])
     inference_ms: float = Field(description="The network, for all windows.", examples=[3])
 
@@ -197,6 +283,13 @@ class Analysis(Prediction, Judgement):
         description="For each emotion that the model predicts, the uncertainty of its score and "
         "its place in the reference corpus."
     )
+    tempo: TempoFound | None = Field(
+        description="Null if there is no steady beat. A long recording is measured on eight parts "
+        "of 15 s, spread over it."
+    )
+    key: KeyFound | None = Field(description="Null if there is none. Measured on the same parts.")
+    loudness: LoudnessFound
+    features: Features
     warnings: list[Warned] = Field(
         description="Defects of the recording that may affect the answer."
     )

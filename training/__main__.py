@@ -30,6 +30,7 @@ from training.release.page import measured_tables, report
 from training.studies import learning_curve
 from training.studies.compare.comparison import compare
 from training.studies.compare.sample import FAST, FULL
+from training.studies.tempo_key import study as tempo_key
 from training.synthesis.dance import GENRES, synthesise
 from training.synthesis.phone import BIT_RATES, encode
 
@@ -164,6 +165,15 @@ def _add_student(commands: Commands) -> None:
 def _add_studies(commands: Commands) -> None:
     """Add the studies, and the synthesiser."""
     command = _add(
+        commands,
+        "tempo-key",
+        _tempo_key,
+        "Study: fit tempo and key for the service, and report on them and on loudness.",
+    )
+    _add_paths(command, corpus="folder with a manifest and tempo_key.csv", page="Markdown")
+    _add_jobs(command)
+
+    command = _add(
         commands, "learning-curve", _learning_curve, "Study: estimate the gain of more recordings."
     )
     _add_paths(
@@ -245,6 +255,10 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     print(report(Dataset(arguments.dataset), arguments.runs, arguments.model))
+
+
+def _tempo_key(arguments: argparse.Namespace) -> None:
+    tempo_key.study(arguments.corpus, arguments.page, arguments.jobs)
 
 
 def _learning_curve(arguments: argparse.Namespace) -> None:

@@ -6,7 +6,8 @@ PyAV and soxr, and never torch, FastAPI or ONNX Runtime.
 
 Data flows one way::
 
-    decoding (formats, blocks, downmix, resampling)   bytes -> Recording, which knows its levels
+    decoding (formats, blocks, downmix, loudness, resampling)
+                                                      bytes -> Recording, which knows its levels
     windowing                                         waveform -> Cut, which knows its windows
     spectrogram                                       windows -> log-mel spectrograms
     identity                                          a fixed recording -> the signature
@@ -30,6 +31,7 @@ from service.audio.errors import (
 from service.audio.formats import FORMATS, MAX_ALLOCATION, MAX_STREAMS
 from service.audio.identity import SKEW_TOLERANCE, reference_windows, signature, skew
 from service.audio.levels import levels
+from service.audio.loudness import Loudness
 from service.audio.spec import (
     F_MAX,
     F_MIN,
@@ -81,6 +83,7 @@ __all__ = [
     "ClipTooShortError",
     "Cut",
     "DecodeTimeoutError",
+    "Loudness",
     "NoAudioStreamError",
     "NotAudioError",
     "Recording",

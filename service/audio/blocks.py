@@ -30,10 +30,21 @@ Plane = NDArray[Any]
 
 @dataclass(frozen=True)
 class Block:
-    """Joined frames of one kind, as coded; planes are [shape=(n_channels, n_samples)]."""
+    """Joined frames of one kind, as coded.
+
+    Attributes
+    ----------
+    planes : [shape=(n_channels, n_samples)]
+    sample_rate : int
+        Hz.
+    layout : tuple of str [shape=(n_channels,)]
+        FFmpeg's names of the channels: ``("FL", "FR")``. Those of the first frame: frames of one
+        kind that name their channels otherwise would be joined.
+    """
 
     planes: NDArray[Any]
     sample_rate: int
+    layout: tuple[str, ...]
 
 
 def blocks(frames: Iterable[av.AudioFrame]) -> Iterator[Block]:
@@ -44,18 +55,25 @@ def blocks(frames: Iterable[av.AudioFrame]) -> Iterator[Block]:
     """
     pending: list[list[Plane]] = []
     kind, samples = (0, 0, ""), 0
+    layout: tuple[str, ...] = ()
     for frame in frames:
         frame_kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
         if frame_kind != kind:
             _check(*frame_kind)
-            yield from _joined(pending, *kind)
+            yield from _joined(pending, kind[0], layout, kind[2])
             pending, kind, samples = [], frame_kind, 0
+            layout = _layout(frame)
         pending.append(_planes(frame, *kind[1:]))
         samples += frame.samples
         if samples >= BLOCK_SAMPLES or len(pending) == BLOCK_FRAMES:
-            yield from _joined(pending, *kind)
+            yield from _joined(pending, kind[0], layout, kind[2])
             pending, samples = [], 0
-    yield from _joined(pending, *kind)
+    yield from _joined(pending, kind[0], layout, kind[2])
+
+
+def _layout(frame: av.AudioFrame) -> tuple[str, ...]:
+    """Return the names of a frame's channels."""
+    return tuple(channel.name for channel in frame.layout.channels)
 
 
 def samples_of(frame: av.AudioFrame) -> Plane:
@@ -68,20 +86,20 @@ def samples_of(frame: av.AudioFrame) -> Plane:
     """
     kind = frame.sample_rate, frame.layout.nb_channels, frame.format.name
     _check(*kind)
-    return next(_joined([_planes(frame, *kind[1:])], *kind)).planes
+    return next(_joined([_planes(frame, *kind[1:])], kind[0], _layout(frame), kind[2])).planes
 
 
 def _joined(
-    pending: list[list[Plane]], rate: int, channels: int, sample_format: str
+    pending: list[list[Plane]], rate: int, layout: tuple[str, ...], sample_format: str
 ) -> Iterator[Block]:
     """Join the planes of frames of one kind, if there are any."""
     if not pending:
         return
     planes = [np.concatenate(each) for each in zip(*pending, strict=True)]
     if sample_format.endswith(PLANAR):
-        yield Block(np.stack(planes), rate)
+        yield Block(np.stack(planes), rate, layout)
     else:
-        yield Block(planes[0].reshape(-1, channels).T, rate)
+        yield Block(planes[0].reshape(-1, len(layout)).T, rate, layout)
 
 
 def _check(rate: int, channels: int, sample_format: str) -> None:

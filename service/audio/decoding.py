@@ -22,6 +22,7 @@ from service.audio.errors import (
 )
 from service.audio.formats import FORMATS, OPENING
 from service.audio.levels import levels
+from service.audio.loudness import Loudness, Meter
 from service.audio.packets import ENCRYPTED, Tally, frames
 from service.audio.refusal import HEAD, refusal
 from service.audio.resampling import Resampler
@@ -67,6 +68,8 @@ class Recording:
         Number of samples, in all channels, that no undamaged recording has.
     peak_dbfs, rms_dbfs : float
         Levels of the waveform, as `levels` measures them.
+    loudness : Loudness
+        Of the channels as they are encoded, at their own sample rate.
     """
 
     waveform: Waveform
@@ -83,6 +86,7 @@ class Recording:
     damaged_samples: int
     peak_dbfs: float
     rms_dbfs: float
+    loudness: Loudness
 
 
 def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
@@ -178,6 +182,7 @@ class _Reading:
         self._resampler = Resampler()
         self._seconds = Fraction(0)  # exact: a recording of exactly `max_seconds` is not truncated
         self._clipped = self._damaged = self._samples = self._flat = self._examined = 0
+        self._meter = Meter()
         self.phase = Phase()
 
     @property
@@ -196,6 +201,7 @@ class _Reading:
                     "send it with integer samples of 24 or 32 bits."
                 )
             self._count(checked)
+            self._meter.add(checked, block.sample_rate, block.layout)
             waveform = mono(checked, self._weights.get(len(block.planes)))
             self._pieces.append(self._resampler.push(waveform, block.sample_rate))
             self._seconds += Fraction(block.planes.shape[1], block.sample_rate)
@@ -243,4 +249,5 @@ class _Reading:
             damaged_samples=self._damaged,
             peak_dbfs=peak,
             rms_dbfs=rms,
+            loudness=self._meter.loudness(self._max_seconds),
         )

@@ -50,10 +50,19 @@ class Checked:
     loudest: float
     damaged: int
 
+    def floats(self) -> NDArray[np.float32]:
+        """Return the samples at full scale 1; float32 [shape=(n_channels, n_samples)]."""
+        if self.half_range == 1:
+            return self.planes.astype(np.float32, order="C")
+        samples = np.empty(self.planes.shape, np.float32)
+        np.subtract(self.planes, np.float32(self.middle), out=samples, casting="unsafe")
+        samples *= np.float32(1 / self.half_range)
+        return samples
+
     @property
     def power(self) -> float:
         """Mean square of the samples, full scale 1."""
-        samples = (self.planes - np.float32(self.middle)) / np.float32(self.half_range)
+        samples = self.floats()
         return float(np.einsum("ci,ci", samples, samples)) / max(samples.size, 1)
 
 

@@ -18,7 +18,16 @@ from typing import Any, Protocol, Self, TextIO
 
 from service import audio
 from service.card import Emotion
-from service.schemas import PROBLEM_TYPES, AudioFacts, EmotionRange
+from service.schemas import (
+    PROBLEM_TYPES,
+    AudioFacts,
+    EmotionRange,
+    Features,
+    LoudnessFound,
+)
+
+PARTS = ("audio", "tempo", "key", "loudness", "features")
+"""Members of an analysis that have a column for each of their own members that is one value."""
 
 RETRIED = {PROBLEM_TYPES + audio.DecodeTimeoutError.slug}
 """Problems of a busy machine, not of a file: the next run tries such a recording again."""
@@ -176,6 +185,9 @@ class Table:
             *(f"genres.{name}" for name in genres),
             *emotions,
             *(f"emotion.{name}.{end}" for name in emotions for end in EmotionRange.model_fields),
+            "tempo.bpm", "tempo.confidence", "key.tonic", "key.mode", "key.probability",
+            *(f"loudness.{name}" for name in LoudnessFound.model_fields),
+            *(f"features.{name}" for name in Features.model_fields),
             *(f"audio.{name}" for name in AudioFacts.model_fields),
             "warnings", "problem.type", "problem.detail", "tags",
         ]  # fmt: skip
@@ -245,7 +257,11 @@ def _cells(record: Record) -> dict[str, object]:
             for name, ends in analysis.get("emotion", {}).items()
             for end, value in ends.items()
         },
-        **{f"audio.{name}": value for name, value in analysis.get("audio", {}).items()},
+        **{
+            f"{part}.{name}": value
+            for part in PARTS
+            for name, value in (analysis.get(part) or {}).items()
+        },
         **{f"problem.{name}": value for name, value in (record.problem or {}).items()},
         **{name: " ".join(values) for name, values in lists.items()},
     }

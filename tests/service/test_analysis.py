@@ -93,12 +93,13 @@ class TestAnalyse:
         assert named.digest == model.digest
 
     def test_stages_are_timed(self, clips, model, monkeypatch):
-        clock = itertools.accumulate([0, 0.04, 0.01, 0.002])
+        clock = itertools.accumulate([0, 0.04, 0.006, 0.01, 0.002])
         monkeypatch.setattr(analysis, "perf_counter", lambda: next(clock))
         timings = analyze(clips["mp3"], model).timings
         assert timings.model_dump() == {
             "queue_ms": 0,
             "decode_ms": 40,
+            "music_ms": 6,
             "spectrogram_ms": 10,
             "inference_ms": 2,
         }

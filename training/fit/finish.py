@@ -16,7 +16,7 @@ import torch
 from scipy.special import expit
 from tqdm import tqdm
 
-from service.card import EMOTIONS, MAX_DIMENSIONS, Emotion
+from service.card import EMOTIONS, MAX_DIMENSIONS, TAUGHT, Emotion, Taught
 from training.data.dataset import Dataset
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, LOGITS, Targets
 from training.fit.calibrate import interval_width, rank_correlation
@@ -113,7 +113,7 @@ def _scales(dataset: Dataset, heard: _Heard, columns: slice) -> dict[Emotion, Em
     return scales
 
 
-def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, TaughtScale]:
+def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[Taught, TaughtScale]:
     """Match the quantiles of the student's outputs with those of its teacher, outside test."""
     is_raw = np.isin(targets.rows, heard.rows)
     places = np.searchsorted(heard.rows, targets.rows[is_raw])
@@ -121,12 +121,11 @@ def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, Taught
     known = ~np.isnan(teacher).any(axis=1)
     places, teacher = places[known], teacher[known]
     is_test, tracks = heard.is_test[places], heard.tracks[places]
-    taught: dict[str, TaughtScale] = {}
+    taught: dict[Taught, TaughtScale] = {}
     if is_test.all() or not is_test.any():  # nothing to fit to, or nothing to measure on
         return taught
-    for column, feature in enumerate(AUDIO_FEATURE_COLUMNS):
-        if feature in EMOTIONS:
-            continue
+    for feature in TAUGHT:
+        column = AUDIO_FEATURE_COLUMNS.index(feature)
         output, values = heard.outputs[places, column], _share(feature, teacher[:, column])
         knots = _quantiles(output[~is_test], values[~is_test])
         student = _by_track(np.interp(output, *knots)[is_test], tracks[is_test])

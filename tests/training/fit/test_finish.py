@@ -5,13 +5,12 @@ import pytest
 import torch
 from scipy.special import expit
 
+from service.card import TAUGHT
 from tests.training.conftest import CONFIG
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, read_targets
 from training.fit import finish as module
 from training.fit.finish import finish, project
 from training.fit.student_file import load_student
-
-TAUGHT = {"acousticness", "instrumentalness", "liveness", "speechiness"}
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +40,10 @@ def heard(trained, dataset, rows):
 
 def shares(outputs):
     """What a teacher's outputs mean: the first three are logits."""
-    names = ("acousticness", "instrumentalness", "liveness", "speechiness")
-    columns = [AUDIO_FEATURE_COLUMNS.index(name) for name in names]
+    columns = [AUDIO_FEATURE_COLUMNS.index(name) for name in TAUGHT]
     values = outputs[:, columns]
     values[:, :3] = expit(values[:, :3])
-    return dict(zip(names, values.clip(0, 1).T, strict=True))
+    return dict(zip(TAUGHT, values.clip(0, 1).T, strict=True))
 
 
 def test_features_without_true_values_have_the_scale_of_the_teacher(
@@ -55,7 +53,7 @@ def test_features_without_true_values_have_the_scale_of_the_teacher(
     _, outputs = heard(trained, dataset, rows[~is_test])
     columns = targets.kinds[f"teacher.{AUDIO_FEATURES}"]
     taught = targets.original(columns)[np.isin(targets.rows, rows[~is_test])]
-    assert set(trained.taught) == TAUGHT
+    assert tuple(trained.taught) == TAUGHT
     for name, scale in trained.taught.items():
         assert scale.column == columns.start + AUDIO_FEATURE_COLUMNS.index(name)
         student, teacher = scale(outputs), shares(taught)[name]

@@ -1,0 +1,208 @@
+"""How loud a recording is to people, and how high it peaks between its samples: EBU R 128.
+
+The measures are those of ITU-R BS.1770-5: K-weighting, blocks of 400 ms every 100 ms, the absolute
+gate at -70 LUFS and the relative gate 10 LU below what passes it; true peak by oversampling to
+192 kHz. A mono recording is one channel, as the standard counts it; on two loudspeakers it sounds
+3 LU louder than its figure.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.signal import sosfilt
+
+from service.audio import spec
+from service.audio.downmix import Checked
+
+Planes = NDArray[np.float32]
+
+STEPS_A_SECOND = 10  # a step is 100 ms
+STEPS_A_BLOCK = 4
+ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0  # LUFS, and LU below the loudness of what passes it
+OFFSET = -0.691  # LUFS: makes a sine of 997 Hz at 0 dBFS on one channel -3.01 LUFS
+SURROUND_WEIGHT = 1.41  # about +1.5 dB
+SURROUND = {"BL", "BR", "SL", "SR"}
+LOW_FREQUENCY = {"LFE", "LFE2"}  # left out
+
+SHELF_HZ, SHELF_Q, SHELF_DB = 1681.974450955533, 0.7071752369554196, 3.999843853973347
+SHELF_BAND = 0.4996667741545416  # exponent of the band gain
+HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
+
+OVERSAMPLED_RATE = 192_000  # Hz, at least: four times 48 kHz
+REACH = 12  # samples on either side of an interpolated value
+NEAR_PEAK = 0.6  # times the highest value so far: a true peak has such a sample beside it
+ROUGHNESS = 4.0  # Kaiser's beta: higher, and it would miss peaks of the highest octave
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """The loudness of a recording.
+
+    Attributes
+    ----------
+    integrated_lufs : float or None
+        None if no block of 400 ms passes the absolute gate.
+    true_peak_dbtp : float
+        At least `spec.SILENT_DBFS`.
+    """
+
+    integrated_lufs: float | None
+    true_peak_dbtp: float
+
+
+class Meter:
+    """Measures the loudness of a recording block by block, on its own channels and rate."""
+
+    def __init__(self) -> None:
+        self._kind: tuple[int, tuple[str, ...]] | None = None
+        self._powers: list[NDArray[np.float64]] = []
+        self._peak = 0.0
+
+    def add(self, block: Checked, rate: int, layout: tuple[str, ...]) -> None:
+        """Add a block.
+
+        Parameters
+        ----------
+        block : Checked
+        rate : int
+            Hz. If it or the layout differs from the block before, the filters begin anew.
+        layout : tuple of str
+            FFmpeg's names of the channels: ``("FL", "FR")``.
+        """
+        if self._kind != (rate, layout):
+            self._kind = rate, layout
+            self._weights = np.array([channel_weight(name) for name in layout])
+            self._state = np.zeros((2, len(layout), 2), np.float32)
+            self._rest = np.zeros((len(layout), 0), np.float32)
+            self._edge = np.zeros((len(layout), 2 * REACH), np.float32)
+        samples = block.floats()
+        self._update_peak(samples, rate)
+        weighted, self._state = sosfilt(k_weighting(rate), samples, zi=self._state)
+        self._rest = np.concatenate([self._rest, weighted], axis=1)
+        step = rate // STEPS_A_SECOND
+        n_steps = self._rest.shape[1] // step
+        steps = self._rest[:, : n_steps * step].reshape(len(samples), n_steps, step)
+        self._powers.append(self._weights @ (np.einsum("cns,cns->cn", steps, steps) / step))
+        self._rest = self._rest[:, n_steps * step :]
+
+    def _update_peak(self, samples: Planes, rate: int) -> None:
+        """Raise the peak to the highest value of a block and of its joint with the one before."""
+        joined = np.concatenate([self._edge, samples], axis=1)
+        self._edge = joined[:, -2 * REACH :]
+        self._peak = max(self._peak, -float(joined.min()), float(joined.max()))
+        for channel in joined:
+            self._peak = max(self._peak, _between(channel, self._peak, rate))
+
+    def loudness(self, max_seconds: float = math.inf) -> Loudness:
+        """Return the loudness of the blocks; those after `max_seconds` are left out."""
+        if self._kind:  # the last samples have peaks, too
+            silence = np.zeros_like(self._edge)
+            self._update_peak(silence, self._kind[0])
+        powers = np.concatenate([np.empty(0), *self._powers])
+        if math.isfinite(max_seconds):
+            powers = powers[: math.ceil(max_seconds * STEPS_A_SECOND)]
+        level = 20 * math.log10(max(self._peak, 10 ** (spec.SILENT_DBFS / 20)))
+        return Loudness(integrated(powers), level)
+
+
+def integrated(powers: NDArray[np.float64]) -> float | None:
+    """Return the gated loudness of a recording, LUFS, or None if nothing passes the gate.
+
+    Parameters
+    ----------
+    powers : float64 [shape=(n_steps,)]
+        Weighted sum over channels of the mean square of each step.
+    """
+    if len(powers) < STEPS_A_BLOCK:
+        return None
+    blocks = sliding_window_view(powers, STEPS_A_BLOCK).mean(axis=1)
+    blocks = blocks[blocks > _power(ABSOLUTE_GATE)]
+    if not len(blocks):
+        return None
+    blocks = blocks[blocks > _power(_lufs(blocks.mean()) + RELATIVE_GATE)]
+    return _lufs(blocks.mean())
+
+
+def _lufs(power: float) -> float:
+    return OFFSET + 10 * math.log10(power)
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs - OFFSET) / 10))
+
+
+def channel_weight(name: str) -> float:
+    """Return the weight of a channel's power, by FFmpeg's name of the channel."""
+    if name in LOW_FREQUENCY:
+        return 0.0
+    return SURROUND_WEIGHT if name in SURROUND else 1.0
+
+
+@cache
+def k_weighting(rate: int) -> Planes:
+    """Return the K-weighting filter at any sample rate: a high shelf, then a high pass.
+
+    The standard has coefficients for 48 kHz only. These are De Man's (2014), which give them there.
+
+    Returns
+    -------
+    sections : float32 [shape=(2, 6)]
+        As `scipy.signal.sosfilt` takes them.
+    """
+    tangent, gain = math.tan(math.pi * SHELF_HZ / rate), 10 ** (SHELF_DB / 20)
+    band = gain**SHELF_BAND * tangent / SHELF_Q
+    shelf = [gain + band + tangent**2, 2 * (tangent**2 - gain), gain - band + tangent**2]
+    shelf_poles = _poles(tangent, SHELF_Q)
+    high_pass_poles = _poles(math.tan(math.pi * HIGH_PASS_HZ / rate), HIGH_PASS_Q)
+    sections = np.array(
+        [
+            [*(np.array(shelf) / shelf_poles[0]), *(shelf_poles / shelf_poles[0])],
+            [1, -2, 1, *(high_pass_poles / high_pass_poles[0])],
+        ]
+    )
+    return sections.astype(np.float32)
+
+
+def _poles(tangent: float, q: float) -> NDArray[np.float64]:
+    """Return the denominator of a second-order section."""
+    return np.array(
+        [1 + tangent / q + tangent**2, 2 * (tangent**2 - 1), 1 - tangent / q + tangent**2]
+    )
+
+
+def _between(channel: Planes, peak: float, rate: int) -> float:
+    """Return the highest magnitude between the samples of one channel, or 0 if none is near a peak.
+
+    Interpolating everywhere would take several times as long as decoding. Only the surroundings of
+    samples that are higher than their neighbours and than `NEAR_PEAK` times the peak are
+    interpolated.
+    """
+    filters = interpolators(rate)
+    magnitude = np.abs(channel[REACH - 1 : len(channel) - REACH + 1])
+    middle = magnitude[1:-1]
+    high = np.flatnonzero(middle >= max(NEAR_PEAK * peak, np.finfo(np.float32).tiny))
+    high = high[(middle[high] >= magnitude[high]) & (middle[high] >= magnitude[high + 2])]
+    if not len(high) or not filters.shape[1]:
+        return 0.0
+    around = sliding_window_view(channel, 2 * REACH)[np.concatenate([high, high + 1])]
+    return float(np.abs(np.einsum("ns,sp->np", around, filters)).max())
+
+
+@cache
+def interpolators(rate: int) -> Planes:
+    """Return filters that interpolate between two samples.
+
+    Returns
+    -------
+    filters : float32 [shape=(2 * REACH, n_phases - 1)]
+        Each gives the value at one place between sample ``REACH - 1`` and sample ``REACH``.
+    """
+    phases = math.ceil(OVERSAMPLED_RATE / rate)
+    fractions = np.arange(1, phases) / phases
+    places = np.arange(2 * REACH)[:, None] - (REACH - 1) - fractions
+    window = np.i0(ROUGHNESS * np.sqrt(np.maximum(0, 1 - (places / REACH) ** 2)))
+    return (np.sinc(places) * window / np.i0(ROUGHNESS)).astype(np.float32)

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+
+from service import audio, music
+from service.analysis import analyze
+from service.card import EMOTIONS, TAUGHT
+from service.features import key_of, tempo_of
+from service.model import Model
+from tests.service import tiny
+from tests.service.music.sounds import RATE, cadence
+from tools import signals
+
+
+def tempo(bpms, probabilities, none=0.1):
+    return music.Tempo(np.array(bpms), np.array(probabilities), none)
+
+
+def test_an_answer_has_tempo_key_loudness_and_features(client, clips):
+    answer = client.post("/v1/analyze", files={"file": clips["webm"]}).json()
+    assert answer["tempo"]["bpm"] == answer["tempo"]["candidates"][0]["bpm"]
+    assert answer["tempo"]["bpm"] == pytest.approx(124, rel=0.01)
+    assert answer["key"]["tonic"] == answer["key"]["candidates"][0]["tonic"]
+    measured = {
+        "tempo": answer["tempo"]["bpm"],
+        "key": music.pitch_class(answer["key"]["tonic"]),
+        "mode": int(answer["key"]["mode"] == "major"),
+        "loudness": answer["loudness"]["integrated_lufs"],
+        "duration_ms": round(1_000 * answer["audio"]["duration_seconds"]),
+    }
+    assert answer["features"].items() >= measured.items()
+    assert answer["timings"]["music_ms"] > 0
+
+
+@pytest.mark.parametrize(("tonic", "mode", "name"), [(10, "major", "Bb"), (6, "minor", "F#")])
+def test_the_key_of_a_recording(model, tonic, mode, name):
+    answer = analyze(signals.wav(cadence(tonic, mode), RATE), model)
+    assert (answer.key.tonic, answer.key.mode) == (name, mode)
+    assert (answer.features.key, answer.features.mode) == (tonic, int(mode == "major"))
+
+
+def test_silence_has_neither_tempo_nor_key_nor_loudness(model):
+    answer = analyze(signals.wav(np.zeros(4 * RATE, np.float32), RATE), model)
+    assert (answer.tempo, answer.key, answer.loudness.integrated_lufs) == (None, None, None)
+    assert answer.loudness.true_peak_dbtp == audio.SILENT_DBFS
+    assert answer.features.model_dump().items() >= {
+        "tempo": 0, "key": -1, "mode": 1, "loudness": -60, "duration_ms": 4_000,
+    }.items()  # fmt: skip
+
+
+SPOTIFYS = {
+    "acousticness", "danceability", "duration_ms", "energy", "instrumentalness", "key", "liveness",
+    "loudness", "mode", "speechiness", "tempo", "valence",
+}  # fmt: skip
+
+
+def test_features_have_what_the_model_learned(tiny_client, tiny_model, clips):
+    answer = tiny_client.post("/v1/analyze", files={"file": clips["webm"]}).json()
+    features = answer["features"]
+    assert features.keys() == SPOTIFYS
+    for emotion in EMOTIONS:
+        assert features[emotion] == answer[emotion]
+    recording = audio.decode(clips["webm"])
+    scores = tiny_model.score(audio.log_mel(audio.windows(recording.waveform)))
+    for name, value in zip(TAUGHT, scores.features[0], strict=True):
+        assert features[name] == pytest.approx(value, abs=1e-4)
+
+
+def test_features_are_means_over_the_windows_with_sound(tiny_model):
+    groove, silence = signals.groove(15, RATE), np.zeros(15 * RATE, np.float32)
+    alone = analyze(signals.wav(groove, RATE), tiny_model).features
+    padded = analyze(signals.wav(np.concatenate([groove, silence]), RATE), tiny_model).features
+    for name in (*EMOTIONS, *TAUGHT):
+        assert getattr(padded, name) == pytest.approx(getattr(alone, name), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "without", [{"features": []}, {"features": ["liveness"]}, {"emotions": ["energy"]}]
+)
+def test_a_feature_that_the_model_does_not_predict_is_null(tmp_path, clips, without):
+    model = Model(tiny.write(tmp_path, **without))
+    features = analyze(clips["wav"], model).features.model_dump()
+    predicted = {*model.card.emotions, *model.card.features}
+    assert {name for name, value in features.items() if value is None} == {
+        *EMOTIONS, *TAUGHT,
+    } - predicted  # fmt: skip
+
+
+def test_loudness_is_of_the_channels_as_they_are_encoded(model):
+    left = signals.groove(4, RATE)
+    planes = np.stack([left, np.zeros_like(left)])
+    one = analyze(signals.wav(left, RATE), model).loudness
+    two = analyze(signals.encode_channels(planes, RATE, "flac"), model).loudness
+    assert two.integrated_lufs == pytest.approx(one.integrated_lufs, abs=0.01)
+    assert two.true_peak_dbtp == pytest.approx(one.true_peak_dbtp, abs=0.01)
+
+
+def test_every_candidate_is_listed():
+    answer = tempo_of(tempo([120, 60, 240.504], [0.9, 0.00004, 0]))
+    assert [each.model_dump() for each in answer.candidates] == [
+        {"bpm": 120, "probability": 0.9},
+        {"bpm": 60, "probability": 0},
+        {"bpm": 240.5, "probability": 0},
+    ]
+    assert (answer.bpm, answer.confidence) == (120, 0.9)
+
+
+def test_an_improbable_tempo_or_key_is_null():
+    assert tempo_of(tempo([120], [0.4], none=0.6)) is None
+    assert tempo_of(tempo([], [], none=1)) is None
+    assert key_of([music.Key(0, "major", 0.3)], 0.6) is None
+    assert key_of([], 1) is None
+
+
+def test_five_keys_are_listed():
+    keys = [music.Key(number % 12, "minor", 0.04) for number in range(24)]
+    answer = key_of(keys, 0.04)
+    assert [each.tonic for each in answer.candidates] == ["C", "C#", "D", "Eb", "E"]
