@@ -23,7 +23,6 @@ PROBABILITY_DIGITS = 4
 LEVEL_DIGITS = 2
 
 NO_BPM, NO_KEY, NO_LOUDNESS = 0.0, -1, -60.0  # in `features`, where no measured member is null
-MAJOR, MINOR = 1, 0
 
 
 def describe(recording: audio.Recording, *, sounding: bool) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def _features(
     return Features(
         tempo=tempo.bpm if tempo else NO_BPM,
         key=music.pitch_class(key.tonic) if key else NO_KEY,
-        mode=MINOR if key and key.mode == "minor" else MAJOR,
+        mode=0 if key and key.mode == "minor" else 1,
         loudness=NO_LOUDNESS if lufs is None else lufs,
         duration_ms=round(1_000 * seconds),
     )

@@ -7,7 +7,7 @@ from service.card import EMOTIONS, TAUGHT
 from service.features import key_of, tempo_of
 from service.model import Model
 from tests.service import tiny
-from tests.service.music.sounds import RATE, cadence
+from tests.service.music.sounds import RATE, cadence, noise
 from tools import signals
 
 
@@ -36,6 +36,62 @@ def test_the_key_of_a_recording(model, tonic, mode, name):
     answer = analyze(signals.wav(cadence(tonic, mode), RATE), model)
     assert (answer.key.tonic, answer.key.mode) == (name, mode)
     assert (answer.features.key, answer.features.mode) == (tonic, int(mode == "major"))
+
+
+def impulse(seconds, rate):
+    sound = np.zeros(round(seconds * rate), np.float32)
+    sound[len(sound) // 2] = 1
+    return sound
+
+
+@pytest.mark.parametrize(
+    ("sound", "rate"),
+    [
+        (np.zeros(4 * RATE, np.float32), RATE),
+        (np.full(4 * RATE, 0.5, np.float32), RATE),
+        (np.clip(50 * signals.groove(4, RATE), -1, 1), RATE),
+        (signals.groove(4, 8_000), 8_000),
+        (signals.groove(audio.MIN_SECONDS, RATE), RATE),
+        (impulse(4, RATE), RATE),
+        (noise(4), RATE),
+        (1e-4 * noise(4), RATE),
+    ],
+    ids=["silence", "direct current", "clipped", "8 kHz", "shortest", "impulse", "noise", "faint"],
+)
+def test_any_sound_has_finite_members(tiny_client, sound, rate):
+    files = {"file": signals.wav(sound, rate)}
+    response = tiny_client.post("/v1/analyze?embedding=true", files=files)
+    answer = response.raise_for_status().json()  # JSON has no NaN
+    for part, top in (("tempo", "confidence"), ("key", "probability")):
+        found = answer[part]
+        if found is not None:
+            probabilities = [each["probability"] for each in found["candidates"]]
+            assert max(probabilities) == probabilities[0] == found[top]
+            assert sum(probabilities) <= 1.001
+    assert None not in answer["features"].values()
+    assert np.linalg.norm(answer["embedding"]["values"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_second_is_refused(client):
+    response = client.post("/v1/analyze", files={"file": signals.wav(noise(1), RATE)})
+    assert (response.status_code, response.json()["type"][-14:]) == (422, "clip-too-short")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_tempo_without_a_beat(model, seed):
+    answer = analyze(signals.wav(noise(seed=seed), RATE), model)
+    assert (answer.tempo, answer.features.tempo) == (None, 0)
+
+
+def test_gain_moves_loudness_and_leaves_tempo_and_key(model):
+    sound = signals.groove(15, RATE, 124) * np.float32(0.5)
+    plain, softer = (analyze(signals.wav(gain * sound, RATE), model) for gain in (1, 0.25))
+    fall = 20 * np.log10(4)
+    assert plain.loudness.integrated_lufs - softer.loudness.integrated_lufs == pytest.approx(
+        fall, abs=0.02
+    )
+    assert softer.tempo.bpm == pytest.approx(plain.tempo.bpm, rel=1e-3)
+    assert (softer.key.tonic, softer.key.mode) == (plain.key.tonic, plain.key.mode)
 
 
 def test_silence_has_neither_tempo_nor_key_nor_loudness(model):

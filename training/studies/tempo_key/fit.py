@@ -102,12 +102,13 @@ def _member(
     batches = -(-len(features) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=EPOCHS * batches)
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(features)).split(BATCH):
+        for batch in torch.split(torch.randperm(len(features)), BATCH):
             log_probabilities = network(features[batch], cases.padding[batch])
             possible = cases.targets[batch] > 0
             losses = torch.where(possible, cases.targets[batch] * log_probabilities, 0)
             optimiser.zero_grad()
-            (-losses.sum() / len(batch)).backward()
+            loss = -losses.sum() / len(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
     return network.requires_grad_(requires_grad=False), float(network.none[0])

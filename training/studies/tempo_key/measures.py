@@ -98,7 +98,7 @@ def _estimates(answers: Sequence[tuple[float, ...]]) -> Estimates:
 def tempo_right(bpm: Floats, truth: Floats, ratios: Sequence[float] = (1,)) -> Floats:
     """Return 1 where a tempo, or a multiple of it, is within `RIGHT` of the truth, else 0."""
     relative = bpm[:, None] * np.array(ratios) / truth[:, None]
-    return np.any(np.abs(relative - 1) <= RIGHT, axis=1).astype(np.float64)
+    return np.asarray(np.any(np.abs(relative - 1) <= RIGHT, axis=1), np.float64)
 
 
 def key_score(key: Indices, truth: Indices) -> Floats:

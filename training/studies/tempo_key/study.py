@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -64,7 +65,7 @@ def study(corpus: Path, destination: Path, jobs: int | None = 1) -> None:
 
 def save(ranker: fitted.TempoRanker, key: Floats) -> None:
     """Write the numbers for `service.music.fitted`; half precision suffices for the network."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "tempo_hidden": ranker.hidden.astype(np.float16),
         "tempo_hidden_bias": ranker.hidden_bias.astype(np.float32),
         "tempo_output": ranker.output.astype(np.float16),
