@@ -282,7 +282,7 @@ class EmbeddingSpace(CardPart):
     """What the model's embedding is. Vectors of different spaces cannot be compared."""
 
     space: str = Field(
-        description="Name of the space: name and version of the model.", examples=["fifteen-5"]
+        description="Name of the space: name and version of the model.", examples=["fifteen-4"]
     )
     dimensions: int = Field(
         ge=1, le=MAX_DIMENSIONS, description="Number of values of a vector.", examples=[128]
@@ -306,12 +306,12 @@ class Card(CardPart):
         default=[],
         description="Further audio-features that the model predicts, in the order of its output. "
         "They are taught by another network only; `figures` has the fidelity to it. Empty in "
-        "models before version 5.",
+        "models before version 4.",
         examples=[["acousticness", "instrumentalness", "liveness", "speechiness"]],
     )
     embedding: EmbeddingSpace | None = Field(
         default=None,
-        description="The embedding of the model; null if it has none, as before version 5.",
+        description="The embedding of the model; null if it has none, as before version 4.",
     )
     network: Network
     data: Data

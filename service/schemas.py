@@ -95,7 +95,7 @@ class EmbeddingFound(Answer):
     space: str = Field(
         description="Name of the space: name and version of the model. Vectors of different "
         "spaces cannot be compared.",
-        examples=["fifteen-5"],
+        examples=["fifteen-4"],
     )
     values: list[float] = Field(
         description="At most 128 numbers, as a vector of length 1. The similarity of two "

@@ -95,15 +95,6 @@ def build_card(
         raise ConfigError(f"The table card, {name}: {first['msg']}.") from error
 
 
-def _embedding(network: Ensemble, text: CardText) -> EmbeddingSpace | None:
-    """Return the space of the embedding, which is another one for every version."""
-    if network.embedding is None:
-        return None
-    return EmbeddingSpace(
-        space=f"{text.name}-{text.version}", dimensions=network.embedding.dimensions
-    )
-
-
 def _parameters_in_file(network: Ensemble) -> int:
     """Return the number of parameters without the student's outputs that are not exported."""
     unused = {
@@ -113,6 +104,15 @@ def _parameters_in_file(network: Ensemble) -> int:
     if network.audio_features:  # copies of some of them
         count += network.audio_features.weight.numel() + network.audio_features.bias.numel()
     return count
+
+
+def _embedding(network: Ensemble, text: CardText) -> EmbeddingSpace | None:
+    """Return the space of the embedding, which is another one for every version."""
+    if network.embedding is None:
+        return None
+    return EmbeddingSpace(
+        space=f"{text.name}-{text.version}", dimensions=network.embedding.dimensions
+    )
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, float | int | str]:
