@@ -89,21 +89,6 @@ class EmotionRange(Answer):
     )
 
 
-class EmbeddingFound(Answer):
-    """A vector that is near those of similar recordings."""
-
-    space: str = Field(
-        description="Name of the space: name and version of the model. Vectors of different "
-        "spaces cannot be compared.",
-        examples=["fifteen-4"],
-    )
-    values: list[float] = Field(
-        description="At most 128 numbers, as a vector of length 1. The similarity of two "
-        "recordings is the cosine, which is the sum of the products: 1 for the same sound.",
-        examples=[[0.6, -0.48, 0.64]],
-    )
-
-
 class TempoCandidate(Answer):
     """One possible tempo."""
 
@@ -172,7 +157,7 @@ class Features(Answer):
     acousticness: Share | None = Field(
         default=None,
         description="How surely the instruments are acoustic. Another network taught this and the "
-        "following to the model; its card has the fidelity. Null before version 5 of the model.",
+        "following to the model; its card has the fidelity. Null for a model without them.",
         examples=[0.12],
     )
     instrumentalness: Share | None = Field(
@@ -183,6 +168,21 @@ class Features(Answer):
     )
     speechiness: Share | None = Field(
         default=None, description="How much of it is spoken.", examples=[0.05]
+    )
+
+
+class EmbeddingFound(Answer):
+    """A vector that is near those of similar recordings."""
+
+    space: str = Field(
+        description="Name of the space: name and version of the model. Vectors of different "
+        "spaces cannot be compared.",
+        examples=["fifteen-4"],
+    )
+    values: list[float] = Field(
+        description="At most 128 numbers, as a vector of length 1. The similarity of two "
+        "recordings is the cosine, which is the sum of the products: 1 for the same sound.",
+        examples=[[0.6, -0.48, 0.64]],
     )
 
 
