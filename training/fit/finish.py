@@ -10,6 +10,7 @@ is fitted to them.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +22,15 @@ from training.data.dataset import Dataset
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, LOGITS, Targets
 from training.fit.calibrate import interval_width, rank_correlation
 from training.fit.config import StudentConfig
-from training.fit.student_file import EmotionScale, Projection, TaughtScale, TrainedStudent
+from training.fit.student_file import (
+    EmotionScale,
+    Projection,
+    StudentError,
+    TaughtScale,
+    TrainedStudent,
+    load_student,
+    save_student,
+)
 from training.models.base import device
 from training.models.student import Student
 from training.types import AnyFloats, Flags, Floats, Indices
@@ -79,6 +88,32 @@ def finish(
         taught=_taught(targets, heard, columns) if found else {},
         projection=project(heard.features[~heard.is_test]),
     )
+
+
+def finish_file(dataset: Dataset, targets: Targets, path: Path) -> Path:
+    """Compute scales and projection of a saved student again; its weights stay.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    targets : Targets
+        What it was trained on.
+    path : Path
+        Written again.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    StudentError
+        If the file is not that of a student, or the student has other targets.
+    """
+    trained = load_student(path)
+    kinds = {kind: (columns.start, columns.stop) for kind, columns in targets.kinds.items()}
+    if kinds != trained.kinds:
+        raise StudentError(f"{path} was not trained on the outputs of these teachers.")
+    save_student(finish(dataset, targets, trained.network, trained.config), path)
+    return path
 
 
 @torch.no_grad()
