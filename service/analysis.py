@@ -112,27 +112,22 @@ def analyze(
         spectrogram_ms=_milliseconds(described, transformed),
         inference_ms=_milliseconds(transformed, scored),
     )
+    heard = scores.chosen(sounding) if sounding.any() else scores
+    members["features"] = members["features"].model_copy(update=_learned(heard, model.card))
     return Analysis(
-        **_summary(cut, scores, names, model.card, sounding),
+        **_summary(cut, heard, names, model.card),
         **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
-        embedding=_embedding(scores, sounding, space) if space else None,
+        embedding=_embedding(heard, space) if space else None,
         audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
     )
 
 
-def _summary(
-    cut: audio.Cut, scores: Scores, names: Names, card: Card, sounding: NDArray[np.bool_]
-) -> dict[str, Any]:
-    """Return the members of the analysis that describe the whole recording.
-
-    Silent windows are left out, unless all windows are silent.
-    """
-    if sounding.any():
-        scores = scores.chosen(sounding)
+def _summary(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+    """Return the members of the analysis that describe the whole recording."""
     genres = _ranked(names.genres, scores.genres)
     music, known = _mean(scores.music), _mean(scores.known)
     probabilities = [genre.probability for genre in genres]
@@ -145,12 +140,14 @@ def _summary(
     }
 
 
-def _embedding(
-    scores: Scores, sounding: NDArray[np.bool_], space: EmbeddingSpace
-) -> EmbeddingFound:
-    """Return the mean over the windows that hold sound, or over all silent ones, of length 1."""
-    if sounding.any():
-        scores = scores.chosen(sounding)
+def _learned(scores: Scores, card: Card) -> dict[str, float]:
+    """Average the audio-features that the model predicts over the windows."""
+    names: list[str] = [*card.emotions, *card.features]
+    return dict(zip(names, [*_means(scores.emotion), *_means(scores.features)], strict=True))
+
+
+def _embedding(scores: Scores, space: EmbeddingSpace) -> EmbeddingFound:
+    """Return the mean embedding of the windows, scaled to length 1."""
     mean = scores.embedding.mean(axis=0, dtype=np.float64)
     unit = mean / max(float(np.linalg.norm(mean)), np.finfo(float).tiny)
     return EmbeddingFound(space=space.space, values=unit.round(EMBEDDING_DIGITS).tolist())
@@ -159,8 +156,8 @@ def _embedding(
 def _averages(scores: Scores, names: Names) -> dict[str, Any]:
     """Average scores over the windows, and return them by name."""
     genres = _ranked(names.genres, scores.genres)
-    means = scores.emotion.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS).tolist()
-    emotions = dict(zip(names.emotions, means, strict=True))
+    means = _means(scores.emotion)
+    emotions: dict[str, float] = dict(zip(names.emotions, means, strict=True))
     return {
         "genre": genres[0].genre,
         "genres": genres,
@@ -169,6 +166,12 @@ def _averages(scores: Scores, names: Names) -> dict[str, Any]:
         **emotions,
         "mood": mood_of(emotions.get("valence"), emotions.get("energy"), names.middle),
     }
+
+
+def _means(scores: NDArray[np.float32]) -> list[float]:
+    """Average each column over windows, rounded."""
+    means: list[float] = scores.mean(axis=0, dtype=np.float64).round(SCORE_DIGITS).tolist()
+    return means
 
 
 def _mean(values: NDArray[np.float32]) -> float:

@@ -11,6 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Emotion = Literal["valence", "energy", "danceability"]
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)
 
+Taught = Literal["acousticness", "instrumentalness", "liveness", "speechiness"]
+TAUGHT: tuple[Taught, ...] = get_args(Taught)
+"""Audio-features without true values: another network taught them."""
+
 MAX_DIMENSIONS = 128  # of an embedding
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -237,7 +241,7 @@ class FeatureFidelity(CardPart):
     Both are networks: this is no measure of how right they are.
     """
 
-    feature: str = Field(examples=["acousticness"])
+    feature: Taught = Field(examples=["acousticness"])
     clips: int = Field(description="Number of test recordings.", examples=[678])
     spearman: float = Field(ge=-1, le=1, description="Rank correlation.", examples=[0.9])
     absolute_error: Share = Field(description="Mean absolute difference.", examples=[0.06])
@@ -298,7 +302,7 @@ class Card(CardPart):
     emotions: list[Emotion] = Field(
         description="The emotions that the model predicts, in the order of its output."
     )
-    features: list[str] = Field(
+    features: list[Taught] = Field(
         default=[],
         description="Further audio-features that the model predicts, in the order of its output. "
         "They are taught by another network only; `figures` has the fidelity to it. Empty in "

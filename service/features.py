@@ -1,4 +1,4 @@
-"""The members of an answer that need no learning of genres: tempo, key, loudness, features.
+"""The members of an answer that no model learned: tempo, key, loudness, and part of the features.
 
 `features` has the names, types and scales of the audio-features that Spotify's interface gave until
 2024, so that programs written against it can read them.
@@ -22,7 +22,7 @@ BPM_DIGITS = 2
 PROBABILITY_DIGITS = 4
 LEVEL_DIGITS = 2
 
-NO_BPM, NO_KEY, NO_LOUDNESS = 0.0, -1, -60.0  # in `features`, whose members are never null
+NO_BPM, NO_KEY, NO_LOUDNESS = 0.0, -1, -60.0  # in `features`, where no measured member is null
 
 
 def describe(recording: audio.Recording, *, sounding: bool) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def key_of(found: list[music.Key], none: float) -> KeyFound | None:
 def _features(
     tempo: TempoFound | None, key: KeyFound | None, loudness: LoudnessFound, seconds: float
 ) -> Features:
-    """Return the same under Spotify's names."""
+    """Return the same under Spotify's names; `analysis` adds what the model learned."""
     lufs = loudness.integrated_lufs
     return Features(
         tempo=tempo.bpm if tempo else NO_BPM,

@@ -111,7 +111,7 @@ class KeyCandidate(Answer):
     """One possible key."""
 
     tonic: str = Field(description="C, C#, Db, D, Eb, E, F, F#, G, G#, Ab, A, Bb or B.")
-    mode: Mode = Field(description="Major or minor.")
+    mode: Mode = Field(description="Major or minor.", examples=["minor"])
     probability: Share = Field(examples=[0.52])
 
 
@@ -149,6 +149,26 @@ class Features(Answer):
     )
     loudness: float = Field(description="LUFS; -60 if there is none.", examples=[-14.2])
     duration_ms: int = Field(description="Length of the decoded sound.", examples=[15_020])
+    danceability: Share | None = Field(
+        default=None, description="As in the answer.", examples=[0.83]
+    )
+    energy: Share | None = Field(default=None, description="As in the answer.", examples=[0.66])
+    valence: Share | None = Field(default=None, description="As in the answer.", examples=[0.71])
+    acousticness: Share | None = Field(
+        default=None,
+        description="How surely the instruments are acoustic. Another network taught this and the "
+        "following to the model; its card has the fidelity. Null for a model without them.",
+        examples=[0.12],
+    )
+    instrumentalness: Share | None = Field(
+        default=None, description="How surely there are no vocals.", examples=[0.81]
+    )
+    liveness: Share | None = Field(
+        default=None, description="How surely an audience is present.", examples=[0.14]
+    )
+    speechiness: Share | None = Field(
+        default=None, description="How much of it is spoken.", examples=[0.05]
+    )
 
 
 class EmbeddingFound(Answer):

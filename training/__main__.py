@@ -20,6 +20,7 @@ from training.evaluation.evaluate import evaluate
 from training.fit import musicnn
 from training.fit.config import ConfigError, read_recipe
 from training.fit.distill import distill
+from training.fit.finish import finish_file
 from training.fit.loop import TrainingDivergedError
 from training.fit.run import RunMismatchError
 from training.fit.student_file import SHIPPED, StudentError
@@ -161,6 +162,16 @@ def _add_student(commands: Commands) -> None:
         student="folder for the student",
     )
 
+    command = _add(
+        commands, "finish", _finish, "Compute the scales and the projection of a student again."
+    )
+    _add_paths(
+        command,
+        dataset="folder of `prepare`",
+        teachers="folder of files *.npz, see training.data.teachers",
+        student="file of `distill`, which is written again; its weights stay",
+    )
+
 
 def _add_studies(commands: Commands) -> None:
     """Add the studies, and the synthesiser."""
@@ -227,6 +238,11 @@ def _distill(arguments: argparse.Namespace) -> None:
     dataset = Dataset(arguments.dataset)
     config = read_recipe(arguments.recipe).training.student
     print(distill(dataset, read_targets(arguments.teachers, dataset), config, arguments.student))
+
+
+def _finish(arguments: argparse.Namespace) -> None:
+    dataset = Dataset(arguments.dataset)
+    print(finish_file(dataset, read_targets(arguments.teachers, dataset), arguments.student))
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import onnxruntime as ort
 import pytest
 
 from service import audio
-from service.model import INPUT, OUTPUTS
+from service.model import INPUT, outputs_of
 from service.settings import MODELS
 from tools import signals
 from tools.server import Server
@@ -120,8 +120,9 @@ def test_the_number_of_threads_does_not_change_the_scores(model, spectrograms, t
     session = ort.InferenceSession(
         (MODELS / "fifteen.onnx").read_bytes(), options, providers=["CPUExecutionProvider"]
     )
-    expected = vars(model.score(spectrograms)).values()
-    for values, ours in zip(session.run(OUTPUTS, {INPUT: spectrograms}), expected, strict=True):
+    names = list(outputs_of(model.card))
+    expected = [values for values in vars(model.score(spectrograms)).values() if values.size]
+    for values, ours in zip(session.run(names, {INPUT: spectrograms}), expected, strict=True):
         np.testing.assert_allclose(values, ours, atol=TOLERANCE, rtol=0)
 
 

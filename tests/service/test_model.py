@@ -100,7 +100,7 @@ class TestVerify:
 
 
 class TestFeaturesAndEmbedding:
-    """Of the model in `tests.service.tiny`; the shipped ones of before version 5 have neither."""
+    """Of the model in `tests.service.tiny`; a model may have neither."""
 
     def test_scores_have_them(self, tiny_model, spectrograms):
         scores = tiny_model.score(spectrograms)

@@ -8,11 +8,10 @@ import json
 import numpy as np
 
 from service import audio
-from service.card import EmbeddingSpace
+from service.card import TAUGHT, EmbeddingSpace
 from service.model import CARD_KEY, INPUT, Model, outputs_of
 from service.settings import MODELS
 
-FEATURES = ["acousticness", "instrumentalness", "liveness", "speechiness"]
 SPACE = EmbeddingSpace(space="tiny-5", dimensions=128)
 FLOAT, INT64 = 1, 7  # types of ONNX's tensors
 OPSET, FORMAT = 18, 9
@@ -102,7 +101,7 @@ def write(folder, *, card_only=None, **changes):
         Members of the card, such as ``embedding=None``. The outputs follow.
     """
     path = folder / "tiny.onnx"
-    extended = {"name": "tiny", "features": FEATURES, "embedding": SPACE} | changes
+    extended = {"name": "tiny", "features": list(TAUGHT), "embedding": SPACE} | changes
     card = Model(MODELS / "fifteen.onnx").card.model_copy(update=extended)
     content = card.model_dump(mode="json")
     _save(path, card, content | (card_only or {}))

@@ -10,18 +10,27 @@ is fitted to them.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.special import expit
 from tqdm import tqdm
 
-from service.card import EMOTIONS, MAX_DIMENSIONS, Emotion
+from service.card import EMOTIONS, MAX_DIMENSIONS, TAUGHT, Emotion, Taught
 from training.data.dataset import Dataset
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, LOGITS, Targets
 from training.fit.calibrate import interval_width, rank_correlation
 from training.fit.config import StudentConfig
-from training.fit.student_file import EmotionScale, Projection, TaughtScale, TrainedStudent
+from training.fit.student_file import (
+    EmotionScale,
+    Projection,
+    StudentError,
+    TaughtScale,
+    TrainedStudent,
+    load_student,
+    save_student,
+)
 from training.models.base import device
 from training.models.student import Student
 from training.types import AnyFloats, Flags, Floats, Indices
@@ -81,6 +90,32 @@ def finish(
     )
 
 
+def finish_file(dataset: Dataset, targets: Targets, path: Path) -> Path:
+    """Compute scales and projection of a saved student again; its weights stay.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    targets : Targets
+        What it was trained on.
+    path : Path
+        Written again.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    StudentError
+        If the file is not that of a student, or the student has other targets.
+    """
+    trained = load_student(path)
+    kinds = {kind: (columns.start, columns.stop) for kind, columns in targets.kinds.items()}
+    if kinds != trained.kinds:
+        raise StudentError(f"{path} was not trained on the outputs of these teachers.")
+    save_student(finish(dataset, targets, trained.network, trained.config), path)
+    return path
+
+
 @torch.no_grad()
 def _hear(dataset: Dataset, network: Student, columns: slice) -> _Heard:
     """Compute features, and the outputs of some columns, of all recordings."""
@@ -113,7 +148,7 @@ def _scales(dataset: Dataset, heard: _Heard, columns: slice) -> dict[Emotion, Em
     return scales
 
 
-def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, TaughtScale]:
+def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[Taught, TaughtScale]:
     """Match the quantiles of the student's outputs with those of its teacher, outside test."""
     is_raw = np.isin(targets.rows, heard.rows)
     places = np.searchsorted(heard.rows, targets.rows[is_raw])
@@ -121,12 +156,11 @@ def _taught(targets: Targets, heard: _Heard, columns: slice) -> dict[str, Taught
     known = ~np.isnan(teacher).any(axis=1)
     places, teacher = places[known], teacher[known]
     is_test, tracks = heard.is_test[places], heard.tracks[places]
-    taught: dict[str, TaughtScale] = {}
+    taught: dict[Taught, TaughtScale] = {}
     if is_test.all() or not is_test.any():  # nothing to fit to, or nothing to measure on
         return taught
-    for column, feature in enumerate(AUDIO_FEATURE_COLUMNS):
-        if feature in EMOTIONS:
-            continue
+    for feature in TAUGHT:
+        column = AUDIO_FEATURE_COLUMNS.index(feature)
         output, values = heard.outputs[places, column], _share(feature, teacher[:, column])
         knots = _quantiles(output[~is_test], values[~is_test])
         student = _by_track(np.interp(output, *knots)[is_test], tracks[is_test])

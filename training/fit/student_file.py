@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.card import EMOTIONS, Emotion
+from service.card import EMOTIONS, Emotion, Taught
 from training.files import sha256, write_atomically
 from training.fit.config import StudentConfig
 from training.models.base import device
@@ -129,7 +129,7 @@ class TrainedStudent:
     kinds: dict[str, tuple[int, int]]
     scales: dict[Emotion, EmotionScale]
     config: StudentConfig
-    taught: dict[str, TaughtScale] = field(default_factory=dict)
+    taught: dict[Taught, TaughtScale] = field(default_factory=dict)
     projection: Projection | None = None
     digest: str = ""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from service.card import Taught
 from training.models.head import Head
 from training.models.student import Student
 
@@ -150,7 +151,7 @@ class Ensemble(nn.Module):
     temperature : float
     emotions : list of int
         The learned emotions, as indices into `EMOTIONS`.
-    features : mapping of str to Knots
+    features : mapping of str to Knots, optional
         Further audio-features, by name; none for a student that has no scales of them.
     embedding : Embedding or None
     """
@@ -163,7 +164,7 @@ class Ensemble(nn.Module):
         n_genres: int,
         temperature: float,
         emotions: list[int],
-        features: Mapping[str, Knots] | None = None,
+        features: Mapping[Taught, Knots] | None = None,
         embedding: Embedding | None = None,
     ) -> None:
         super().__init__()

@@ -96,11 +96,14 @@ def build_card(
 
 
 def _parameters_in_file(network: Ensemble) -> int:
-    """Return the number of parameters without the student's outputs, which are not exported."""
+    """Return the number of parameters without the student's outputs that are not exported."""
     unused = {
         f"student.to_targets.{name}" for name, _ in network.student.to_targets.named_parameters()
     }
-    return sum(each.numel() for name, each in network.named_parameters() if name not in unused)
+    count = sum(each.numel() for name, each in network.named_parameters() if name not in unused)
+    if network.audio_features:  # copies of some of them
+        count += network.audio_features.weight.numel() + network.audio_features.bias.numel()
+    return count
 
 
 def _embedding(network: Ensemble, text: CardText) -> EmbeddingSpace | None:

@@ -5,13 +5,12 @@ import pytest
 import torch
 from scipy.special import expit
 
+from service.card import TAUGHT
 from tests.training.conftest import CONFIG
 from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES, read_targets
 from training.fit import finish as module
-from training.fit.finish import finish, project
-from training.fit.student_file import load_student
-
-TAUGHT = {"acousticness", "instrumentalness", "liveness", "speechiness"}
+from training.fit.finish import finish, finish_file, project
+from training.fit.student_file import StudentError, load_student, save_student
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +40,10 @@ def heard(trained, dataset, rows):
 
 def shares(outputs):
     """What a teacher's outputs mean: the first three are logits."""
-    names = ("acousticness", "instrumentalness", "liveness", "speechiness")
-    columns = [AUDIO_FEATURE_COLUMNS.index(name) for name in names]
+    columns = [AUDIO_FEATURE_COLUMNS.index(name) for name in TAUGHT]
     values = outputs[:, columns]
     values[:, :3] = expit(values[:, :3])
-    return dict(zip(names, values.clip(0, 1).T, strict=True))
+    return dict(zip(TAUGHT, values.clip(0, 1).T, strict=True))
 
 
 def test_features_without_true_values_have_the_scale_of_the_teacher(
@@ -55,7 +53,7 @@ def test_features_without_true_values_have_the_scale_of_the_teacher(
     _, outputs = heard(trained, dataset, rows[~is_test])
     columns = targets.kinds[f"teacher.{AUDIO_FEATURES}"]
     taught = targets.original(columns)[np.isin(targets.rows, rows[~is_test])]
-    assert set(trained.taught) == TAUGHT
+    assert tuple(trained.taught) == TAUGHT
     for name, scale in trained.taught.items():
         assert scale.column == columns.start + AUDIO_FEATURE_COLUMNS.index(name)
         student, teacher = scale(outputs), shares(taught)[name]
@@ -123,3 +121,29 @@ def test_the_first_dimensions_vary_most(monkeypatch):
 def test_features_that_never_vary_have_a_projection():
     projection = project(np.ones((5, 3), np.float32))
     assert not projection(np.ones((1, 3), np.float32)).any()
+
+
+def test_a_file_of_an_earlier_version_is_finished(dataset, trained, targets, tmp_path):
+    """Its weights stay."""
+    path = tmp_path / "student.pt"
+    save_student(replace(trained, scales={}, taught={}, projection=None), path)
+    finish_file(dataset, targets, path)
+    finished = load_student(path)
+    assert finished.taught.keys() == trained.taught.keys()
+    features = torch.randn(3, CONFIG.student.features).numpy()
+    np.testing.assert_allclose(
+        np.square(finished.projection(features)).sum(axis=1),
+        np.square(trained.projection(features)).sum(axis=1),
+        rtol=1e-2,
+    )
+    for name, weight in trained.network.state_dict().items():
+        torch.testing.assert_close(finished.network.state_dict()[name], weight, rtol=0, atol=0)
+
+
+def test_a_student_of_other_teachers_is_not_finished(dataset, trained, targets, tmp_path):
+    path = tmp_path / "student.pt"
+    save_student(trained, path)
+    before = path.read_bytes()
+    with pytest.raises(StudentError, match="not trained on the outputs of these teachers"):
+        finish_file(dataset, replace(targets, kinds={"other.tags": slice(0, 2)}), path)
+    assert path.read_bytes() == before

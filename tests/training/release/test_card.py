@@ -48,6 +48,13 @@ def test_the_card_names_features_and_the_space_of_the_embedding(card):
     assert card.embedding.dimensions == CONFIG.student.features  # fewer than the most
 
 
+def test_the_card_counts_the_parameters_that_are_in_the_file(card, dataset, fixed_run):
+    network = load(dataset, fixed_run)[0]
+    with_outputs = sum(each.numel() for each in network.parameters())
+    unused = len(network.student.to_targets.bias) - len(card.features)
+    assert card.network.parameters == with_outputs - unused * (CONFIG.student.features + 1)
+
+
 def test_the_card_has_the_evaluation_and_its_corpus(card, dataset, runs):
     evaluation = read_evaluation(runs)
     assert card.figures == evaluation.figures
