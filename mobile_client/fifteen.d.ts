@@ -188,7 +188,7 @@ export interface EmotionRange {
  * Both are networks: this is no measure of how right they are.
  */
 export interface FeatureFidelity {
-  feature: string;
+  feature: "acousticness" | "instrumentalness" | "liveness" | "speechiness";
   /** Number of test recordings. */
   clips: number;
   /** Rank correlation. */
@@ -209,6 +209,23 @@ export interface Features {
   loudness: number;
   /** Length of the decoded sound. */
   duration_ms: number;
+  /** As in the answer. */
+  danceability?: number | null;
+  /** As in the answer. */
+  energy?: number | null;
+  /** As in the answer. */
+  valence?: number | null;
+  /**
+   * How surely the instruments are acoustic. Another network taught this and the following to the
+   * model; its card has the fidelity. Null for a model without them.
+   */
+  acousticness?: number | null;
+  /** How surely there are no vocals. */
+  instrumentalness?: number | null;
+  /** How surely an audience is present. */
+  liveness?: number | null;
+  /** How much of it is spoken. */
+  speechiness?: number | null;
 }
 
 /** One metric, measured on runs of the same training with several seeds. */
@@ -417,7 +434,7 @@ export interface ModelCard {
    * Further audio-features that the model predicts, in the order of its output. They are taught by
    * another network only; `figures` has the fidelity to it. Empty in models before version 4.
    */
-  features?: string[];
+  features?: ("acousticness" | "instrumentalness" | "liveness" | "speechiness")[];
   /** The embedding of the model; null if it has none, as before version 4. */
   embedding?: EmbeddingSpace | null;
   network: Network;
