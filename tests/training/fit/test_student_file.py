@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from service.card import MAX_DIMENSIONS, TAUGHT
 from training.fit.student_file import SHIPPED, StudentError, load_student, save_student
 
 
@@ -51,3 +52,13 @@ def test_the_shipped_student_is_small_and_knows_every_emotion():
     assert SHIPPED.stat().st_size < 12e6
     trained = load_student(SHIPPED)
     assert set(trained.scales) == {"valence", "energy", "danceability"}
+
+
+def test_the_shipped_student_has_audio_features_and_an_embedding():
+    trained = load_student(SHIPPED)
+    assert tuple(trained.taught) == TAUGHT
+    assert trained.projection.components.shape == (trained.config.features, MAX_DIMENSIONS)
+    for scale in (*trained.scales.values(), *trained.taught.values()):
+        assert (np.diff(scale.scores) > 0).all()
+        assert scale.values == sorted(scale.values)
+        assert 0 <= scale.values[0] < scale.values[-1] <= 1
