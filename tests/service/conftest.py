@@ -14,6 +14,14 @@ def tiny_models(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def bare_models(tmp_path_factory):
+    """A folder with a model that has neither features nor an embedding."""
+    folder = tmp_path_factory.mktemp("bare")
+    tiny.write(folder, features=[], embedding=None)
+    return folder
+
+
 @pytest.fixture
 def tiny_model(tiny_models):
     return Model(tiny_models / "tiny.onnx")

@@ -196,8 +196,9 @@ def analysis_of(model, monkeypatch):
         genres = np.zeros((2, len(card.genres)), np.float32)
         genres[:, 4], genres[:, 2] = first, 1 - np.array(first)
         emotion = np.zeros((2, len(card.emotions)), np.float32)
-        none = np.empty((2, 0), np.float32)
-        scores = Scores(genres, emotion, np.float32(music), np.float32(known), none, none)
+        features = np.zeros((2, len(card.features)), np.float32)
+        vectors = np.ones((2, card.embedding.dimensions), np.float32)
+        scores = Scores(genres, emotion, np.float32(music), np.float32(known), features, vectors)
         monkeypatch.setattr(model, "score", lambda _: scores)
         data = signals.wav(gain * signals.sine(30), audio.SAMPLE_RATE)
         return analyze(data, model, taxonomy=taxonomy)
@@ -364,6 +365,6 @@ class TestEmbedding:
         )
         assert ours == theirs
 
-    def test_a_model_without_one_is_an_error(self, model, clips):
+    def test_a_model_without_one_is_an_error(self, bare_models, clips):
         with pytest.raises(NoEmbeddingError, match="has no embedding"):
-            analyze(clips["wav"], model, embedding=True)
+            analyze(clips["wav"], Model(bare_models / "tiny.onnx"), embedding=True)

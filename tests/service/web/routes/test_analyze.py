@@ -64,11 +64,12 @@ class TestEmbedding:
         for each in (tiny_client, client):
             assert post(each, clips["mp3"]).json()["embedding"] is None
 
-    def test_a_model_without_one_refuses_before_it_reads(self, client):
-        for path in ("/v1/analyze", "/v1/analyze/batch"):
-            response = client.post(f"{path}?embedding=true", content=b"?")
-            detail = assert_problem(response, 422, "no-embedding")["detail"]
-            assert detail == f"Version {SHIPPED} of the model fifteen has no embedding."
+    def test_a_model_without_one_refuses_before_it_reads(self, bare_models):
+        with serving(Settings(models=bare_models, model="tiny")) as client:
+            for path in ("/v1/analyze", "/v1/analyze/batch"):
+                response = client.post(f"{path}?embedding=true", content=b"?")
+                detail = assert_problem(response, 422, "no-embedding")["detail"]
+                assert detail == f"Version {SHIPPED} of the model tiny has no embedding."
 
     def test_an_invalid_value_is_refused(self, tiny_client, clips):
         response = self.send(tiny_client, clips["mp3"], "?embedding=128")
