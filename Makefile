@@ -17,7 +17,8 @@ test: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
 	$(FIFTEEN_VENV)/bin/python -m $(PYTEST) -m "not slow"
 	$(TRAINING_VENV)/bin/python -m $(PYTEST) -m "not slow" tests/training
 
-# A Ray cluster, load tests, the benchmarks in their smallest form: two more minutes.
+# Browsers, several processes, slow clients, decompression bombs, a Ray cluster, load, the benchmarks
+# and studies in their smallest form: a quarter of an hour.
 test-slow: $(FIFTEEN_VENV)/.test $(TRAINING_VENV)/.all
 	$(FIFTEEN_VENV)/bin/python -m $(PYTEST) -m slow
 	$(TRAINING_VENV)/bin/python -m $(PYTEST) -m slow tests/training

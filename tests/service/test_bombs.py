@@ -9,6 +9,8 @@ from tests.http import assert_problem
 from tools.server import Server
 from tools.torture import bombs
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.1  # an hour of silence, hundreds of streams
 GROWN_MB = 150  # the largest body is 32 MiB; 15 minutes of 8 channels would be 5 GB
 PARTS = 10_000

@@ -78,6 +78,7 @@ def test_every_process_gives_the_same_answer_at_any_concurrency(process, recordi
     assert_same(answers)
 
 
+@pytest.mark.slow
 def test_another_interpreter_gives_the_same_answer_without_a_server(process, recording, tmp_path):
     """The interpreter has another hash seed."""
     (tmp_path / "clip.mp3").write_bytes(recording)

@@ -147,6 +147,7 @@ def counted_metrics(server):
     return sum(float(line.split()[-1]) for line in found)
 
 
+@pytest.mark.slow
 def test_several_processes_answer_at_one_port(several):
     assert httpx.get(f"{several.url}/v1/limits").json()["workers"] == 2
     first = counted_metrics(several)
@@ -160,6 +161,7 @@ def files_of(server, pid):
     return {file.name.partition("_")[0] for file in files}
 
 
+@pytest.mark.slow
 def test_a_worker_that_crashes_is_replaced(several, clips):
     before = several.workers()
     assert len(before) == 2

@@ -11,6 +11,7 @@ import pytest
 from service import memory
 from tools.server import ROOT
 
+pytestmark = pytest.mark.slow
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 
 HOLES = """

@@ -22,6 +22,7 @@ def test_the_decoder_survives_damaged_recordings():
     assert outcome.slowest_seconds < decoding.HANGS_SECONDS
 
 
+@pytest.mark.slow
 def test_the_service_answers_damaged_recordings(server):
     outcome = serving.post_cases(server, range(POSTED))
     assert outcome.failed == []
@@ -41,6 +42,7 @@ def test_every_mutation_changes_the_file(mutation):
     assert bytes(mutation(whole, mutate.random.Random(0))) != whole
 
 
+@pytest.mark.slow
 def test_every_container_has_the_fields_that_a_mutation_changes():
     """Otherwise the mutation would change other bytes."""
     for name, data in mutate.originals().items():

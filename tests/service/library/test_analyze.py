@@ -249,6 +249,7 @@ def test_an_analysis_survives_a_failure_to_write_tags(clip, clips):
     assert record.analysis["audio"]["container"] == "webm"
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_decoder_does_not_end_the_run(clip):
     deadly = Deadly(clip.with_name("deadly"))
     clip.with_name("deadly").write_bytes(b"bad")

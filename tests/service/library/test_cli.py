@@ -80,6 +80,7 @@ def test_an_interrupted_run_resumes(library, tmp_path):
     assert found == sorted(map(str, library.iterdir()))
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_no_process_behind(library):
     killed = subprocess.Popen(
         [*ANALYZE, str(library), "--jobs", "1"],
@@ -93,6 +94,7 @@ def test_a_killed_command_leaves_no_process_behind(library):
     killed.communicate(timeout=60)  # a process that is alive holds standard output open
 
 
+@pytest.mark.slow
 def test_records_go_to_standard_output_by_default(library):
     done = run(library / "0.mp3", library / "broken.mp3", "--jobs", "1")
     lines = {Path(line["path"]).name: line for line in map(json.loads, done.stdout.splitlines())}
@@ -102,6 +104,7 @@ def test_records_go_to_standard_output_by_default(library):
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_a_broken_pipe_is_reported_in_one_line(library):
     reader, writer = os.pipe()
     os.close(reader)
@@ -184,6 +187,7 @@ def test_a_messy_folder_has_the_same_records_after_every_run(messy, name, capsys
 
 
 @pytest.mark.timeout(100)
+@pytest.mark.slow
 def test_a_named_pipe_on_the_command_line_is_not_opened(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe")
     assert main(["analyze", str(tmp_path / "pipe"), "--jobs", "1"]) == 1

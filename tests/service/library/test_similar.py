@@ -89,6 +89,7 @@ def music(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_commands_find_the_same_sound_in_another_format(music, tiny_models, tmp_path, capsys):
     common = ["--models", os.fspath(tiny_models), "--model", "tiny"]
     library, groove = tmp_path / "library.jsonl", os.fspath(music / "groove.wav")

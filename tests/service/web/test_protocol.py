@@ -62,6 +62,7 @@ def held(connection, drip):
     ],
     ids=["nothing", "head", "second-head", "refused-body", "body", "no-body"],
 )
+@pytest.mark.slow
 def test_a_slow_client_is_disconnected_after_the_timeout(hurried, begins, drip, waits, answer):
     with hurried.connect() as connection:
         connection.sendall(begins)
@@ -70,6 +71,7 @@ def test_a_slow_client_is_disconnected_after_the_timeout(hurried, begins, drip, 
     assert waits * SECONDS * 0.5 <= seconds < waits * SECONDS + SLACK  # on a busy machine
 
 
+@pytest.mark.slow
 def test_slow_uploads_free_their_places(hurried, clips):
     slow = [hurried.connect() for _ in range(2)]
     for connection in slow:
@@ -92,6 +94,7 @@ def ask_on(connection):
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_no_response_is_disconnected(hurried):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -102,6 +105,7 @@ def test_a_client_that_reads_no_response_is_disconnected(hurried):
     assert httpx.get(f"{hurried.url}/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_an_active_connection_stays_open(hurried):
     """The timeout is for the client; the work of the service has its own limits."""
     with httpx.Client(base_url=hurried.url) as client:

@@ -154,6 +154,7 @@ def test_a_filename_is_returned_and_not_logged(process, clips, filename):
     assert filename.decode("latin-1") not in process.log
 
 
+@pytest.mark.slow
 def test_a_key_is_never_logged(clips):
     key, digest = new_key()
     wrong, _ = new_key()
@@ -184,6 +185,7 @@ READ_ONLY = ("unshare", "--map-root-user", "--mount", "sh", "-c",
 
 
 @pytest.mark.parametrize("under", [FULL_DISK, READ_ONLY], ids=["full", "read-only"])
+@pytest.mark.slow
 def test_the_service_writes_nothing(clips, tmp_path, under):
     if not shutil.which(under[0]) or subprocess.run([*under, "true"], check=False).returncode:
         pytest.skip(f"{under[0]} is not possible here: the service was not run so")
