@@ -111,6 +111,7 @@ def test_the_python_example_runs(server):
     assert output == f"{ANALYSIS['reason']}\n"
 
 
+@pytest.mark.slow
 def test_the_library_example_writes_the_documented_columns(tmp_path, clips):
     (tmp_path / "clip.mp3").write_bytes(clips["mp3"])
     printed = command(LIBRARY, r"\S+ -m service analyze")

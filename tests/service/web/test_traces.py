@@ -37,6 +37,7 @@ def collector():
     server.server_close()
 
 
+@pytest.mark.slow
 def test_stages_are_spans_of_the_clients_trace(collector, clips):
     url, bodies = collector
     server = Server(

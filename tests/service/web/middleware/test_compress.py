@@ -135,6 +135,7 @@ def test_metrics_count_compressed_responses(process):
     assert b'route="/v1/models",status="200"' in gzip.decompress(sent)
 
 
+@pytest.mark.slow
 def test_no_response_contains_the_key():
     """What BREACH needs: a secret in a compressed body. There is none."""
     key, digest = new_key()
