@@ -452,9 +452,9 @@ export interface ModelCard {
    */
   intervals: Partial<Record<"valence" | "energy" | "danceability", number>>;
   /**
-   * Each emotion's scores at the percentiles 0 to 100 of the reference, to place a score in it:
-   * Spotify's values of 40,003 tracks for the shipped model, the training corpus for a model whose
-   * corpus has no quantiles.
+   * Each emotion's scores at the percentiles 0 to 100 of the reference, to place a score in it: a
+   * published table of Spotify's values for the shipped model, the training corpus for a model
+   * whose corpus has no quantiles.
    */
   percentiles?: Partial<Record<"valence" | "energy" | "danceability", number[]>>;
   /** Limitations that the figures do not show. */

@@ -332,7 +332,7 @@ class Card(CardPart):
     percentiles: dict[Emotion, Percentiles] = Field(
         default={},
         description="Each emotion's scores at the percentiles 0 to 100 of the reference, to place "
-        "a score in it: Spotify's values of 40,003 tracks for the shipped model, the training "
+        "a score in it: a published table of Spotify's values for the shipped model, the training "
         "corpus for a model whose corpus has no quantiles.",
     )
     limits: list[str] = Field(description="Limitations that the figures do not show.")

@@ -69,7 +69,7 @@ class Meter:
         ----------
         block : Checked
         rate : int
-            Hz. If it or the layout differs from the block before, the filters begin anew.
+            Hz. If it or the layout differs from the block before, the filters start again.
         layout : tuple of str
             FFmpeg's names of the channels: ``("FL", "FR")``.
         """

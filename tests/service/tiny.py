@@ -1,11 +1,10 @@
-"""A tiny model with every output, written without the package onnx, which .venv does not have.
-
-Each output is a projection of the mean level of each mel band.
-"""
+"""A tiny model with every output: each is a projection of the mean level of each mel band."""
 
 import json
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from service import audio
 from service.card import TAUGHT, EmbeddingSpace
@@ -13,80 +12,48 @@ from service.model import CARD_KEY, INPUT, Model, outputs_of
 from service.settings import MODELS
 
 SPACE = EmbeddingSpace(space="tiny-5", dimensions=128)
-FLOAT, INT64 = 1, 7  # types of ONNX's tensors
 OPSET, FORMAT = 18, 9
 
 
-def _varint(value):
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def message(*parts):
-    """A message of protocol buffers, from pairs of a field's number and its value."""
-    out = b""
-    for number, value in parts:
-        if isinstance(value, int):
-            out += _varint(number << 3) + _varint(value)
-        else:
-            data = value.encode() if isinstance(value, str) else value
-            out += _varint(number << 3 | 2) + _varint(len(data)) + data
-    return out
-
-
-def _tensor(name, values):
-    """TensorProto."""
-    kind = {"f": FLOAT, "i": INT64}[values.dtype.kind]
-    dims = [(1, size) for size in values.shape]
-    return message(*dims, (2, kind), (8, name), (9, values.tobytes()))
-
-
-def _node(kind, inputs, output):
-    """NodeProto."""
-    return message(*((1, name) for name in inputs), (2, output), (4, kind))
-
-
-def _value(name, shape):
-    """ValueInfoProto of any number of windows."""
-    dims = [message((2, "windows")), *(message((1, size)) for size in shape)]
-    tensor = message((1, FLOAT), (2, message(*((1, dim) for dim in dims))))
-    return message((1, name), (2, message((1, tensor))))
-
-
 def _graph(card):
-    """GraphProto: levels, their projection to each output, and its activation."""
+    """Levels, their projection to each output, and its activation."""
     rng = np.random.default_rng(0)
-    weights = [_tensor("last", np.array([2])), _tensor("column", np.array([1]))]
-    nodes = [_node("ReduceMean", [INPUT, "last"], "kept"), _node("Squeeze", ["kept", "last"], "x")]
+    weights = {"last": np.array([2]), "column": np.array([1])}
+    nodes = [
+        helper.make_node("ReduceMean", [INPUT, "last"], ["kept"]),
+        helper.make_node("Squeeze", ["kept", "last"], ["x"]),
+    ]
+    activations = {"genre_probabilities": "Softmax", "embedding": "Identity"}
     outputs = outputs_of(card)
     for name, shape in outputs.items():
-        weight = rng.normal(0, 1e-3, (audio.N_MELS, *(shape or [1]))).astype(np.float32)
-        weights.append(_tensor(f"{name}.weight", weight))
-        activation = {"genre_probabilities": "Softmax", "embedding": "Identity"}.get(
-            name, "Sigmoid"
-        )
-        nodes.append(_node("MatMul", ["x", f"{name}.weight"], f"{name}.product"))
+        weight = rng.normal(0, 1e-3, (audio.N_MELS, *(shape or [1])))
+        weights[f"{name}.weight"] = weight.astype(np.float32)
         of_window = name if shape else f"{name}.active"
-        nodes.append(_node(activation, [f"{name}.product"], of_window))
+        nodes += [
+            helper.make_node("MatMul", ["x", f"{name}.weight"], [f"{name}.product"]),
+            helper.make_node(activations.get(name, "Sigmoid"), [f"{name}.product"], [of_window]),
+        ]
         if not shape:
-            nodes.append(_node("Squeeze", [of_window, "column"], name))
-    return message(
-        *((1, node) for node in nodes),
-        (2, "tiny"),
-        *((5, weight) for weight in weights),
-        (11, _value(INPUT, [audio.N_MELS, audio.N_FRAMES])),
-        *((12, _value(name, shape)) for name, shape in outputs.items()),
+            nodes.append(helper.make_node("Squeeze", [of_window, "column"], [name]))
+    return helper.make_graph(
+        nodes,
+        "tiny",
+        [_value(INPUT, [audio.N_MELS, audio.N_FRAMES])],
+        [_value(name, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
 
 
+def _value(name, shape):
+    """A value for any number of windows."""
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["windows", *shape])
+
+
 def _save(path, card, content):
-    """Write ModelProto."""
-    entry = message((1, CARD_KEY), (2, json.dumps(content)))
-    opset = message((1, ""), (2, OPSET))
-    path.write_bytes(message((1, FORMAT), (7, _graph(card)), (8, opset), (14, entry)))
+    opset = [helper.make_opsetid("", OPSET)]
+    proto = helper.make_model(_graph(card), opset_imports=opset, ir_version=FORMAT)
+    helper.set_model_props(proto, {CARD_KEY: json.dumps(content)})
+    onnx.save(proto, path)
 
 
 def write(folder, *, card_only=None, **changes):
