@@ -165,8 +165,7 @@ class TestThemes:
         colour = "document.querySelector('#clip canvas').toDataURL()"
         light = page.evaluate(colour)
         page.emulate_media(color_scheme="dark")
-        page.wait_for_timeout(300)
-        assert page.evaluate(colour) != light
+        page.wait_for_function(f"(light) => {colour} !== light", arg=light)
 
     def test_the_chosen_theme_is_stored(self, page):
         page.goto("/?about")
