@@ -41,3 +41,8 @@ def record(page, seconds=3):
 def expect_answer(page, name="house"):
     """Wait for the answer to the clip."""
     expect(page.locator("#clip h1")).to_have_text(name)
+
+
+def expect_heard(page):
+    """Wait for the answer to a recording; its words depend on the moment in which it began."""
+    expect(page.locator("#clip")).to_have_attribute("data-state", "answered")

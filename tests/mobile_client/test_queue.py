@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
-from tools.browser import expect_answer, open_client, ready, record
+from tools.browser import expect_answer, expect_heard, open_client, ready, record
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ class TestOrder:
         page.click("#again")
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         page.click("#listen")
-        expect_answer(page)
+        expect_heard(page)
         assert "recording" in sent
         assert "5.m4a" not in sent
         held[0].fulfill(json=ANALYSIS)
@@ -280,7 +280,7 @@ def test_a_recording_sends_live_requests_and_one_last_request(page):
     sent = []
     page.on("request", lambda request: sent.append(request.url))
     record(page, 5)
-    expect_answer(page)
+    expect_heard(page)
     queries = [url.partition("?")[2] for url in sent if "/v1/analyze" in url]
     assert queries.count("timeline=true") == 1
     assert json.dumps(sorted(set(queries))) in (

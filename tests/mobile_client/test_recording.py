@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, record
+from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, expect_heard, record
 
 pytestmark = pytest.mark.slow
 
@@ -18,10 +18,10 @@ def problem(page):
 
 class TestMicrophone:
     def test_a_recording_stops_after_fifteen_seconds(self, page):
+        page.route("**/v1/analyze?timeline=false", lambda route: route.abort())  # never sure
         with page.expect_response("**/v1/analyze?timeline=true", timeout=60_000) as sent:
             record(page, 15)
-            page.get_by_role("button", name="Listen longer").click()
-        expect_answer(page)
+        expect_heard(page)
         expect(page.locator("#clip .mood")).to_be_visible()
         details = sent.value.json()["audio"]
         assert (details["container"], details["codec"]) == ("webm", "opus")
@@ -42,7 +42,7 @@ class TestMicrophone:
         expect(page.locator("#listen-caption")).to_have_text("Stop")
         assert int(page.inner_text("#listen-count")) <= 12
         page.click("#listen")
-        expect_answer(page)
+        expect_heard(page)
         assert page.evaluate("sent") == "audio/webm;codecs=opus"  # the type that the recorder gives
 
     def test_a_cancelled_recording_is_not_stored(self, page):
