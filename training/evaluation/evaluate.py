@@ -26,6 +26,7 @@ from training.data.takes import track_waveform
 from training.evaluation.held_out import HeldOut, predict_held_out
 from training.evaluation.metrics import (
     calibration_error,
+    calibration_error_by_chance,
     cases,
     figure_of_file,
     figure_of_folds,
@@ -37,6 +38,7 @@ from training.evaluation.metrics import (
 from training.evaluation.neighbours import fidelity, measure_neighbours
 from training.files import write_atomically
 from training.fit.feature_cache import FeatureCache
+from training.fit.predict import concatenate
 from training.fit.run import (
     STATE_FILE,
     STUDENT_FILE,
@@ -49,6 +51,7 @@ from training.fit.run import (
 from training.types import Indices
 
 EVALUATION_FILE = "evaluation.json"
+TOGETHER = "together"
 EXCERPT_SECONDS = (3, 5, 10, 15)
 
 
@@ -61,6 +64,8 @@ class SourceFigures(BaseModel):
         Over the genres that the source has.
     calibration_error : float
         Expected calibration error, as in `service.card.GenreFigures`.
+    calibration_by_chance : float
+        The error that exactly right probabilities have on so few recordings.
     coverage : float or None
         Share of true emotions in their intervals; None if there are none.
     """
@@ -70,6 +75,7 @@ class SourceFigures(BaseModel):
     accuracy: float
     macro_f1: float
     calibration_error: float
+    calibration_by_chance: float
     coverage: float | None
 
 
@@ -229,6 +235,9 @@ def compare_sources(
 ) -> list[SourceRow]:
     """Compare figures of each source with and without that source in the training of the heads.
 
+    The last row, `TOGETHER`, has the recordings of all these sources, each predicted without its
+    own: as many recordings as a calibration error needs.
+
     Parameters
     ----------
     dataset : Dataset
@@ -237,25 +246,31 @@ def compare_sources(
     within : HeldOut
         Of the cross-validation.
     """
-    rows = []
-    for split in splits.leave_one_source_out(dataset):
-        if not (seeds := trained_seeds(runs, split)):
-            continue
-        without = predict_held_out(dataset, cache, runs, [split], seeds[0])
-        row = SourceRow(
-            source=split.name.removeprefix(splits.WITHOUT),
-            clips=int(dataset.is_genre[split.test].sum()),
-            in_training=_source_figures(dataset, within, split.test),
-            left_out=_source_figures(dataset, without, split.test),
+    found = [
+        (split, predict_held_out(dataset, cache, runs, [split], seeds[0]))
+        for split in splits.leave_one_source_out(dataset)
+        if (seeds := trained_seeds(runs, split))
+    ]
+    parts = [(split.name.removeprefix(splits.WITHOUT), split.test, each) for split, each in found]
+    if len(parts) > 1:
+        tracks = np.concatenate([split.test for split, _ in found])
+        parts.append((TOGETHER, tracks, concatenate([each for _, each in found])))
+    return [
+        SourceRow(
+            source=source,
+            clips=int(dataset.is_genre[tracks].sum()),
+            in_training=_source_figures(dataset, within, tracks),
+            left_out=_source_figures(dataset, without, tracks),
         )
-        rows.append(row)
-    return rows
+        for source, tracks, without in parts
+    ]
 
 
 def _source_figures(dataset: Dataset, held_out: HeldOut, tracks: Indices) -> SourceFigures:
     """Return the figures of some tracks."""
     clips = held_out.clips.of(tracks)
     true, predicted = cases(dataset, clips, phone=False)
+    probability, right = top_genre(dataset, clips)
     chosen = np.isin(held_out.clips.track, tracks) & ~held_out.clips.phone
     known = ~np.isnan(dataset.emotion[held_out.clips.track[chosen]])
     inside = held_out.inside[chosen][known]
@@ -264,6 +279,7 @@ def _source_figures(dataset: Dataset, held_out: HeldOut, tracks: Indices) -> Sou
         macro_f1=round(
             float(f1_score(true, predicted, labels=np.unique(true), average="macro")), 4
         ),
-        calibration_error=round(calibration_error(*top_genre(dataset, clips)), 4),
+        calibration_error=round(calibration_error(probability, right), 4),
+        calibration_by_chance=round(calibration_error_by_chance(probability), 4),
         coverage=round(float(inside.mean()), 4) if len(inside) else None,
     )

@@ -42,6 +42,7 @@ from training.fit.predict import Predictions
 from training.types import AnyFloats, Flags, Floats, Indices
 
 MIN_CLIPS = 10  # of one origin, for a correlation
+CHANCE_DRAWS = 500
 RELIABILITY_BINS = 15
 
 Summary = Callable[[list[float]], Figure]
@@ -147,6 +148,16 @@ def calibration_error(probability: Floats, right: Flags) -> float:
     places = np.minimum((probability * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
     gaps = np.bincount(places, probability - right, RELIABILITY_BINS)
     return float(np.abs(gaps).sum() / len(right))
+
+
+def calibration_error_by_chance(probability: Floats) -> float:
+    """Return the calibration error to expect if these probabilities were exactly right.
+
+    The error is a sum of absolute values, so few recordings give a large one by chance alone.
+    """
+    rng = np.random.default_rng(0)
+    draws = rng.random((CHANCE_DRAWS, len(probability))) < probability
+    return float(np.mean([calibration_error(probability, right) for right in draws]))
 
 
 def _unknown_auroc(dataset: Dataset, of_seeds: Sequence[HeldOut], figure: Summary) -> Figure | None:

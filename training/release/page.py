@@ -219,6 +219,7 @@ def _sources(sources: Sequence[SourceRow]) -> list[str]:
             *(f"{each.accuracy:.3f}" for each in (row.in_training, row.left_out)),
             *(f"{each.macro_f1:.3f}" for each in (row.in_training, row.left_out)),
             f"{row.left_out.calibration_error:.3f}",
+            f"{row.left_out.calibration_by_chance:.3f}",
             "" if row.left_out.coverage is None else f"{row.left_out.coverage:.3f}",
         ]
         for row in sources
@@ -228,7 +229,10 @@ def _sources(sources: Sequence[SourceRow]) -> list[str]:
         "Bandwidth and sound depend on the source of a recording in this corpus. A model that\n"
         "recognises the source instead of the genre fails on a source that is not in its training\n"
         "data. Whole recordings of one source, with the source in the training of the heads and\n"
-        "without it; macro F1 over the genres that the source has:",
+        "without it; macro F1 over the genres that the source has. A calibration error is a sum\n"
+        "of absolute values, so exactly right probabilities have one, too, by chance: the fewer\n"
+        "recordings, the larger it is. *Together* are the recordings of all these sources, each\n"
+        "predicted without its own source:",
         table(
             [
                 "source",
@@ -238,6 +242,7 @@ def _sources(sources: Sequence[SourceRow]) -> list[str]:
                 "macro F1",
                 "without it",
                 "calibration error without it",
+                "by chance",
                 "in the 80 % intervals without it",
             ],
             rows,

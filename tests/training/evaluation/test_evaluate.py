@@ -12,6 +12,7 @@ from training.data.corpus import CorpusError
 from training.evaluation import evaluate as module
 from training.evaluation.evaluate import (
     EVALUATION_FILE,
+    TOGETHER,
     accuracy_by_seconds,
     evaluate,
     read_evaluation,
@@ -122,8 +123,12 @@ def test_the_shares_of_verdicts_sum_to_one(figures):
 
 
 def test_the_rows_of_sources_are_the_accuracy_of_their_own_recordings(dataset, runs, evaluation):
-    assert [(row.source, row.clips) for row in evaluation.sources] == [("north", 15), ("south", 15)]
-    for row, split in zip(evaluation.sources, splits.leave_one_source_out(dataset), strict=True):
+    *rows, together = evaluation.sources
+    assert [(row.source, row.clips) for row in rows] == [("north", 15), ("south", 15)]
+    assert (together.source, together.clips) == (TOGETHER, 30)
+    of_sources = np.mean([row.left_out.accuracy for row in rows])
+    assert together.left_out.accuracy == pytest.approx(of_sources, abs=1e-4)
+    for row, split in zip(rows, splits.leave_one_source_out(dataset), strict=True):
         network = load(dataset, run_folder(runs, split, 0))[0]
         tracks = split.test[dataset.is_genre[split.test]]
         right = []
@@ -135,6 +140,7 @@ def test_the_rows_of_sources_are_the_accuracy_of_their_own_recordings(dataset, r
         assert row.in_training.accuracy > 0.6
         for each in (row.left_out, row.in_training):
             assert 0 <= each.calibration_error <= 1
+            assert 0 < each.calibration_by_chance < 0.5
             assert 0 <= each.coverage <= 1
             assert 0 < each.macro_f1 <= 1
 

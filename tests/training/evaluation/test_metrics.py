@@ -5,6 +5,7 @@ import pytest
 
 from training.evaluation.metrics import (
     calibration_error,
+    calibration_error_by_chance,
     figure_of_file,
     figure_of_folds,
     medians_by_genre,
@@ -25,6 +26,13 @@ def test_calibrated_probabilities_have_no_calibration_error():
     assert calibration_error(np.ones(4), np.ones(4, bool)) == 0
     half = np.full(4, 0.5)
     assert calibration_error(half, np.array([True, False, True, False])) == pytest.approx(0)
+
+
+def test_few_recordings_have_a_calibration_error_by_chance():
+    rng = np.random.default_rng(1)
+    few, many = (calibration_error_by_chance(rng.uniform(0.3, 1, n)) for n in (50, 5_000))
+    assert many < 0.02 < few
+    assert calibration_error_by_chance(np.ones(9)) == 0
 
 
 def test_a_figure_is_mean_and_spread_over_seeds():
