@@ -20,9 +20,10 @@ from training.evaluation.evaluate import evaluate
 from training.fit import musicnn
 from training.fit.config import ConfigError, read_recipe
 from training.fit.distill import distill
+from training.fit.feature_cache import FeatureCache
 from training.fit.finish import finish_file
 from training.fit.loop import TrainingDivergedError
-from training.fit.run import RunMismatchError
+from training.fit.run import STUDENT_FILE, RunMismatchError
 from training.fit.student_file import SHIPPED, StudentError
 from training.fit.train import train
 from training.parallel import ENGINES, RayMissingError
@@ -185,13 +186,17 @@ def _add_studies(commands: Commands) -> None:
     _add_jobs(command)
 
     command = _add(
-        commands, "learning-curve", _learning_curve, "Study: estimate the gain of more recordings."
+        commands,
+        "learning-curve",
+        _learning_curve,
+        "Study: measure the gain from teachers, and from more recordings.",
     )
     _add_paths(
         command,
         recipe=RECIPE,
         dataset="folder of `prepare`",
-        runs="folder for the cache of descriptors",
+        teachers="folder of files *.npz, see training.data.teachers",
+        runs="folder of `train`",
         page="Markdown",
     )
     _add_jobs(command)
@@ -278,13 +283,12 @@ def _tempo_key(arguments: argparse.Namespace) -> None:
 
 
 def _learning_curve(arguments: argparse.Namespace) -> None:
-    learning_curve.study(
-        Dataset(arguments.dataset),
-        read_recipe(arguments.recipe).training,
-        arguments.runs,
-        arguments.page,
-        arguments.jobs,
-    )
+    dataset = Dataset(arguments.dataset)
+    config = read_recipe(arguments.recipe).training
+    runs = arguments.runs
+    cache = FeatureCache(dataset, runs / STUDENT_FILE, config.head.copies, runs, arguments.jobs)
+    inputs = learning_curve.read_inputs(dataset, read_targets(arguments.teachers, dataset), cache)
+    learning_curve.study(dataset, inputs, arguments.page, n_folds=config.folds, jobs=arguments.jobs)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
