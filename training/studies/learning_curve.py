@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.metrics import accuracy_score, f1_score
-from sklearn.pipeline import make_pipeline
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from service.card import EMOTIONS
@@ -102,6 +102,12 @@ def study(dataset: Dataset, inputs: Inputs, page: Path, *, n_folds: int, jobs: i
         "Rank correlation with Spotify's values of recordings outside test. A ridge regression\n"
         "reads the inputs; the last row has a teacher's own values.",
         _emotions(dataset, inputs, n_folds),
+        "## Source",
+        "Bandwidth and loudness depend on the source of a recording, and the source on the genre.\n"
+        "Balanced accuracy of a classifier that predicts the source of a recording of one of the\n"
+        f"nine genres, over sources with at least {splits.MIN_SOURCE_TRACKS} of them: the lower,\n"
+        "the less an input says about the source.",
+        _sources(dataset, inputs, n_folds),
     ]
     write_atomically(page, "\n\n".join(parts) + "\n")
 
@@ -146,14 +152,17 @@ def _predict(
         of_genres = fold.train[dataset.is_genre[fold.train]]
         train = np.isin(track, share_of_groups(dataset, of_genres, share, rng))
         valid = np.isin(track, fold.valid[dataset.is_genre[fold.valid]])
-        classifier = make_pipeline(
-            StandardScaler(),
-            LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2_000),
-        )
-        classifier.fit(values[train], dataset.label[track[train]])
+        classifier = _classifier().fit(values[train], dataset.label[track[train]])
         true.append(dataset.label[track[valid]])
         predicted.append(classifier.predict(values[valid]))
     return np.concatenate(true), np.concatenate(predicted)
+
+
+def _classifier() -> Pipeline:
+    return make_pipeline(
+        StandardScaler(),
+        LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2_000),
+    )
 
 
 def _folds(dataset: Dataset, count: int, seed: int) -> list[Fold]:
@@ -230,6 +239,28 @@ def _emotions(dataset: Dataset, inputs: Inputs, n_folds: int) -> str:
         heard = np.where(outside[:, None], inputs.heard, np.nan)
         rows.append(["a teacher's own values", *_correlations(dataset, track, heard)])
     return table(["input", *EMOTIONS], rows)
+
+
+def _sources(dataset: Dataset, inputs: Inputs, n_folds: int) -> str:
+    """Return the table of how well a classifier predicts the source of a recording."""
+    track = dataset.track_of[inputs.rows]
+    source = np.array([each.source for each in dataset.tracks])
+    names, counts = np.unique(source[dataset.is_genre & ~dataset.synthetic], return_counts=True)
+    large = names[counts >= splits.MIN_SOURCE_TRACKS]
+    usable = np.flatnonzero(dataset.is_genre & np.isin(source, large))
+    rows = [["chance", f"{1 / len(large):.2f}"]]
+    for name, values in inputs.values.items():
+        true, predicted = [], []
+        for fold in _folds(dataset, n_folds, seed=0):
+            train, valid = (
+                np.isin(track, np.intersect1d(part, usable)) for part in (fold.train, fold.valid)
+            )
+            classifier = _classifier().fit(values[train], source[track[train]])
+            true.append(source[track[valid]])
+            predicted.append(classifier.predict(values[valid]))
+        found = balanced_accuracy_score(np.concatenate(true), np.concatenate(predicted))
+        rows.append([name, f"{found:.2f}"])
+    return table(["input", "source found"], rows)
 
 
 def _correlations(dataset: Dataset, track: Indices, predicted: AnyFloats) -> list[str]:

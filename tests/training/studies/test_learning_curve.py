@@ -52,12 +52,13 @@ def test_the_page_compares_inputs_shares_genres_and_emotions(
     page = tmp_path / "curve.md"
     learning_curve.study(dataset, inputs, page, n_folds=2, jobs=1)
     text = page.read_text()
-    by_input, by_genre, emotions = (
+    by_input, by_genre, emotions, sources = (
         re.findall(r"^\| ([^|-]+?) \|", part, re.MULTILINE) for part in text.split("\n## ")[1:]
     )
     assert by_input == ["macro F1, one window", *inputs.values]
     assert [name.partition(" (")[0] for name in by_genre] == ["one window", *dataset.genres]
     assert emotions == ["input", *inputs.values, "a teacher's own values"]
+    assert sources == ["input", "chance", *inputs.values]
     assert "nan" not in text
     (embedding,) = re.findall(
         r"^\| embedding .*\| (\S+) \|$", text.split("## By genre")[0], re.MULTILINE
