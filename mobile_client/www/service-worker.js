@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "592f8e6c64dd";
+const VERSION = "dda8861ffb46";
 const FILES = [
 	"icons/192.png",
 	"icons/512.png",

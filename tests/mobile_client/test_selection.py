@@ -169,3 +169,14 @@ class TestSelection:
         diary.click(".brand")
         diary.click("nav a")
         expect(boxes(diary)).to_have_count(0)
+
+    def test_its_buttons_stay_on_the_screen_of_a_phone(self, page):
+        page.click("nav a")
+        import_into(page, [entry(n, f"clip {n}", *KINDS[0][1:]) for n in range(9)])
+        page.get_by_role("button", name="Select", exact=True).click()
+        page.mouse.wheel(0, 9_000)
+        page.wait_for_function("() => scrollY > 200")
+        for name in ("All", "CSV", "Delete"):
+            button = page.locator(".selection").get_by_role("button", name=name)
+            expect(button).to_be_in_viewport()
+            button.click(trial=True)  # nothing covers it
