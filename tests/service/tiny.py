@@ -68,13 +68,16 @@ def _reference():
 
 
 def write(folder, *, card_only=None, **changes):
-    """Write the model with its reference answer, and return its path. Its card is the shipped one with changes.
+    """Write the model with its reference answer, and return its path.
+
+    Its card is the shipped one with changes.
 
     Parameters
     ----------
     folder : Path
     card_only : dict or None
-        Changes of the card that the outputs do not follow, as JSON. Such a file has no answer of its own.
+        Changes of the card that the outputs do not follow, as JSON. Such a file keeps the
+        reference answer of the shipped card.
     changes
         Members of the card, such as ``embedding=None``. The outputs follow.
     """
