@@ -56,7 +56,7 @@ CONFIG = changed(
     },
     head={
         "copies": 1,
-        "epochs": 12,
+        "epochs": 15,
         "batch_size": 16,
         "hidden": 32,
         "dropout": 0.2,
