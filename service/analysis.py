@@ -96,9 +96,6 @@ def analyze(
     bounds.check()
     cut = audio.cut(recording.waveform)
     sounding = cut.sounding(model.card.thresholds.silence_dbfs)
-    members = describe(recording, sounding=bool(sounding.any()))
-    described = perf_counter()
-    bounds.check()
     spectrograms = audio.log_mel(cut.windows)
     transformed = perf_counter()
     bounds.check()
@@ -106,16 +103,20 @@ def analyze(
     scored = perf_counter()
     scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
     names = Names(taxonomy.rename(model.card.genres), model.card.emotions, middle_of(model.card))
+    heard = scores.chosen(sounding) if sounding.any() else scores
+    summary = _summary(cut, heard, names, model.card)
+    bounds.check()
+    members = describe(recording, summary["verdict"])
+    described = perf_counter()
     timings = Timings(
         decode_ms=_milliseconds(started, decoded),
-        music_ms=_milliseconds(decoded, described),
-        spectrogram_ms=_milliseconds(described, transformed),
+        spectrogram_ms=_milliseconds(decoded, transformed),
         inference_ms=_milliseconds(transformed, scored),
+        music_ms=_milliseconds(scored, described),
     )
-    heard = scores.chosen(sounding) if sounding.any() else scores
     members["features"] = members["features"].model_copy(update=_learned(heard, model.card))
     return Analysis(
-        **_summary(cut, heard, names, model.card),
+        **summary,
         **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,

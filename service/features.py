@@ -15,6 +15,7 @@ from service.schemas import (
     TempoCandidate,
     TempoFound,
 )
+from service.verdict import MUSIC, Verdict
 
 MOST_KEYS = 5  # candidates
 
@@ -25,18 +26,18 @@ LEVEL_DIGITS = 2
 NO_BPM, NO_KEY, NO_LOUDNESS = 0.0, -1, -60.0  # in `features`, where no measured member is null
 
 
-def describe(recording: audio.Recording, *, sounding: bool) -> dict[str, Any]:
+def describe(recording: audio.Recording, verdict: Verdict) -> dict[str, Any]:
     """Return the members ``tempo``, ``key``, ``loudness`` and ``features`` of an answer.
 
     Parameters
     ----------
     recording : audio.Recording
         `music.parts` says which parts of a long one are measured for tempo and key.
-    sounding : bool
-        Whether it holds sound; silence has neither tempo nor key.
+    verdict : Verdict
+        What is not music has neither tempo nor key: speech and engines would often get a key.
     """
     tempo, key = None, None
-    if sounding:
+    if verdict in MUSIC:
         parts = music.parts(recording.waveform)
         tempo = tempo_of(music.tempi(music.tempogram(parts)))
         key = key_of(*music.keys(music.chroma(parts)))

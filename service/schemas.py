@@ -284,10 +284,13 @@ class Analysis(Prediction, Judgement):
         "its place in the reference corpus."
     )
     tempo: TempoFound | None = Field(
-        description="Null if there is no steady beat. A long recording is measured on eight parts "
-        "of 15 s, spread over it."
+        description="Null if there is no steady beat, or the verdict is not_music or silence. A "
+        "long recording is measured on eight parts of 15 s, spread over it."
     )
-    key: KeyFound | None = Field(description="Null if there is none. Measured on the same parts.")
+    key: KeyFound | None = Field(
+        description="Null if there is none, or the verdict is not_music or silence. Measured on "
+        "the same parts."
+    )
     loudness: LoudnessFound
     features: Features
     warnings: list[Warned] = Field(

@@ -19,6 +19,8 @@ from service.card import Thresholds
 
 Verdict = Literal["confident", "mixed", "unknown_genre", "not_music", "silence"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+MUSIC: frozenset[Verdict] = frozenset({"confident", "mixed", "unknown_genre"})
+"""The verdicts on music. With another one there is no tempo, no key and no tag."""
 
 
 def decide(

@@ -2,6 +2,7 @@
 
 import io
 import wave
+from functools import lru_cache
 
 import av
 import numpy as np
@@ -19,10 +20,11 @@ def sine(seconds: float, hz: float = 1_000, rate: int = audio.SAMPLE_RATE) -> FL
     return np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate).astype(np.float32)
 
 
+@lru_cache(maxsize=16)
 def groove(seconds: float, rate: int = 48_000, bpm: float = 124, seed: int = 0) -> FLOAT:
     """Return a plain dance groove: kick on every beat, hat between, bass and chord; peak 0.5.
 
-    Returns float32 [shape=(seconds * rate,)].
+    Returns float32 [shape=(seconds * rate,)], read-only, since calls share it.
     """
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
@@ -40,7 +42,9 @@ def groove(seconds: float, rate: int = 48_000, bpm: float = 124, seed: int = 0) 
         sum(np.sin(phase * ratio) for ratio in (4, 4.756, 6)) * 0.15 * np.exp(-4 * since_offbeat)
     )
     mix = kick + hat + bass + chord
-    return (0.5 * mix / np.abs(mix).max()).astype(np.float32)
+    found = (0.5 * mix / np.abs(mix).max()).astype(np.float32)
+    found.flags.writeable = False
+    return found
 
 
 def wav(waveform: FLOAT, rate: int, channels: int = 1) -> bytes:

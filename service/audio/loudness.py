@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 
 from service.audio import spec
 from service.audio.downmix import Checked
+from service.audio.weighting import KWeighting
 
 Planes = NDArray[np.float32]
 
@@ -28,13 +28,11 @@ SURROUND_WEIGHT = 1.41  # about +1.5 dB
 SURROUND = {"BL", "BR", "SL", "SR"}
 LOW_FREQUENCY = {"LFE", "LFE2"}  # left out
 
-SHELF_HZ, SHELF_Q, SHELF_DB = 1681.974450955533, 0.7071752369554196, 3.999843853973347
-SHELF_BAND = 0.4996667741545416  # exponent of the band gain
-HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
-
 OVERSAMPLED_RATE = 192_000  # Hz, at least: four times 48 kHz
 REACH = 12  # samples on either side of an interpolated value
 NEAR_PEAK = 0.6  # times the highest value so far: a true peak has such a sample beside it
+LIKELY = 0.85  # times the highest parabola: a true peak is above such a parabola
+SMALLEST = float(np.finfo(np.float32).tiny)
 ROUGHNESS = 4.0  # Kaiser's beta: higher, and it would miss peaks of the highest octave
 
 
@@ -74,34 +72,45 @@ class Meter:
             FFmpeg's names of the channels: ``("FL", "FR")``.
         """
         if self._kind != (rate, layout):
+            self._finish()
             self._kind = rate, layout
             self._weights = np.array([channel_weight(name) for name in layout])
-            self._state = np.zeros((2, len(layout), 2), np.float32)
+            self._filter = KWeighting(rate, len(layout))
             self._rest = np.zeros((len(layout), 0), np.float32)
             self._edge = np.zeros((len(layout), 2 * REACH), np.float32)
         samples = block.floats()
         self._update_peak(samples, rate)
-        weighted, self._state = sosfilt(k_weighting(rate), samples, zi=self._state)
-        self._rest = np.concatenate([self._rest, weighted], axis=1)
+        self._collect(self._filter.push(samples), rate)
+
+    def _collect(self, weighted: Planes, rate: int) -> None:
+        """Add the power of the steps that weighted samples complete."""
         step = rate // STEPS_A_SECOND
-        n_steps = self._rest.shape[1] // step
-        steps = self._rest[:, : n_steps * step].reshape(len(samples), n_steps, step)
+        joined = np.concatenate([self._rest, weighted], axis=1)
+        n_steps = joined.shape[1] // step
+        steps = joined[:, : n_steps * step].reshape(len(joined), n_steps, step)
         self._powers.append(self._weights @ (np.einsum("cns,cns->cn", steps, steps) / step))
-        self._rest = self._rest[:, n_steps * step :]
+        self._rest = joined[:, n_steps * step :]
 
     def _update_peak(self, samples: Planes, rate: int) -> None:
         """Raise the peak to the highest value of a block and of its joint with the one before."""
         joined = np.concatenate([self._edge, samples], axis=1)
         self._edge = joined[:, -2 * REACH :]
-        self._peak = max(self._peak, -float(joined.min()), float(joined.max()))
         for channel in joined:
-            self._peak = max(self._peak, _between(channel, self._peak, rate))
+            magnitude = np.abs(channel)
+            self._peak = max(self._peak, float(magnitude.max()))
+            self._peak = max(self._peak, _between(channel, magnitude, self._peak, rate))
+
+    def _finish(self) -> None:
+        """Measure what waits for the samples that follow: its end has peaks, too."""
+        if self._kind:
+            rate, _ = self._kind
+            self._update_peak(np.zeros_like(self._edge), rate)
+            self._collect(self._filter.flush(), rate)
+            self._kind = None
 
     def loudness(self, max_seconds: float = math.inf) -> Loudness:
         """Return the loudness of the blocks; those after `max_seconds` are left out."""
-        if self._kind:  # the last samples have peaks, too
-            silence = np.zeros_like(self._edge)
-            self._update_peak(silence, self._kind[0])
+        self._finish()
         powers = np.concatenate([np.empty(0), *self._powers])
         if math.isfinite(max_seconds):
             powers = powers[: math.ceil(max_seconds * STEPS_A_SECOND)]
@@ -142,53 +151,24 @@ def channel_weight(name: str) -> float:
     return SURROUND_WEIGHT if name in SURROUND else 1.0
 
 
-@cache
-def k_weighting(rate: int) -> Planes:
-    """Return the K-weighting filter at any sample rate: a high shelf, then a high pass.
-
-    The standard has coefficients for 48 kHz only. These are De Man's (2014), which give them there.
-
-    Returns
-    -------
-    sections : float32 [shape=(2, 6)]
-        As `scipy.signal.sosfilt` takes them.
-    """
-    tangent, gain = math.tan(math.pi * SHELF_HZ / rate), 10 ** (SHELF_DB / 20)
-    band = gain**SHELF_BAND * tangent / SHELF_Q
-    shelf = [gain + band + tangent**2, 2 * (tangent**2 - gain), gain - band + tangent**2]
-    shelf_poles = _poles(tangent, SHELF_Q)
-    high_pass_poles = _poles(math.tan(math.pi * HIGH_PASS_HZ / rate), HIGH_PASS_Q)
-    sections = np.array(
-        [
-            [*(np.array(shelf) / shelf_poles[0]), *(shelf_poles / shelf_poles[0])],
-            [1, -2, 1, *(high_pass_poles / high_pass_poles[0])],
-        ]
-    )
-    return sections.astype(np.float32)
-
-
-def _poles(tangent: float, q: float) -> NDArray[np.float64]:
-    """Return the denominator of a second-order section."""
-    return np.array(
-        [1 + tangent / q + tangent**2, 2 * (tangent**2 - 1), 1 - tangent / q + tangent**2]
-    )
-
-
-def _between(channel: Planes, peak: float, rate: int) -> float:
+def _between(channel: Planes, magnitude: Planes, peak: float, rate: int) -> float:
     """Return the highest magnitude between the samples of one channel, or 0 if none is near a peak.
 
     Interpolating everywhere would take several times as long as decoding. Only the surroundings of
     samples that are higher than their neighbours and than `NEAR_PEAK` times the peak are
-    interpolated.
+    interpolated, where the parabola through a sample and its neighbours is among the highest.
     """
-    filters = interpolators(rate)
-    magnitude = np.abs(channel[REACH - 1 : len(channel) - REACH + 1])
-    middle = magnitude[1:-1]
-    high = np.flatnonzero(middle >= max(NEAR_PEAK * peak, np.finfo(np.float32).tiny))
-    high = high[(middle[high] >= magnitude[high]) & (middle[high] >= magnitude[high + 2])]
+    filters, least = interpolators(rate), max(NEAR_PEAK * peak, SMALLEST)
+    high = REACH + np.flatnonzero(magnitude[REACH : len(magnitude) - REACH] >= least)
+    before, at, after = (magnitude[high + place] for place in (-1, 0, 1))
+    high = high[(at >= before) & (at >= after)]
     if not len(high) or not filters.shape[1]:
         return 0.0
-    around = sliding_window_view(channel, 2 * REACH)[np.concatenate([high, high + 1])]
+    before, at, after = (channel[high + place] for place in (-1, 0, 1))
+    curvature = np.maximum(np.abs(2 * at - before - after), SMALLEST)
+    tops = np.abs(at) + (after - before) ** 2 / (8 * curvature)
+    starts = high[tops >= LIKELY * tops.max()] - REACH
+    around = sliding_window_view(channel, 2 * REACH)[np.concatenate([starts, starts + 1])]
     return float(np.abs(np.einsum("ns,sp->np", around, filters)).max())
 
 

@@ -83,16 +83,26 @@ def _peaks(part: audio.Waveform) -> _Peaks:
     low, high = int(LOWEST / hertz_a_bin), int(np.ceil(HIGHEST / hertz_a_bin))
     before, middle, after = (spectrum[:, low + shift : high + shift] for shift in (-1, 0, 1))
     least = max(FAINTEST * float(spectrum.max()), audio.QUIETEST_POWER)
-    is_peak = (middle > before) & (middle >= after) & (middle > least)
-    heights = np.where(is_peak, middle, 0)
-    limit = np.partition(heights, -MOST_PEAKS, axis=1)[:, -MOST_PEAKS, None]
-    rows, columns = np.nonzero(is_peak & (heights >= limit))
+    rows, columns = np.nonzero((middle > before) & (middle >= after) & (middle > least))
+    kept = _highest(rows, middle[rows, columns], len(frames))
+    rows, columns = rows[kept], columns[kept]
     left, top, right = (
         np.log(np.maximum(it[rows, columns], 1e-20)) for it in (before, middle, after)
     )
     shift = 0.5 * (left - right) / np.minimum(left - 2 * top + right, -1e-9)
     hertz = (low + columns + shift) * hertz_a_bin
     return _Peaks(rows, hertz, np.exp(top - 0.25 * (left - right) * shift))
+
+
+def _highest(rows: NDArray[np.intp], heights: Floats, n_rows: int) -> NDArray[np.bool_]:
+    """Return which peaks are among the `MOST_PEAKS` highest of their row; rows ascend."""
+    counts = np.bincount(rows, minlength=n_rows)
+    if counts.max(initial=0) <= MOST_PEAKS:
+        return np.ones(len(rows), np.bool_)
+    side_by_side = np.zeros((n_rows, counts.max()), heights.dtype)
+    side_by_side[rows, np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]] = heights
+    least = np.partition(side_by_side, -MOST_PEAKS, axis=1)[:, -MOST_PEAKS]
+    return np.asarray(heights >= least[rows])
 
 
 def _tuning(found: list[_Peaks], semitones: list[Floats]) -> float:

@@ -56,7 +56,7 @@ def tempi(tempogram: Tempogram) -> Tempo:
     order = np.argsort(-probabilities[:-1], kind="stable")
     octaves = np.abs(np.abs(places[order] - places[order[0]]) - STEPS) <= APART
     kept = order[octaves | (np.arange(len(order)) < RETURNED)]
-    bpm = np.array([_refined(tempogram, bpm) for bpm in GRID[places[kept]]])
+    bpm = _refined(tempogram, GRID[places[kept]])
     return Tempo(bpm, probabilities[kept], float(probabilities[-1]))
 
 
@@ -141,9 +141,9 @@ def _peaks(curve: Floats, most: int) -> list[int]:
     return [int(place) for place in peaks[np.argsort(-curve[peaks], kind="stable")][:most]]
 
 
-def _refined(tempogram: Tempogram, bpm: float) -> float:
-    """Return the tempo near one of `GRID` whose first, second, fourth and eighth beat fit best."""
-    near = bpm * FINE
-    lags = 60 / near * RATE * FINE_PERIODS[:, None]
+def _refined(tempogram: Tempogram, bpm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the tempo near each that fits best at its first, second, fourth and eighth beat."""
+    near = bpm[:, None] * FINE
+    lags = 60 / near * RATE * FINE_PERIODS[:, None, None]
     fit = _at(tempogram.by_lag[:1], np.minimum(lags, tempogram.by_lag.shape[1]))[0].sum(axis=0)
-    return float(near[int(np.argmax(fit))])
+    return np.asarray(near[np.arange(len(near)), fit.argmax(axis=1)])

@@ -93,7 +93,7 @@ class TestAnalyse:
         assert named.digest == model.digest
 
     def test_stages_are_timed(self, clips, model, monkeypatch):
-        clock = itertools.accumulate([0, 0.04, 0.006, 0.01, 0.002])
+        clock = itertools.accumulate([0, 0.04, 0.01, 0.002, 0.006])
         monkeypatch.setattr(analysis, "perf_counter", lambda: next(clock))
         timings = analyze(clips["mp3"], model).timings
         assert timings.model_dump() == {
@@ -272,18 +272,19 @@ class TestWarmUp:
 
 
 AROUND = (-15, 15, -30, 15, -15)  # seconds
+RATE = 24_000  # Hz: half the time to encode
 
 
 def with_silence(*parts, encoding="wav", floor=0.0):
     """Return a recording of sounding and silent parts; negative seconds are silent."""
     rng = np.random.default_rng(0)
     pieces = [
-        signals.groove(each, CLIP_RATE)
+        signals.groove(each, RATE)
         if each > 0
-        else floor * rng.normal(0, 1, round(-each * CLIP_RATE)).astype(np.float32)
+        else floor * rng.normal(0, 1, round(-each * RATE)).astype(np.float32)
         for each in parts
     ]
-    return signals.encode(np.concatenate(pieces), CLIP_RATE, encoding)
+    return signals.encode(np.concatenate(pieces), RATE, encoding)
 
 
 class TestSilentWindows:
@@ -293,8 +294,8 @@ class TestSilentWindows:
             ("wav", (-30, 30)),
             ("wav", (30, -30)),
             ("wav", AROUND),
-            ("opus", AROUND),
-            ("mp3", AROUND),
+            ("opus", (-15, 30, -15)),
+            ("mp3", (-15, 30, -15)),
         ],
     )
     def test_silent_windows_do_not_change_the_analysis(self, model, encoding, parts):

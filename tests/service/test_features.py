@@ -4,8 +4,9 @@ import pytest
 from service import audio, music
 from service.analysis import analyze
 from service.card import EMOTIONS, TAUGHT
-from service.features import key_of, tempo_of
+from service.features import describe, key_of, tempo_of
 from service.model import Model
+from service.verdict import MUSIC, VERDICTS
 from tests.service import tiny
 from tests.service.music.sounds import RATE, cadence, noise
 from tools import signals
@@ -15,8 +16,26 @@ def tempo(bpms, probabilities, none=0.1):
     return music.Tempo(np.array(bpms), np.array(probabilities), none)
 
 
-def test_an_answer_has_tempo_key_loudness_and_features(client, clips):
-    answer = client.post("/v1/analyze", files={"file": clips["webm"]}).json()
+@pytest.fixture(scope="module")
+def deciding(tiny_models):
+    """Return a function: a model to which every sound is music, or none is."""
+
+    def always(*, is_music):
+        model = Model(tiny_models / "tiny.onnx")
+        certain = {"music": 0.0 if is_music else 1.01}
+        thresholds = model.card.thresholds.model_copy(update=certain)
+        model.card = model.card.model_copy(update={"thresholds": thresholds})
+        return model
+
+    return always
+
+
+def described(sound, rate=RATE):
+    return describe(audio.decode(signals.wav(sound, rate)), "confident")
+
+
+def test_an_answer_has_tempo_key_loudness_and_features(deciding, clips):
+    answer = analyze(clips["webm"], deciding(is_music=True)).model_dump()
     assert answer["tempo"]["bpm"] == answer["tempo"]["candidates"][0]["bpm"]
     assert answer["tempo"]["bpm"] == pytest.approx(124, rel=0.01)
     assert answer["key"]["tonic"] == answer["key"]["candidates"][0]["tonic"]
@@ -32,10 +51,27 @@ def test_an_answer_has_tempo_key_loudness_and_features(client, clips):
 
 
 @pytest.mark.parametrize(("tonic", "mode", "name"), [(10, "major", "Bb"), (6, "minor", "F#")])
-def test_the_key_of_a_recording(model, tonic, mode, name):
-    answer = analyze(signals.wav(cadence(tonic, mode), RATE), model)
-    assert (answer.key.tonic, answer.key.mode) == (name, mode)
-    assert (answer.features.key, answer.features.mode) == (tonic, int(mode == "major"))
+def test_the_key_of_a_recording(tonic, mode, name):
+    found = described(cadence(tonic, mode))
+    assert (found["key"].tonic, found["key"].mode) == (name, mode)
+    assert (found["features"].key, found["features"].mode) == (tonic, int(mode == "major"))
+
+
+def test_what_is_not_music_has_neither_tempo_nor_key(deciding, clips):
+    music_, other = (
+        analyze(clips["wav"], deciding(is_music=is_music)) for is_music in (True, False)
+    )
+    assert other.verdict == "not_music"
+    assert (other.tempo, other.key) == (None, None)
+    assert (other.features.tempo, other.features.key, other.features.mode) == (0, -1, 1)
+    assert None not in (music_.tempo, music_.key)
+    assert other.loudness == music_.loudness
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_on_music_has_tempo_and_key(clips, verdict):
+    found = describe(audio.decode(clips["wav"]), verdict)
+    assert (found["tempo"] is not None) == (found["key"] is not None) == (verdict in MUSIC)
 
 
 def impulse(seconds, rate):
@@ -78,13 +114,14 @@ def test_a_second_is_refused(client):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_no_tempo_without_a_beat(model, seed):
-    answer = analyze(signals.wav(noise(seed=seed), RATE), model)
-    assert (answer.tempo, answer.features.tempo) == (None, 0)
+def test_no_tempo_without_a_beat(seed):
+    found = described(noise(seed=seed))
+    assert (found["tempo"], found["features"].tempo) == (None, 0)
 
 
-def test_gain_moves_loudness_and_leaves_tempo_and_key(model):
+def test_gain_moves_loudness_and_leaves_tempo_and_key(deciding):
     sound = signals.groove(15, RATE, 124) * np.float32(0.5)
+    model = deciding(is_music=True)
     plain, softer = (analyze(signals.wav(gain * sound, RATE), model) for gain in (1, 0.25))
     fall = 20 * np.log10(4)
     assert plain.loudness.integrated_lufs - softer.loudness.integrated_lufs == pytest.approx(

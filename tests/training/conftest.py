@@ -46,7 +46,7 @@ CONFIG = changed(
     Config.model_validate(with_defaults({})),
     folds=2,
     student={
-        "epochs": 15,
+        "epochs": 10,
         "batch_size": 16,
         "width": 4,
         "features": 24,
@@ -56,7 +56,7 @@ CONFIG = changed(
     },
     head={
         "copies": 1,
-        "epochs": 20,
+        "epochs": 15,
         "batch_size": 16,
         "hidden": 32,
         "dropout": 0.2,

@@ -281,6 +281,7 @@ def read_only():
 def _as_nobody(case):
     """Write tags as a user who is not root."""
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # for both processes, not by each
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_give_up_root_and_write, args=(case, there))
     process.start()

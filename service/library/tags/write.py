@@ -10,8 +10,8 @@ from service.library.tags.files import AROUND, TaggedFile, open_tagged
 from service.library.tags.forms import same
 from service.library.tags.mp4 import MP4
 from service.schemas import Analysis
+from service.verdict import MUSIC
 
-MUSIC = ("confident", "mixed", "unknown_genre")
 NUMBERS = 3  # digits
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from service import audio
 from service.audio.downmix import check
-from service.audio.loudness import Meter, k_weighting
+from service.audio.loudness import Meter
 from tools import signals
 from training.studies.tempo_key.ebur128 import ebur128, wav
 
@@ -90,7 +90,7 @@ def test_it_agrees_with_ffmpeg(rate, channels):
     ours = audio.decode(wav(planes, rate)).loudness
     lufs, peak = ebur128(planes, rate)
     assert ours.integrated_lufs == pytest.approx(lufs, abs=0.1)  # it states tenths
-    assert ours.true_peak_dbtp == pytest.approx(peak, abs=0.3)
+    assert ours.true_peak_dbtp == pytest.approx(peak, abs=0.2)
 
 
 @pytest.mark.parametrize("encoding", ["wav", "flac", "m4a", "opus", "mp3"])
@@ -148,12 +148,3 @@ def test_silence_and_a_moment_have_no_loudness(planes):
 
 def test_silence_has_the_lowest_peak():
     assert measured(np.zeros((2, RATE), np.float32)).true_peak_dbtp == audio.SILENT_DBFS
-
-
-def test_the_filter_is_that_of_the_standard():
-    shelf, high_pass = k_weighting(48_000)
-    assert shelf == pytest.approx(
-        [1.53512485958697, -2.69169618940638, 1.19839281085285, 1, -1.69065929318241,
-         0.73248077421585], abs=1e-5,
-    )  # fmt: skip
-    assert high_pass == pytest.approx([1, -2, 1, 1, -1.99004745483398, 0.99007225036621], abs=1e-5)

@@ -284,7 +284,8 @@ _LIMITS = """\
 * The profile of keys and the settings of the chroma (length of frames, number of peaks, credit for
   harmonics) were chosen with these clips, among a few dozen. The folds do not correct for that: of
   keys, only the probabilities are fitted.
-* Most sounds of a steady pitch get a key, also if they are not music: a voice, an engine.
+* Most sounds of a steady pitch get a key here, also if they are not music: a voice, an engine. An
+  answer has neither key nor tempo where its verdict is that it is not music.
 * The figures of key are no better than those that the network S-KEY, which is not measured in this
   run, had on the same clips in an earlier one.
 * Music without percussion and with a free beat is where tempo fails; jazz is where key fails.
