@@ -1,9 +1,11 @@
 """The commands.
 
-* ``python -m service``: serve until stopped by a signal;
+* ``python -m service`` or ``python -m service serve``: serve until stopped by a signal;
 * ``python -m service analyze PATH...``: analyze files and folders, without a server;
 * ``python -m service similar LIBRARY PATH...``: list recordings of a library that are similar;
 * ``python -m service key``: draw a key.
+
+The installed package has them as ``fifteen serve``, ``fifteen analyze`` and so on.
 """
 
 import os
@@ -75,6 +77,8 @@ def _run(arguments: list[str]) -> int:
             return analyze_library(CliApp.run(LibrarySettings, rest))
         case ["similar", *rest]:
             return list_similar(CliApp.run(SimilarSettings, rest))
+        case ["serve", *rest]:
+            return _run_server(CliApp.run(Settings, rest))
         case _:
             return _run_server(CliApp.run(Settings, arguments))
 
