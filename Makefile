@@ -8,7 +8,7 @@ AUDIT_VENV = .venv-audit
 # On all processors. The tests of one file run in one process, because they share slow fixtures.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check train student example figures openapi client pictures benchmark torture audit sbom sbom-image clean
+.PHONY: serve test test-slow check dist train student example figures openapi client pictures benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -28,6 +28,12 @@ check: $(TRAINING_VENV)/.all
 	$(TRAINING_VENV)/bin/ruff format --check
 	$(TRAINING_VENV)/bin/mypy
 	$(TRAINING_VENV)/bin/lint-imports
+
+# Write dist/: the wheel, which has the service and the command fifteen, and its source.
+dist: $(FIFTEEN_VENV)/.test
+	rm -rf dist
+	$(FIFTEEN_VENV)/bin/python -m build --outdir dist
+	$(FIFTEEN_VENV)/bin/python -m twine check --strict dist/*
 
 # Train a model on a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
 # With STUDENT=file, the heads read another student than the shipped one. `make student` trains one.
@@ -111,4 +117,4 @@ $(AUDIT_VENV)/.audit: constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build *.egg-info .venv-typescript .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build dist *.egg-info .venv-typescript .mypy_cache .pytest_cache .ruff_cache

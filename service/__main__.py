@@ -1,9 +1,12 @@
 """The commands.
 
-* ``python -m service``: serve until stopped by a signal;
+* ``python -m service`` or ``python -m service serve``: serve until stopped by a signal;
 * ``python -m service analyze PATH...``: analyze files and folders, without a server;
 * ``python -m service similar LIBRARY PATH...``: list recordings of a library that are similar;
+* ``python -m service mcp FOLDER...``: serve agents over the Model Context Protocol;
 * ``python -m service key``: draw a key.
+
+The installed package has them as ``fifteen serve``, ``fifteen analyze`` and so on.
 """
 
 import os
@@ -11,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -31,7 +35,7 @@ from service.library.tags import TagsError
 from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.model import ModelError, NoEmbeddingError
-from service.settings import ConfigError, LibrarySettings, Settings, SimilarSettings
+from service.settings import ConfigError, LibrarySettings, McpSettings, Settings, SimilarSettings
 from service.taxonomy import TaxonomyError
 from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
@@ -75,6 +79,10 @@ def _run(arguments: list[str]) -> int:
             return analyze_library(CliApp.run(LibrarySettings, rest))
         case ["similar", *rest]:
             return list_similar(CliApp.run(SimilarSettings, rest))
+        case ["mcp", *rest]:
+            return _serve_agents(CliApp.run(McpSettings, rest))
+        case ["serve", *rest]:
+            return _run_server(CliApp.run(Settings, rest))
         case _:
             return _run_server(CliApp.run(Settings, arguments))
 
@@ -82,6 +90,16 @@ def _run(arguments: list[str]) -> int:
 def _setting(place: tuple[int | str, ...]) -> list[str]:
     """Return the variable of the setting that has an error, none for an error of several."""
     return ["_".join(["FIFTEEN", *map(str, place)]).upper()] if place else []
+
+
+def _serve_agents(settings: McpSettings) -> int:
+    """Serve agents until they have finished."""
+    if not find_spec("mcp"):
+        raise ConfigError("Serving agents needs the extra mcp: pip install '.[mcp]'.")
+    from service.mcp.server import run  # noqa: PLC0415 - the extra may be missing
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    return run(settings)
 
 
 def _draw_key() -> int:

@@ -250,6 +250,39 @@ class SimilarSettings(CommonSettings):
     count: int = Field(10, ge=1, description="Recordings to list for each.")
 
 
+class McpSettings(CommonSettings):
+    """Serve agents over the Model Context Protocol; needs the extra mcp.
+
+    The agent may analyze the recordings in the folders, and nothing else of this machine. It can
+    change no file. With --http, only programs on this machine reach the server.
+    """
+
+    # the settings file may also have settings of the server
+    model_config = SettingsConfigDict(cli_prog_name="python -m service mcp", extra="ignore")
+
+    folders: CliPositionalArg[tuple[Path, ...]] = Field(
+        min_length=1, description="Folders that the agent may read."
+    )
+    library: Path | None = Field(
+        None,
+        description="*.jsonl file of `python -m service analyze --embedding true`, to find similar "
+        "recordings in.",
+    )
+    http: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="TCP port of 127.0.0.1, to serve streamable HTTP at /mcp. Without this option, "
+        "the agent starts the command and uses its standard input and output.",
+    )
+    max_files: int = Field(
+        100, ge=1, description="Most files of a folder that one call may analyze."
+    )
+    jobs: int = Field(
+        default_factory=number_of_processors, ge=1, description="Processes that analyze."
+    )
+
+
 class _TomlSource(PydanticBaseSettingsSource):
     """The file that the setting `config` of an earlier source names."""
 

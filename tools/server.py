@@ -63,11 +63,12 @@ class Served:
 
 
 class Server(Served):
-    """``python -m service`` as a process of its own, on a free port."""
+    """``python -m service``, or another command, as a process of its own, on a free port."""
 
-    def __init__(self, *arguments, module="service", under=(), **environment):
+    def __init__(self, *arguments, module="service", command=(), under=(), **environment):
+        command = command or (sys.executable, "-m", module)
         self.process = subprocess.Popen(
-            [*under, sys.executable, "-m", module, "--port", "0", *arguments],
+            [*under, *command, "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,
