@@ -33,6 +33,8 @@ class Growing:
         Number of bytes that have arrived.
     ended : bool
         Whether there will be no more.
+    waiting : bool
+        Whether the reader waits.
     elsewhere : float
         Seconds that the reader has not spent on decoding, but waiting. A reader that does other
         work in between may add to it.
@@ -52,6 +54,7 @@ class Growing:
         self._error: OSError | None = None
         self.size = 0
         self.ended = False
+        self.waiting = False
         self.elsewhere = 0.0
 
     @property
@@ -111,7 +114,9 @@ class Growing:
         """Wait until a condition is met."""
         began = perf_counter()
         with self._resting(), self._changed:
+            self.waiting = True
             self._changed.wait_for(until)
+            self.waiting = False
         self.elsewhere += perf_counter() - began
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
