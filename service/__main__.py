@@ -39,7 +39,8 @@ from service.settings import ConfigError, LibrarySettings, McpSettings, Settings
 from service.taxonomy import TaxonomyError
 from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
-from service.web.protocol import Connection
+from service.web.protocol import Connection, Socket
+from service.web.sockets import MAX_MESSAGE_BYTES
 
 SETTINGS = (
     ConfigError, LibraryError, MissingPathError, NoEmbeddingError, OutputError, TagsError,
@@ -164,7 +165,9 @@ def _server_config(
         port=settings.port,
         http=partial(Connection, seconds=settings.upload_seconds),  # type: ignore[arg-type]
         loop=LOOP,
-        ws="none",
+        ws=partial(Socket, seconds=settings.upload_seconds),  # type: ignore[arg-type]
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # sound is compressed already
         lifespan="on",
         log_config=log_config(settings.log_format),
         access_log=False,  # `web.middleware.observe` logs each request after its response

@@ -1,6 +1,6 @@
 """The domain: an encoded recording -> its analysis by a model. No HTTP here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -48,6 +48,31 @@ class Names:
     middle: Middle
 
 
+@dataclass(frozen=True)
+class Heard:
+    """The first windows of a recording, already transformed and scored.
+
+    Attributes
+    ----------
+    spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
+    scores : Scores
+    seconds : tuple of float
+        Time that decoding, spectrograms and scores took.
+    """
+
+    spectrograms: audio.Spectrograms
+    scores: Scores | None
+    seconds: tuple[float, float, float]
+
+    def first(self, count: int) -> "Heard":
+        """Return at most so many windows."""
+        scores = self.scores.windows(0, count) if self.scores and count else None
+        return Heard(self.spectrograms[:count], scores, self.seconds)
+
+
+NOTHING_HEARD = np.empty((0, audio.N_MELS, audio.N_FRAMES), np.float32)
+
+
 class ProbeError(RuntimeError):
     """A file that belongs to the service cannot be decoded: the installation is broken."""
 
@@ -89,46 +114,108 @@ def analyze(
     service.model.NoEmbeddingError
         If the embedding is requested, and the model has none.
     """
-    space = model.space() if embedding else None
+    if embedding:
+        model.space()
     started = perf_counter()
     recording = audio.decode(data, bounds)
-    decoded = perf_counter()
-    bounds.check()
-    cut = audio.cut(recording.waveform)
-    sounding = cut.sounding(model.card.thresholds.silence_dbfs)
-    spectrograms = audio.log_mel(cut.windows)
-    transformed = perf_counter()
-    bounds.check()
-    scores = model.score(spectrograms)
-    scored = perf_counter()
-    scores = replace(scores, genres=taxonomy.merge(model.card.genres, scores.genres))
-    names = Names(taxonomy.rename(model.card.genres), model.card.emotions, middle_of(model.card))
-    heard = scores.chosen(sounding) if sounding.any() else scores
-    summary = _summary(cut, heard, names, model.card)
-    bounds.check()
-    members = describe(recording, summary["verdict"])
-    described = perf_counter()
-    timings = Timings(
-        decode_ms=_milliseconds(started, decoded),
-        spectrogram_ms=_milliseconds(decoded, transformed),
-        inference_ms=_milliseconds(transformed, scored),
-        music_ms=_milliseconds(scored, described),
+    heard = Heard(NOTHING_HEARD, None, (perf_counter() - started, 0, 0))
+    return conclude(
+        recording, heard, model, bounds.check, taxonomy, timeline=timeline, embedding=embedding
     )
-    members["features"] = members["features"].model_copy(update=_learned(heard, model.card))
+
+
+def conclude(
+    recording: audio.Recording,
+    heard: Heard,
+    model: Scorer,
+    check: Callable[[], None],
+    taxonomy: Taxonomy,
+    *,
+    timeline: bool,
+    embedding: bool,
+) -> Analysis:
+    """Analyse a decoded recording; as `analyze`.
+
+    Parameters
+    ----------
+    recording : audio.Recording
+    heard : Heard
+        Its windows so far; they are not computed again.
+    model, taxonomy, timeline, embedding
+        As of `analyze`.
+    check : callable
+        Called between the stages.
+    """
+    check()
+    started = perf_counter()
+    cut = audio.cut(recording.waveform)
+    heard = heard.first(len(recording.waveform) // audio.N_SAMPLES)
+    sounding = cut.sounding(model.card.thresholds.silence_dbfs)
+    spectrograms = _all_spectrograms(cut, heard)
+    transformed = perf_counter()
+    check()
+    scores = _all_scores(model, spectrograms, heard)
+    scored = perf_counter()
+    scores, names = named(scores, model.card, taxonomy)
+    chosen = scores.chosen(sounding) if sounding.any() else scores
+    answer = summary(cut, chosen, names, model.card)
+    check()
+    members = describe(recording, answer["verdict"])
+    described = perf_counter()
+    decode, transform, score = heard.seconds
+    timings = Timings(
+        decode_ms=_milliseconds(decode),
+        spectrogram_ms=_milliseconds(transform + transformed - started),
+        inference_ms=_milliseconds(score + scored - transformed),
+        music_ms=_milliseconds(described - scored),
+    )
+    members["features"] = members["features"].model_copy(update=_learned(chosen, model.card))
     return Analysis(
-        **summary,
+        **answer,
         **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
-        timeline=_timeline(cut, scores, names, sounding) if timeline else None,
-        embedding=_embedding(heard, space) if space else None,
+        timeline=timeline_of(cut, scores, names, sounding) if timeline else None,
+        embedding=_embedding(chosen, model.space()) if embedding else None,
         audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
     )
 
 
-def _summary(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
-    """Return the members of the analysis that describe the whole recording."""
+def _all_spectrograms(cut: audio.Cut, heard: Heard) -> audio.Spectrograms:
+    """Return the spectrograms of all windows; those that were heard are there already."""
+    rest = cut.windows[len(heard.spectrograms) :]
+    if not len(rest):
+        return heard.spectrograms
+    new = audio.log_mel(rest)
+    return np.concatenate([heard.spectrograms, new]) if len(heard.spectrograms) else new
+
+
+def _all_scores(model: Scorer, spectrograms: audio.Spectrograms, heard: Heard) -> Scores:
+    """Return the scores of all windows; those that were heard are there already."""
+    rest = spectrograms[len(heard.spectrograms) :]
+    known = [heard.scores] if heard.scores else []
+    return Scores.together([*known, model.score(rest)] if len(rest) else known)
+
+
+def named(scores: Scores, card: Card, taxonomy: Taxonomy) -> tuple[Scores, Names]:
+    """Return scores about the genres of a taxonomy, and the names of their columns."""
+    merged = replace(scores, genres=taxonomy.merge(card.genres, scores.genres))
+    return merged, Names(taxonomy.rename(card.genres), card.emotions, middle_of(card))
+
+
+def summary(cut: audio.Cut, scores: Scores, names: Names, card: Card) -> dict[str, Any]:
+    """Return the members of an analysis that describe the whole recording.
+
+    Parameters
+    ----------
+    cut : audio.Cut
+        Only its levels are read.
+    scores : Scores
+        Of the windows that hold sound, with genres of the taxonomy.
+    names : Names
+    card : Card
+    """
     genres = _ranked(names.genres, scores.genres)
     music, known = _mean(scores.music), _mean(scores.known)
     probabilities = [genre.probability for genre in genres]
@@ -225,7 +312,7 @@ def percentile(score: float, corpus: list[float] | None) -> float | None:
     return round(float(rank), PERCENTILE_DIGITS)
 
 
-def _timeline(
+def timeline_of(
     cut: audio.Cut, scores: Scores, names: Names, sounding: NDArray[np.bool_]
 ) -> list[HeardWindow]:
     """Return the scores of each window."""
@@ -255,9 +342,9 @@ def _facts(recording: audio.Recording, analysed_seconds: float) -> AudioFacts:
     )
 
 
-def _milliseconds(start: float, end: float) -> float:
-    """Return the time between two readings of `perf_counter`, in ms."""
-    return round(1_000 * (end - start), MILLISECONDS_DIGITS)
+def _milliseconds(seconds: float) -> float:
+    """Return a time in ms."""
+    return round(1_000 * seconds, MILLISECONDS_DIGITS)
 
 
 def warm_up(models: Iterable[Scorer]) -> None:

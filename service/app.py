@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
@@ -25,7 +26,7 @@ from service.web.middleware.compress import Compress
 from service.web.middleware.head import Head
 from service.web.middleware.headers import SecurityHeaders
 from service.web.middleware.observe import Observe
-from service.web.routes import analyze, docs, frontend, health, kserve, metrics, models
+from service.web.routes import analyze, docs, frontend, health, kserve, live, metrics, models
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ def create_app(
         app.state.cache = AnswerCache(settings.cache_entries)
         app.state.queue = Queue(settings.concurrency, settings.queue_length)
         app.state.bodies = BodyLimiter(settings.max_uploads)
+        app.state.live = BodyLimiter(settings.max_live, "live connections are open")
+        app.state.live_threads = CapacityLimiter(settings.max_live)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="warm-up") as executor:
             app.state.warming = executor.submit(warm_up, app.state.models)
             app.state.warming.add_done_callback(_log_failure)
@@ -88,7 +91,7 @@ def create_app(
         settings.api_keys, _rate(settings.rate_per_key), _rate(settings.rate_per_address)
     )
     app.state.limits = limits_of(settings)
-    for module in (analyze, models, health, kserve, metrics, docs):
+    for module in (analyze, live, models, health, kserve, metrics, docs):
         app.include_router(module.router)
     app.mount("/docs", docs.FILES)
     frontend.install(app)

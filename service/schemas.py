@@ -356,6 +356,16 @@ class Limits(Answer):
     max_uploads: int = Field(
         description="Request bodies that a process holds at the same time.", examples=[32]
     )
+    max_live: int = Field(
+        description="Live connections that a process holds at the same time.", examples=[16]
+    )
+    live_seconds: float = Field(
+        description="Longest live connection; then the service ends its recording.",
+        examples=[14_400],
+    )
+    max_message_bytes: int = Field(
+        description="Largest message of a live connection.", examples=[1_048_576]
+    )
     concurrency: int = Field(
         description="Recordings that a process analyses at the same time.", examples=[2]
     )

@@ -128,6 +128,14 @@ class Settings(CommonSettings):
     max_uploads: int = Field(
         32, ge=1, description="Request bodies that a process holds at the same time."
     )
+    max_live: int = Field(
+        16, ge=1, description="Live connections that a process holds at the same time."
+    )
+    live_seconds: float = Field(
+        14_400,
+        gt=0,
+        description="Longest live connection, seconds; then the service ends its recording.",
+    )
     concurrency: int = Field(
         default_factory=processors_per_worker,
         ge=1,

@@ -17,7 +17,7 @@ Data flows one way::
 
 from service.audio.blocks import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from service.audio.bounds import MAX_SECONDS, UNBOUNDED, Bounds
-from service.audio.decoding import Recording, decode
+from service.audio.decoding import Recording, decode, follow
 from service.audio.downmix import FULL_SCALE
 from service.audio.errors import (
     AudioError,
@@ -29,6 +29,7 @@ from service.audio.errors import (
     UnsupportedFormatError,
 )
 from service.audio.formats import FORMATS, MAX_ALLOCATION, MAX_STREAMS
+from service.audio.growing import BrokenOffError, Growing
 from service.audio.identity import SKEW_TOLERANCE, reference_windows, signature, skew
 from service.audio.levels import levels
 from service.audio.loudness import Loudness
@@ -80,9 +81,11 @@ __all__ = [
     "WINDOW_SECONDS",
     "AudioError",
     "Bounds",
+    "BrokenOffError",
     "ClipTooShortError",
     "Cut",
     "DecodeTimeoutError",
+    "Growing",
     "Loudness",
     "NoAudioStreamError",
     "NotAudioError",
@@ -94,6 +97,7 @@ __all__ = [
     "Windows",
     "cut",
     "decode",
+    "follow",
     "front_end",
     "levels",
     "log_mel",

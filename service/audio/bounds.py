@@ -35,10 +35,17 @@ UNBOUNDED = Bounds()
 
 
 class Watch:
-    """Enforces the time limit of one recording, over all passes of its decoding."""
+    """Enforces the time limit of one recording, over all passes of its decoding.
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    Parameters
+    ----------
+    bounds : Bounds
+    elsewhere : callable
+        Returns the seconds so far that do not count, such as those of waiting for the file.
+    """
+
+    def __init__(self, bounds: Bounds, elsewhere: Callable[[], float] = lambda: 0.0) -> None:
+        self._bounds, self._elsewhere = bounds, elsewhere
         self._check_at = monotonic()
         self._deadline = self._check_at + bounds.decode_seconds
 
@@ -54,7 +61,7 @@ class Watch:
         if now >= self._check_at:
             self._bounds.check()
             self._check_at = now + CHECK_SECONDS
-        if now > self._deadline:
+        if now > self._deadline + self._elsewhere():
             raise DecodeTimeoutError(
                 f"Decoding this takes longer than {self._bounds.decode_seconds:g} s; send a "
                 "shorter part of it."

@@ -1,10 +1,10 @@
 """Encoded recording -> waveform."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import av
 import numpy as np
@@ -20,7 +20,8 @@ from service.audio.errors import (
     UnsupportedAudioError,
     UnsupportedFormatError,
 )
-from service.audio.formats import FORMATS, OPENING
+from service.audio.formats import FORMATS, OPENING, OPENING_GROWING, WITH_TOTALS
+from service.audio.growing import Growing
 from service.audio.levels import levels
 from service.audio.loudness import Loudness, Meter
 from service.audio.packets import ENCRYPTED, Tally, frames
@@ -89,7 +90,11 @@ class Recording:
     loudness: Loudness
 
 
-def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
+def decode(
+    data: bytes | BinaryIO | Growing,
+    bounds: Bounds = UNBOUNDED,
+    heard: Callable[[Waveform], None] | None = None,
+) -> Recording:
     """Decode an encoded file, down-mixed to mono and resampled.
 
     Channels are averaged, so a mono file and its duplicated-stereo copy decode alike. Where they
@@ -100,8 +105,14 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     Parameters
     ----------
     data : bytes or file
-        A whole file in one of `FORMATS`; only the needed parts of an open file are read.
+        A whole file in one of `FORMATS`, or one that is still growing; only the needed parts of an
+        open file are read.
     bounds : Bounds
+        Waiting for the bytes of a growing file does not count for its time limit.
+    heard : callable, optional
+        Called with each piece of the waveform, as soon as it is decoded for the first time. The
+        pieces together are the waveform, unless it is longer than `Bounds.max_seconds` or the
+        channels cancel one another.
 
     Returns
     -------
@@ -127,58 +138,137 @@ def decode(data: bytes | BinaryIO, bounds: Bounds = UNBOUNDED) -> Recording:
     OSError
         If the file cannot be read to its end.
     """
-    source, watch = Source(data), Watch(bounds)
-    big_endian = wav.mend(source)
-
-    def read(
-        container: av.container.InputContainer, stream: av.AudioStream, weights: Weights
-    ) -> tuple[Recording, Phase]:
-        codec, tally = stream.codec_context, Tally()
-        if big_endian:
-            codec = wav.big_endian(codec)
-        reading = _Reading(codec, bounds.max_seconds, weights)
-        reading.take(blocks(frames(container, stream, codec, watch, tally)))
-        if reading.empty and FORMATS[container.format.name] == "mp4" and source.holds(b"enca"):
-            raise UnsupportedFormatError(ENCRYPTED)  # the parser found no packet in it
-        return reading.recording(FORMATS[container.format.name], tally), reading.phase
-
-    with _opened(source) as container:
+    file = _File.of(data, bounds)
+    file.wait_if_needed()
+    with file.opened() as container:
         streams = sound_streams(container)
-        place = loudest(container, streams, watch) if len(streams) > 1 else 0
+        place = loudest(container, streams, file.watch) if len(streams) > 1 else 0
         if len(streams) == 1:
-            recording, phase = read(container, streams[0], {})
+            recording, phase = _read(file, container, streams[0], heard)
     if len(streams) > 1:
-        with _opened(source) as container:
-            recording, phase = read(container, sound_streams(container)[place], {})
+        with file.opened() as container:
+            recording, phase = _read(file, container, sound_streams(container)[place], heard)
     if weights := phase.weights():
-        with _opened(source) as container:
-            recording, _ = read(container, sound_streams(container)[place], weights)
+        with file.opened() as container:
+            recording, _ = _read(file, container, sound_streams(container)[place], None, weights)
     return recording
 
 
-@contextmanager
-def _opened(source: Source) -> Iterator[av.container.InputContainer]:
-    """Open a file from its beginning."""
-    head = source.head(HEAD)
-    try:
-        container = av.open(source, mode="r", container_options=OPENING, metadata_errors="ignore")
-    except av.FFmpegError as error:
-        source.raise_error()
-        raise refusal(head, source.size, error) from error
-    with container:
-        yield container
-    source.raise_error()
+def follow(data: Growing, bounds: Bounds, heard: Callable[[Waveform], None]) -> None:
+    """Decode a file that grows for hours. Nothing is kept, and no second time decoded.
+
+    As `decode`, but of several audio streams the usual one is decoded, and channels are averaged
+    even where they cancel one another.
+
+    Parameters
+    ----------
+    data : Growing
+        May be forgetful.
+    bounds : Bounds
+    heard : callable
+        Called with each piece of the waveform, as soon as it is decoded.
+
+    Raises
+    ------
+    AudioError, OSError
+        As by `decode`.
+    """
+    file = _File.of(data, bounds)
+    with file.opened() as container:
+        reading, tally, pieces = _begin(file, container, sound_streams(container)[0], {})
+        for piece in pieces:
+            heard(piece)
+        if reading.empty:
+            reading.recording(FORMATS[container.format.name], tally, [])  # raises
+
+
+class _File(NamedTuple):
+    """One file while it is decoded."""
+
+    source: Source
+    watch: Watch
+    bounds: Bounds
+    big_endian: bool
+
+    @classmethod
+    def of(cls, data: bytes | BinaryIO | Growing, bounds: Bounds) -> "_File":
+        """Return a file with its header repaired."""
+        source = Source(data)
+        growing = source.growing
+        watch = Watch(bounds, (lambda: growing.elsewhere) if growing else (lambda: 0.0))
+        big_endian = wav.mend(source)
+        source.in_order = wav.is_wav(source.head(wav.HEAD))
+        return cls(source, watch, bounds, big_endian)
+
+    def wait_if_needed(self) -> None:
+        """Wait for the end of a growing file that FFmpeg would decode otherwise if it were whole.
+
+        Those whose header is at their end need no such wait: their reader waits by itself.
+        """
+        growing = self.source.growing
+        if growing and WITH_TOTALS.match(self.source.head(HEAD)):
+            growing.wait_for_end()
+
+    @contextmanager
+    def opened(self) -> Iterator[av.container.InputContainer]:
+        """Open the file from its beginning."""
+        head = self.source.head(HEAD)
+        options = OPENING_GROWING if self.source.growing else OPENING
+        try:
+            container = av.open(
+                self.source, mode="r", container_options=options, metadata_errors="ignore"
+            )
+        except av.FFmpegError as error:
+            self.source.raise_error()
+            raise refusal(head, self.source.size, error) from error
+        with container:
+            yield container
+        self.source.raise_error()
+
+
+def _begin(
+    file: _File, container: av.container.InputContainer, stream: av.AudioStream, weights: Weights
+) -> tuple["_Reading", Tally, Iterator[Waveform]]:
+    """Return the reading of a stream, the counts of its packets, and its pieces as they come."""
+    codec, tally = stream.codec_context, Tally()
+    if file.big_endian:
+        codec = wav.big_endian(codec)
+    reading = _Reading(codec, file.bounds.max_seconds, weights)
+    return (
+        reading,
+        tally,
+        reading.pieces(blocks(frames(container, stream, codec, file.watch, tally))),
+    )
+
+
+def _read(
+    file: _File,
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    heard: Callable[[Waveform], None] | None,
+    weights: Weights | None = None,
+) -> tuple[Recording, Phase]:
+    """Decode one stream."""
+    reading, tally, pieces = _begin(file, container, stream, weights or {})
+    kept = []
+    for piece in pieces:
+        kept.append(piece)
+        if heard:
+            heard(piece)
+    name = FORMATS[container.format.name]
+    if reading.empty and name == "mp4" and file.source.holds(b"enca"):
+        raise UnsupportedFormatError(ENCRYPTED)  # the parser found no packet in it
+    return reading.recording(name, tally, kept), reading.phase
 
 
 class _Reading:
-    """Collects the blocks of one stream and makes a recording of them."""
+    """Measures the blocks of one stream, and makes a recording of their waveform."""
 
     def __init__(self, codec: av.AudioCodecContext, max_seconds: float, weights: Weights) -> None:
         self._codec, self._max_seconds, self._weights = codec, max_seconds, weights
         self._bounded = is_bounded(codec)
         self._lossy = codec.codec.lossy and not codec.codec.lossless
         self._first: Block | None = None
-        self._pieces: list[Waveform] = []
         self._resampler = Resampler()
         self._seconds = Fraction(0)  # exact: a recording of exactly `max_seconds` is not truncated
         self._clipped = self._damaged = self._samples = self._flat = self._examined = 0
@@ -190,8 +280,8 @@ class _Reading:
         """Whether there has been no block yet."""
         return self._first is None
 
-    def take(self, blocks: Iterable[Block]) -> None:
-        """Add blocks until `max_seconds` is exceeded."""
+    def pieces(self, blocks: Iterable[Block]) -> Iterator[Waveform]:
+        """Yield the waveform of blocks, piece by piece, until `max_seconds` is exceeded."""
         for block in blocks:
             self._first = self._first or block
             checked = check(block.planes, bounded=self._bounded)
@@ -203,10 +293,11 @@ class _Reading:
             self._count(checked)
             self._meter.add(checked, block.sample_rate, block.layout)
             waveform = mono(checked, self._weights.get(len(block.planes)))
-            self._pieces.append(self._resampler.push(waveform, block.sample_rate))
             self._seconds += Fraction(block.planes.shape[1], block.sample_rate)
+            yield self._resampler.push(waveform, block.sample_rate)
             if self._seconds > self._max_seconds:
                 break
+        yield self._resampler.flush()
 
     def _count(self, block: Checked) -> None:
         """Count the clipped, flat and damaged samples of a block."""
@@ -219,8 +310,8 @@ class _Reading:
         self._samples += block.planes.size
         self.phase.add(block)
 
-    def recording(self, container: str, tally: Tally) -> Recording:
-        """Return the recording that the blocks make.
+    def recording(self, container: str, tally: Tally, pieces: Sequence[Waveform]) -> Recording:
+        """Return the recording that the pieces make.
 
         Raises
         ------
@@ -231,8 +322,7 @@ class _Reading:
             if not tally.packets and self._codec.name.startswith("pcm_"):
                 raise ClipTooShortError.of(0)
             raise NotAudioError("Nothing in this file can be decoded as audio.")
-        self._pieces.append(self._resampler.flush())
-        waveform = np.concatenate(self._pieces)[: round(self._max_seconds * spec.SAMPLE_RATE)]
+        waveform = np.concatenate(pieces)[: round(self._max_seconds * spec.SAMPLE_RATE)]
         peak, rms = levels(waveform)
         return Recording(
             waveform=waveform,

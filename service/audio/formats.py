@@ -1,6 +1,7 @@
 """The demuxers and decoders that FFmpeg may use, and its limits."""
 
 import ctypes
+import re
 import sys
 from collections.abc import Iterator
 
@@ -63,6 +64,14 @@ OPENING = {
 FFmpeg decodes a part of every stream when it opens a file, without a limit: a cover of 2 MB may be
 a PNG of 200 megapixels. So only audio decoders are allowed.
 """
+
+OPENING_GROWING = OPENING | {"fflags": "+ignidx"}
+"""The same for a file that is still growing: FFmpeg would read a fragmented MP4 to its end for an
+index of its fragments, before it decodes the first of them."""
+
+WITH_TOTALS = re.compile(rb"ID3|\xff[\xe0-\xff].{2,40}?(?:Xing|Info|VBRI)", re.DOTALL)
+"""First bytes of an MP3 that may state how many frames it has. FFmpeg leaves out the padding behind
+the last of them only if it knows the size of the file."""
 
 
 def _bound_allocations() -> None:

@@ -3,6 +3,8 @@
 import io
 from typing import BinaryIO
 
+from service.audio.growing import Growing
+
 PIECE = 2**20  # bytes that are searched at a time
 SEEK_SIZE = 0x10000  # FFmpeg's AVSEEK_SIZE: a request for the size of the file
 
@@ -17,21 +19,37 @@ class Source:
     Parameters
     ----------
     data : bytes or file
+        Also one that is still growing: reads wait for the bytes that have not arrived yet.
 
     Attributes
     ----------
-    size : int
-        Bytes.
+    in_order : bool
+        Whether a growing file refuses to go to a position that has not arrived yet.
     error : OSError or None
         The exception of a failed read.
     """
 
-    def __init__(self, data: bytes | BinaryIO) -> None:
+    def __init__(self, data: bytes | BinaryIO | Growing) -> None:
         self._file = io.BytesIO(data) if isinstance(data, bytes) else data
         self._patches: dict[int, bytes] = {}
+        self.in_order = False
         self.error: OSError | None = None
-        self.size = self._file.seek(0, io.SEEK_END)
-        self._file.seek(0)
+        if isinstance(self._file, Growing):
+            self._size = 0
+        else:
+            self._size = self._file.seek(0, io.SEEK_END)
+            self._file.seek(0)
+
+    @property
+    def growing(self) -> Growing | None:
+        """The file, if it is still growing."""
+        file = self._file
+        return file if isinstance(file, Growing) and not file.ended else None
+
+    @property
+    def size(self) -> int:
+        """Number of bytes; of a growing file, those that have arrived."""
+        return self._file.size if isinstance(self._file, Growing) else self._size
 
     def head(self, size: int) -> bytes:
         """Return the first bytes, and seek to the beginning."""
@@ -40,9 +58,12 @@ class Source:
         return head
 
     def at(self, start: int, size: int) -> bytes:
-        """Return bytes from a position."""
+        """Return bytes from a position, fewer only at the end of the file."""
         self.seek(start)
-        return self.read(size)
+        found = b""
+        while len(found) < size and (piece := self.read(size - len(found))):
+            found += piece
+        return found
 
     def holds(self, mark: bytes) -> bool:
         """Return whether the file contains certain bytes."""
@@ -79,7 +100,9 @@ class Source:
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move to a position and return it, or -1 if it is invalid."""
         if whence == SEEK_SIZE:
-            return self.size
+            return -1 if self.growing else self.size
+        if self.in_order and self.growing and whence == io.SEEK_SET and offset > self.size:
+            return -1
         try:
             return self._file.seek(offset, whence)
         except (OSError, OverflowError, ValueError):

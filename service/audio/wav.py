@@ -15,12 +15,22 @@ import av
 from service.audio.errors import UnsupportedFormatError
 from service.audio.source import Source
 
+HEAD = 12  # bytes that tell a WAV
 MOST_CHUNKS = 64  # chunks that are searched for the format
 PCM, EXTENSIBLE = 0x0001, 0xFFFE
 PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
 W64_GUID = bytes.fromhex("2e91cf11a5d628db04c10000")  # after the name of the first chunk
 FORMAT = "HHIIHHHH"  # tag, channels, rate, bytes a second, bytes a frame, bits, size, valid bits
 PLAIN, VALID_AT, GUID_AT = 16, 18, 24  # bytes in the format chunk
+
+
+def is_wav(head: bytes) -> bool:
+    """Return whether a file with these first `HEAD` bytes is a WAV.
+
+    Its samples follow its header, so it can be decoded while it grows. FFmpeg looks for metadata
+    behind the samples, and does without if they have not arrived.
+    """
+    return head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE"
 
 
 def mend(source: Source) -> bool:
@@ -31,7 +41,7 @@ def mend(source: Source) -> bool:
     big_endian : bool
         Whether the samples are big-endian, although FFmpeg will report little-endian.
     """
-    name = source.head(12)
+    name = source.head(HEAD)
     big_endian = name[:4] == b"RIFX" and name[8:] == b"WAVE"
     order = ">" if big_endian else "<"
     for chunk, start in _chunks(source, order):

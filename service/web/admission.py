@@ -9,13 +9,16 @@ Each process has its own limits, on its own event loop.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
 from typing import TypeVar
 
 from anyio import CancelScope, CapacityLimiter, from_thread, to_thread
 from starlette.requests import Request
+
+from service.audio import BrokenOffError
 
 FIRST_SECONDS = 0.2  # assumed duration of an analysis until the first one is measured
 LEARNING_RATE = 0.1  # of the moving average of that duration
@@ -129,6 +132,20 @@ class Queue:
         self._seconds += LEARNING_RATE * (ended - started - self._seconds)
         return result, started - queued
 
+    async def join(self, who: object) -> None:
+        """Wait for a place among the recordings that are analysed; `leave` gives it back."""
+        self._count += 1
+        try:
+            await self._limiter.acquire_on_behalf_of(who)
+        except BaseException:
+            self._count -= 1
+            raise
+
+    def leave(self, who: object) -> None:
+        """Give the place of `join` back."""
+        self._limiter.release_on_behalf_of(who)
+        self._count -= 1
+
     def check(self) -> None:
         """Raise, in the thread of the work, if its request was cancelled or the service stops."""
         from_thread.check_cancelled()
@@ -140,16 +157,69 @@ class Queue:
         self._closing = True
 
 
+class Turn:
+    """A place in the queue for work that waits for its sender in between, and rests then.
+
+    Its methods are called in the thread of the work, which `anyio.to_thread` runs.
+
+    Parameters
+    ----------
+    queue : Queue
+    """
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._has_place = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold a place while the context lasts, except while it rests."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    @contextmanager
+    def rest(self) -> Iterator[None]:
+        """Give the place to others while the context lasts."""
+        self._give_back()
+        try:
+            yield
+        finally:
+            self._take()
+
+    def offer(self) -> None:
+        """Let those go first that wait."""
+        if self._queue.waiting:
+            with self.rest():
+                pass
+
+    def _take(self) -> None:
+        try:
+            from_thread.run(self._queue.join, self)
+        except (CancelledError, RuntimeError) as error:  # or the event loop has ended
+            raise BrokenOffError("The service does not go on with this recording.") from error
+        self._has_place = True
+
+    def _give_back(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            from_thread.run_sync(self._queue.leave, self)
+
+
 class BodyLimiter:
     """Limits the bodies that are in memory at the same time.
 
     Parameters
     ----------
     limit : int
+    what : str
+        What the bodies are doing, for the message of a refusal.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, what: str = "uploads are on their way") -> None:
+        self._limit, self._what = limit, what
         self.held = 0
 
     @asynccontextmanager
@@ -157,7 +227,7 @@ class BodyLimiter:
         """Count one body while the context lasts; raises `OverloadedError` at the limit."""
         if self.held >= self._limit:
             raise OverloadedError(
-                f"{self.held} uploads are on their way; try again in {queue.retry_after} s.",
+                f"{self.held} {self._what}; try again in {queue.retry_after} s.",
                 queue.retry_after,
             )
         self.held += 1

@@ -17,6 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from starlette.requests import HTTPConnection
 
 from service.web.admission import RetryLaterError
 
@@ -115,6 +116,17 @@ class Caller:
             await self._authenticator.count(self._owner, self._address, cost)
 
 
+async def identify(connection: HTTPConnection, key: str | None) -> Caller:
+    """Return the sender of a request, and count it; raises as `authenticate`."""
+    authenticator: Authenticator = connection.app.state.authenticator
+    owner = authenticator.owner(key)
+    connection.state.seen["key"] = owner
+    client = connection.client
+    caller = Caller(authenticator, owner, client.host if client else "")
+    await caller.count(1)
+    return caller
+
+
 _BEARER = HTTPBearer(auto_error=False, description="A key, if the operator set keys.")
 
 
@@ -123,12 +135,7 @@ async def authenticate(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Caller:
     """Refuse a request without a valid key, or beyond the rate limit."""
-    authenticator: Authenticator = request.app.state.authenticator
-    owner = authenticator.owner(credentials.credentials if credentials else None)
-    request.state.seen["key"] = owner
-    caller = Caller(authenticator, owner, request.client.host if request.client else "")
-    await caller.count(1)
-    return caller
+    return await identify(request, credentials.credentials if credentials else None)
 
 
 CallerDep = Annotated[Caller, Depends(authenticate)]

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
+from starlette.requests import HTTPConnection
 
 from service.model import Models, Scorer
 from service.schemas import Limits
@@ -48,9 +49,9 @@ NameInQuery = Annotated[
 ]
 
 
-async def require_ready(request: Request) -> None:
+async def require_ready(connection: HTTPConnection) -> None:
     """Refuse until the models are verified: a wrong answer is worse than none."""
-    warming: Future[None] = request.app.state.warming
+    warming: Future[None] = connection.app.state.warming
     if not warming.done():
         raise NotReadyError("The service is starting; try again in a second.")
     if error := warming.exception():

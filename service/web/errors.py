@@ -15,6 +15,7 @@ The response to every error is a problem document (RFC 9457), ``application/prob
       RateLimitedError       429          UnsupportedContentEncodingError  415
     UnauthorizedError        401        UnknownModelError            404
     SenderLeftError          499        NoEmbeddingError             422
+    ForeignOriginError       403        MessageError                 422
                                         RequestValidationError       422
     HTTPException       404, 405        Exception                    500
 """
@@ -26,7 +27,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from service import audio
 from service.model import NoEmbeddingError, UnknownModelError
@@ -49,6 +50,7 @@ from service.web.problem import (
     Kind,
     response_of,
 )
+from service.web.sockets import ForeignOriginError, MessageError
 
 ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(uploads.MEDIA_TYPES))
 
@@ -77,9 +79,14 @@ KINDS: dict[type[Exception], Kind] = {
     UnauthorizedError: Kind("unauthorized", 401),
     SenderLeftError: Kind("sender-left", 499),
     RequestValidationError: Kind("invalid-request", 422),
+    ForeignOriginError: Kind("foreign-origin", 403),
+    MessageError: Kind("invalid-message", 422),
     Exception: Kind("internal-error", 500),
 }
 """The service's own errors; a subclass has the kind of its nearest listed ancestor."""
+
+EXPECTED = tuple(kind for kind in KINDS if kind is not Exception)
+"""All but faults of the service."""
 
 HTTP_KINDS = {
     400: MALFORMED_HTTP,
@@ -113,7 +120,7 @@ def install(app: FastAPI, limits: Limits) -> None:
     _publish(app)
 
 
-def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
+def problem_of(error: Exception, request: HTTPConnection, limits: Limits) -> Problem:
     """Return the problem document for an error in a request."""
     kind = kind_of(error)
     return kind.problem(
@@ -124,7 +131,7 @@ def problem_of(error: Exception, request: Request, limits: Limits) -> Problem:
     )
 
 
-def record(request: Request, problem: Problem) -> None:
+def record(request: HTTPConnection, problem: Problem) -> None:
     """Log a problem with its request, and count it."""
     request.state.seen["problem"] = problem.type
     metrics: Metrics = request.app.state.metrics
@@ -157,7 +164,7 @@ def kind_of(error: Exception) -> Kind:
     return next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
 
 
-def detail_of(error: Exception, request: Request) -> str:
+def detail_of(error: Exception, request: HTTPConnection) -> str:
     """Return the message for the sender, without internals of the service."""
     if isinstance(error, HTTPException):
         return _routing_detail(error, request)
@@ -170,13 +177,14 @@ def detail_of(error: Exception, request: Request) -> str:
     return str(error)
 
 
-def _routing_detail(error: HTTPException, request: Request) -> str:
+def _routing_detail(error: HTTPException, request: HTTPConnection) -> str:
     """Return why the router refused a request, more helpfully than by the status's phrase."""
     match error.status_code:
         case 404:
             return "There is nothing at this address; /docs lists the addresses."
         case 405:
-            return f"{request.method} is not possible here; the header Allow lists the methods."
+            method = request.scope["method"]
+            return f"{method} is not possible here; the header Allow lists the methods."
     return f"{error.detail}."
 
 

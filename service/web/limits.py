@@ -3,7 +3,7 @@
 from service import audio
 from service.schemas import Limits
 from service.settings import Settings
-from service.web import uploads
+from service.web import sockets, uploads
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -19,6 +19,9 @@ def limits_of(settings: Settings) -> Limits:
         decode_seconds=settings.decode_seconds,
         workers=settings.workers,
         max_uploads=settings.max_uploads,
+        max_live=settings.max_live,
+        live_seconds=settings.live_seconds,
+        max_message_bytes=sockets.MAX_MESSAGE_BYTES,
         concurrency=settings.concurrency,
         queue_length=settings.queue_length,
         max_batch_files=uploads.MAX_BATCH_FILES,

@@ -65,6 +65,7 @@ class Metrics:
             registry=self.registry,
         )
         self.in_flight = self._gauge("fifteen_requests_in_flight", "Requests in progress.")
+        self.live = self._gauge("fifteen_live_connections", "Live connections that are open.")
         self.running = self._gauge("fifteen_recordings_running", "Recordings being analysed.")
         self.waiting = self._gauge("fifteen_recordings_waiting", "Recordings waiting in the queue.")
         self.models = Gauge(

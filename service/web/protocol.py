@@ -1,21 +1,25 @@
-"""One HTTP/1.1 connection: how long it may wait for its peer, and which requests it accepts.
+"""One HTTP/1.1 connection, and the WebSocket that it may become.
 
-uvicorn closes a connection on which nothing arrives between two requests. It would wait without
-end for a head that comes byte by byte, for the rest of a body that was refused, and for a peer
-that does not read its responses; each keeps a file descriptor, and the last keeps a body in memory.
-uvicorn would also accept a request with two body lengths, which a proxy in front may read
-differently (request smuggling), and would answer malformed HTTP without a problem document.
+How long it may wait for its peer, and which requests it accepts. uvicorn closes a connection on
+which nothing arrives between two requests. It would wait without end for a head that comes byte by
+byte, for the rest of a body that was refused, and for a peer that does not read its responses; each
+keeps a file descriptor, and the last keeps a body in memory. uvicorn would also accept a request
+with two body lengths, which a proxy in front may read differently (request smuggling), and would
+answer malformed HTTP without a problem document.
 """
 
 import asyncio
+import logging
 import re
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from service.web.headers import REQUEST_ID, new_request_id
 from service.web.problem import MALFORMED_HTTP, response_of
+from service.web.sockets import LIVE_PATH
 
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
@@ -57,6 +61,16 @@ class Connection(H11Protocol):
         self.conn = _Requests(h11.SERVER)
         self._seconds = seconds
         self._clock: asyncio.TimerHandle | None = None
+        self._upgraded = False
+
+    def _should_upgrade(self) -> bool:
+        """Upgrade to a WebSocket at its one address; elsewhere a request stays a request."""
+        self._upgraded = (
+            self.scope["path"] == LIVE_PATH
+            and self.ws_protocol_class is not None
+            and self._get_upgrade() == b"websocket"
+        )
+        return self._upgraded
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
@@ -106,11 +120,57 @@ class Connection(H11Protocol):
 
     def _update_clock(self) -> None:
         """Run the clock while this connection waits for its peer, and only then."""
+        if self._upgraded:  # the socket has its own clock
+            self._stop_clock()
+            return
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and not self.flow.write_paused:
             self._stop_clock()
         elif self._clock is None:
             self._clock = self.loop.call_later(self._seconds, self.transport.abort)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that is closed if its peer does not read.
+
+    uvicorn answers every ping at once, and stores the answers that the peer does not read.
+
+    Parameters
+    ----------
+    seconds : float
+        Longest time that the peer may take to read.
+    """
+
+    def __init__(self, *arguments: Any, seconds: float, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.logger = logging.getLogger(__name__)  # uvicorn's would log each address with its query
+        self.logger.setLevel(logging.WARNING)
+        self.conn.logger = self.logger
+        self._seconds = seconds
+        self._clock: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Wait until the peer reads; receive nothing before."""
+        super().pause_writing()
+        self.transport.pause_reading()
+        self._clock = self.loop.call_later(self._seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: the peer has read."""
+        super().resume_writing()
+        self._stop_clock()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
 
     def _stop_clock(self) -> None:
         if self._clock is not None:

@@ -9,8 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.web.headers import REQUEST_ID, request_id_of
 from service.web.metrics import Metrics
+from service.web.sockets import LIVE_PATH
 
 logger = logging.getLogger("service.access")
+
+METHODS = {"http": None, "websocket": "WEBSOCKET"}
+"""What is logged in place of the method, by the type of a connection."""
+STARTS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
 
 
 class Observe:
@@ -30,15 +35,22 @@ class Observe:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket" and scope["path"] != LIVE_PATH:
+            await send({"type": "websocket.close"})  # other routes would take it for a request
+            return
+        if scope["type"] not in METHODS:
             await self._app(scope, receive, send)
             return
-        seen: dict[str, Any] = {"request_id": request_id_of(Headers(scope=scope)), "status": 500}
+        status = 101 if scope["type"] == "websocket" else 500
+        seen: dict[str, Any] = {
+            "request_id": request_id_of(Headers(scope=scope)),
+            "status": status,
+        }
         scope.setdefault("state", {})["seen"] = seen
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
+            if message["type"] in STARTS:
+                seen["status"] = message.get("status", status)
                 MutableHeaders(scope=message)[REQUEST_ID] = seen["request_id"]
             await send(message)
 
@@ -52,17 +64,16 @@ class Observe:
     def _record(self, scope: Scope, seen: dict[str, Any], seconds: float) -> None:
         """Log and count a request after its response."""
         route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if route != "none" else "any"  # clients can send any method name
-        self._metrics.requests.labels(method, route, seen["status"]).inc()
+        method = METHODS[scope["type"]] or scope["method"]
+        counted = method if route != "none" else "any"  # clients can send any method name
+        self._metrics.requests.labels(counted, route, seen["status"]).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         client = scope.get("client")
         members = {
-            "method": scope["method"],
+            "method": method,
             "path": scope["path"],
             "client": client[0] if client else None,
             "milliseconds": round(1_000 * seconds, 2),
             **seen,
         }
-        logger.info(
-            "%s %s %d", scope["method"], ascii(scope["path"]), seen["status"], extra=members
-        )
+        logger.info("%s %s %d", method, ascii(scope["path"]), seen["status"], extra=members)

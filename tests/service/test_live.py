@@ -1,0 +1,189 @@
+"""The analysis of a recording that arrives equals that of the whole."""
+
+import threading
+from collections import deque
+
+import numpy as np
+import pytest
+
+from service import audio
+from service.analysis import analyze
+from service.live import EVERY_SECONDS, FIRST_SECONDS, ROLLING_WINDOWS, Live, wav_header
+from service.messages import LivePcm
+from service.model import Model
+from service.taxonomy import MODELS_OWN
+from tests.growing import Arriving
+from tools import signals
+
+RATE = 22_050
+SECONDS = 19
+ROLLED_SECONDS = (ROLLING_WINDOWS + 4) * audio.WINDOW_SECONDS
+
+
+@pytest.fixture(scope="module")
+def groove():
+    return signals.groove(SECONDS, RATE)
+
+
+def followed(data, model, *, rolling=False, bounds=audio.UNBOUNDED, piece=4_096, **options):
+    """Analyse bytes as they arrive; return the final answer and the running ones."""
+    told = []
+    stream = Arriving(data, piece, forgetful=rolling)
+    live = Live(stream, model, bounds, MODELS_OWN, told.append)
+    return (live.roll() if rolling else live.run(**options)), told
+
+
+def members(analysis):
+    return analysis.model_dump(exclude={"timings"})
+
+
+@pytest.mark.parametrize(
+    "encoding", ["wav", "flac", "mp3", "opus", "vorbis", "webm", "fragmented-mp4", "m4a", "adts"]
+)
+def test_the_final_answer_is_that_of_the_whole(tiny_model, groove, encoding):
+    data = signals.encode(groove, RATE if encoding not in ("opus", "webm") else 48_000, encoding)
+    final, _ = followed(data, tiny_model, timeline=True, embedding=True)
+    assert members(final) == members(analyze(data, tiny_model, timeline=True, embedding=True))
+
+
+def test_the_shipped_model_answers_the_same(model, groove):
+    data = signals.encode(groove, RATE, "fragmented-mp4", 2)
+    final, running = followed(data, model, timeline=True, embedding=True)
+    assert members(final) == members(analyze(data, model, timeline=True, embedding=True))
+    assert running
+
+
+@pytest.mark.parametrize("seconds", [3, 15.5, 18, 30])
+def test_any_duration(tiny_model, seconds):
+    data = signals.wav(signals.groove(seconds, RATE), RATE)
+    final, _ = followed(data, tiny_model, timeline=True)
+    assert members(final) == members(analyze(data, tiny_model, timeline=True))
+
+
+def test_a_recording_that_is_longer_than_the_limit(tiny_model, groove):
+    data, bounds = signals.wav(groove, RATE), audio.Bounds(max_seconds=16)
+    final, _ = followed(data, tiny_model, bounds=bounds)
+    assert final.audio.truncated
+    assert members(final) == members(analyze(data, tiny_model, bounds))
+
+
+def test_channels_that_cancel_one_another(tiny_model, groove):
+    data = signals.encode_channels(np.stack([groove, -groove]), RATE, "flac")
+    final, _ = followed(data, tiny_model)
+    assert final.warnings[0].type == "out_of_phase"
+    assert members(final) == members(analyze(data, tiny_model))
+
+
+def test_silence_between_sound_is_left_out(tiny_model, groove):
+    silence = np.zeros(16 * RATE, np.float32)
+    data = signals.wav(np.concatenate([silence, groove, silence]), RATE)
+    final, running = followed(data, tiny_model, timeline=True)
+    assert members(final) == members(analyze(data, tiny_model, timeline=True))
+    assert running[0].verdict == "silence"
+    assert [window.silence for answer in running for window in answer.timeline] == [
+        window.silence for window in final.timeline[:3]
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"not audio" * 9, signals.wav(signals.sine(1), RATE)])
+def test_a_recording_that_cannot_be_analysed_has_the_same_problem(tiny_model, data):
+    with pytest.raises(audio.AudioError) as whole:
+        analyze(data, tiny_model)
+    with pytest.raises(type(whole.value)) as live:
+        followed(data, tiny_model)
+    assert str(live.value) == str(whole.value)
+
+
+@pytest.fixture(scope="module")
+def running(tiny_models):
+    """The running answers to 40 s."""
+    data = signals.wav(signals.groove(40, RATE), RATE)
+    return followed(data, Model(tiny_models / "tiny.onnx"))[1]
+
+
+@pytest.fixture(scope="module")
+def rolled(tiny_models):
+    """The answers to `ROLLED_SECONDS` and five more."""
+    pcm = LivePcm(encoding="s16le", sample_rate=8_000, channels=1)
+    once = (signals.groove(15, 8_000) * 32_767).astype("<i2").tobytes()
+    data = wav_header(pcm) + once * (ROLLED_SECONDS // 15) + once[: len(once) // 3]
+    return followed(data, Model(tiny_models / "tiny.onnx"), rolling=True, piece=10_000)[1]
+
+
+class TestRunning:
+    def test_answers_come_at_their_times(self, running):
+        due = [*FIRST_SECONDS, *np.arange(2, 6) * EVERY_SECONDS]
+        piece = 2**16 / RATE  # a block, which is decoded at once
+        for seconds, answer in zip(due, running, strict=False):
+            assert seconds <= answer.heard_seconds < seconds + piece
+
+    def test_each_is_the_answer_to_what_was_heard(self, tiny_model, running):
+        groove = signals.groove(40, RATE)
+        for answer in running:
+            heard = groove[: round(answer.heard_seconds * RATE)]
+            whole = analyze(signals.wav(heard, RATE), tiny_model)
+            assert answer.verdict == whole.verdict
+            assert answer.valence == pytest.approx(whole.valence, abs=2e-3)
+            for ours, theirs in zip(answer.genres, whole.genres, strict=True):
+                assert ours.probability == pytest.approx(theirs.probability, abs=2e-3)
+
+    def test_the_timeline_grows_window_by_window(self, running):
+        spans = [
+            (window.start_seconds, window.end_seconds)
+            for answer in running
+            for window in answer.timeline
+        ]
+        assert spans == [(0, 15), (15, 30)]
+
+
+def test_certain_is_twice_confident_of_the_same_genre(tiny_model):
+    live = Live(audio.Growing(), tiny_model, audio.UNBOUNDED, MODELS_OWN, print)
+    verdicts = [("confident", "house"), ("confident", "house"), ("mixed", "house")]
+    verdicts += [("confident", "house"), ("confident", "jazz"), ("confident", "jazz")]
+    found = [live._is_certain(*each) for each in verdicts]
+    assert found == [False, True, False, False, False, True]
+
+
+class TestRolling:
+    def test_the_timeline_has_every_window_once(self, rolled):
+        starts = [window.start_seconds for answer in rolled for window in answer.timeline]
+        assert starts[:-1] == list(range(0, ROLLED_SECONDS, 15))
+        assert starts[-1] == pytest.approx(ROLLED_SECONDS - 10, abs=0.1)  # moved back by the rest
+        assert rolled[-1].heard_seconds == pytest.approx(ROLLED_SECONDS + 5, abs=0.1)
+
+    def test_too_little_sound(self, tiny_model):
+        with pytest.raises(audio.ClipTooShortError):
+            followed(signals.wav(signals.sine(1), RATE), tiny_model, rolling=True)
+
+    def test_bytes_and_windows_are_forgotten(self, tiny_model):
+        stream = audio.Growing(forgetful=True)
+        live = Live(stream, tiny_model, audio.UNBOUNDED, MODELS_OWN, lambda _: None)
+        worker = threading.Thread(target=live.roll)
+        worker.start()
+        pcm = LivePcm(encoding="f32le", sample_rate=8_000, channels=2)
+        stream.feed(wav_header(pcm))
+        piece = np.repeat(signals.groove(15, 8_000)[:, None], 2, axis=1).tobytes()
+        for _ in range(ROLLING_WINDOWS + 5):
+            stream.feed(piece)
+        stream.end()
+        worker.join()
+        assert stream.size > 20 * 2**20
+        assert len(stream._data) < 4 * 2**20
+        assert len(live._windows) == ROLLING_WINDOWS
+        assert live._spectrograms == []
+        assert len(live._tail) <= 2 * audio.N_SAMPLES
+        assert isinstance(live._windows, deque)
+
+
+@pytest.mark.parametrize("encoding", ["s16le", "f32le"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_without_a_container_are_those_of_a_wav(tiny_model, groove, encoding, channels):
+    pcm = LivePcm(encoding=encoding, sample_rate=RATE, channels=channels)
+    kind = {"s16le": "<i2", "f32le": "<f4"}[encoding]
+    scale = {"s16le": 32_767, "f32le": 1}[encoding]
+    samples = np.repeat((groove * scale).astype(kind)[:, None], channels, axis=1).tobytes()
+    header = bytearray(wav_header(pcm))
+    whole = bytes(header[:40]) + len(samples).to_bytes(4, "little") + samples
+    final, running = followed(bytes(header) + samples, tiny_model, timeline=True)
+    assert running
+    assert members(final) == members(analyze(whole, tiny_model, timeline=True))
