@@ -3,6 +3,7 @@
 * ``python -m service``: serve until stopped by a signal;
 * ``python -m service analyze PATH...``: analyze files and folders, without a server;
 * ``python -m service similar LIBRARY PATH...``: list recordings of a library that are similar;
+* ``python -m service teach FOLDER --name NAME``: teach your own labels, as a head;
 * ``python -m service key``: draw a key.
 """
 
@@ -22,23 +23,27 @@ from uvicorn.supervisors import Multiprocess
 
 from service.analysis import ProbeError, warm_up
 from service.app import create_app
+from service.heads import HeadError, OtherSpaceError, UnknownHeadError, load_heads
 from service.library.cli import run as analyze_library
 from service.library.find import MissingPathError
+from service.library.labelled import TeachError
 from service.library.records import OutputError
 from service.library.similar import LibraryError
 from service.library.similar import run as list_similar
 from service.library.tags import TagsError
+from service.library.teach import run as teach
 from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.model import ModelError, NoEmbeddingError
-from service.settings import ConfigError, LibrarySettings, Settings, SimilarSettings
+from service.settings import ConfigError, LibrarySettings, Settings, SimilarSettings, TeachSettings
 from service.taxonomy import TaxonomyError
 from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
 from service.web.protocol import Connection
 
 SETTINGS = (
-    ConfigError, LibraryError, MissingPathError, NoEmbeddingError, OutputError, TagsError,
+    ConfigError, HeadError, LibraryError, MissingPathError, NoEmbeddingError, OutputError,
+    OtherSpaceError, TagsError, TeachError, UnknownHeadError,
 )  # fmt: skip
 """Errors that only another setting can fix."""
 HUNG_SECONDS = 60
@@ -75,6 +80,8 @@ def _run(arguments: list[str]) -> int:
             return analyze_library(CliApp.run(LibrarySettings, rest))
         case ["similar", *rest]:
             return list_similar(CliApp.run(SimilarSettings, rest))
+        case ["teach", *rest]:
+            return teach(CliApp.run(TeachSettings, rest))
         case _:
             return _run_server(CliApp.run(Settings, arguments))
 
@@ -101,6 +108,7 @@ def _run_server(settings: Settings) -> int:
     _warn_if_open(settings)
     models = load_served(settings)  # before the server, which would log a traceback of an error
     load_taxonomy(settings, models)
+    load_heads(settings.heads, models)
     if settings.workers == 1:
         uvicorn.Server(_server_config(create_app(settings, lambda _: models), settings)).run()
     else:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service import audio
 from service.card import Card, EmbeddingSpace, Emotion
 from service.features import describe
+from service.heads import Head
 from service.model import Scorer, Scores
 from service.mood import Middle, middle_of, mood_of
 from service.quality import warnings_of
@@ -60,6 +61,7 @@ def analyze(
     *,
     timeline: bool = False,
     embedding: bool = False,
+    head: Head | None = None,
 ) -> Analysis:
     """Analyse a recording with a model.
 
@@ -76,6 +78,8 @@ def analyze(
         Whether to include the scores of each window.
     embedding : bool
         Whether to include the embedding.
+    head : Head or None
+        Its labels are included.
 
     Returns
     -------
@@ -87,9 +91,13 @@ def analyze(
     audio.AudioError
         If the recording cannot be analysed.
     service.model.NoEmbeddingError
-        If the embedding is requested, and the model has none.
+        If the embedding or a head is requested, and the model has none.
+    service.heads.OtherSpaceError
+        If the head does not belong to the model.
     """
-    space = model.space() if embedding else None
+    space = model.space() if embedding or head else None
+    if head:
+        head.require(model)
     started = perf_counter()
     recording = audio.decode(data, bounds)
     decoded = perf_counter()
@@ -119,7 +127,7 @@ def analyze(
         **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=_timeline(cut, scores, names, sounding) if timeline else None,
-        embedding=_embedding(heard, space) if space else None,
+        **_compared(heard, space, head, embedding=embedding, silent=not sounding.any()),
         audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
@@ -144,6 +152,22 @@ def _learned(scores: Scores, card: Card) -> dict[str, float]:
     """Average the audio-features that the model predicts over the windows."""
     names: list[str] = [*card.emotions, *card.features]
     return dict(zip(names, [*_means(scores.emotion), *_means(scores.features)], strict=True))
+
+
+def _compared(
+    scores: Scores,
+    space: EmbeddingSpace | None,
+    head: Head | None,
+    *,
+    embedding: bool,
+    silent: bool,
+) -> dict[str, Any]:
+    """Return the members of the analysis that depend on the embedding."""
+    if space is None:
+        return {}
+    vector = _embedding(scores, space)
+    labels, found = head.judge(vector.values, silent=silent) if head else (None, None)
+    return {"embedding": vector if embedding else None, "labels": labels, "head": found}
 
 
 def _embedding(scores: Scores, space: EmbeddingSpace) -> EmbeddingFound:

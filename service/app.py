@@ -11,6 +11,7 @@ from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
+from service.heads import load_heads
 from service.loading import load_served, load_taxonomy
 from service.model import Models
 from service.settings import Settings
@@ -40,7 +41,8 @@ def create_app(
     """Build the application. It loads the models when it starts, and then proves them.
 
     Its start raises `service.model.ModelError` if a model cannot be served, and
-    `service.taxonomy.TaxonomyError` if the operator's names for genres cannot be used.
+    `service.taxonomy.TaxonomyError` or `service.heads.HeadError` if the operator's names for genres
+    or the heads cannot be used.
 
     Parameters
     ----------
@@ -59,6 +61,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.models = load(settings)
         app.state.taxonomy = load_taxonomy(settings, app.state.models)
+        app.state.heads = load_heads(settings.heads, app.state.models)
         app.state.metrics.install(app.state.models)
         app.state.cache = AnswerCache(settings.cache_entries)
         app.state.queue = Queue(settings.concurrency, settings.queue_length)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
+from service.heads import Head, Heads
 from service.model import Models, Scorer
 from service.schemas import Limits
 from service.settings import Settings
@@ -27,6 +28,7 @@ def _state(name: str) -> Callable[[Request], Awaitable[Any]]:
 
 SettingsDep = Annotated[Settings, Depends(_state("settings"))]
 ModelsDep = Annotated[Models, Depends(_state("models"))]
+HeadsDep = Annotated[Heads, Depends(_state("heads"))]
 TaxonomyDep = Annotated[Taxonomy, Depends(_state("taxonomy"))]
 LimitsDep = Annotated[Limits, Depends(_state("limits"))]
 AnswerCacheDep = Annotated[AnswerCache, Depends(_state("cache"))]
@@ -48,6 +50,15 @@ NameInQuery = Annotated[
 ]
 
 
+HeadInQuery = Annotated[
+    str | None,
+    Query(
+        description="Return the labels of this head of the operator, too; see /v1/heads.",
+        max_length=64,
+    ),
+]
+
+
 async def require_ready(request: Request) -> None:
     """Refuse until the models are verified: a wrong answer is worse than none."""
     warming: Future[None] = request.app.state.warming
@@ -61,6 +72,10 @@ async def _requested_model(
     settings: SettingsDep, models: ModelsDep, model: NameInQuery = None
 ) -> Scorer:
     return models[model or settings.model]
+
+
+async def _requested_head(heads: HeadsDep, head: HeadInQuery = None) -> Head | None:
+    return None if head is None else heads[head]
 
 
 async def _body_in_memory(request: Request, queue: QueueDep) -> AsyncIterator[None]:
@@ -85,5 +100,6 @@ async def _batch(
 
 
 RequestedModelDep = Annotated[Scorer, Depends(_requested_model)]
+RequestedHeadDep = Annotated[Head | None, Depends(_requested_head)]
 UploadDep = Annotated[bytes, Depends(_upload)]
 BatchDep = Annotated[list[uploads.Upload], Depends(_batch)]

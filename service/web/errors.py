@@ -14,7 +14,9 @@ The response to every error is a problem document (RFC 9457), ``application/prob
       OverloadedError        503          Base64Error                415
       RateLimitedError       429          UnsupportedContentEncodingError  415
     UnauthorizedError        401        UnknownModelError            404
-    SenderLeftError          499        NoEmbeddingError             422
+    SenderLeftError          499        UnknownHeadError             404
+                                        NoEmbeddingError             422
+                                        OtherSpaceError              422
                                         RequestValidationError       422
     HTTPException       404, 405        Exception                    500
 """
@@ -29,6 +31,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from service import audio
+from service.heads import OtherSpaceError, UnknownHeadError
 from service.model import NoEmbeddingError, UnknownModelError
 from service.schemas import Accepted, Limits, Problem
 from service.web import uploads
@@ -70,6 +73,8 @@ KINDS: dict[type[Exception], Kind] = {
     uploads.MissingFileError: Kind("missing-file", 400),
     uploads.MalformedMultipartError: Kind("malformed-multipart", 400),
     UnknownModelError: Kind("unknown-model", 404),
+    UnknownHeadError: Kind("unknown-head", 404),
+    OtherSpaceError: Kind("head-of-another-model", 422),
     NoEmbeddingError: Kind("no-embedding", 422),
     NotReadyError: NOT_READY,
     OverloadedError: OVERLOADED,
