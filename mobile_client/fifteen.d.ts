@@ -584,6 +584,18 @@ export interface MoodFigures {
   commonest: number;
 }
 
+/** A recording of the operator's library. */
+export interface Neighbour {
+  /** Relative to the folder of the library. */
+  path: string;
+  /** Similarity: 1 for the same sound. */
+  cosine: number;
+  /** As in its analysis. */
+  genre: string | null;
+  /** As in its analysis. */
+  mood: "joyful" | "tense" | "serene" | "melancholy" | null;
+}
+
 /**
  * How often the nearest recordings, by cosine, are of the same kind.
  *
@@ -667,6 +679,15 @@ export interface ServerLive {
 /** The service is ready, in KServe's protocol. */
 export interface ServerReady {
   ready?: true;
+}
+
+/** The recordings of the operator's library that are the most similar to an upload. */
+export interface Similar {
+  /** The most similar first. */
+  neighbours: Neighbour[];
+  /** Number of recordings that match the filters. */
+  compared: number;
+  model: ModelName;
 }
 
 /** One possible tempo. */

@@ -28,7 +28,7 @@ from service.library.cli import run as analyze_library
 from service.library.find import MissingPathError
 from service.library.labelled import TeachError
 from service.library.records import OutputError
-from service.library.similar import LibraryError
+from service.library.search import LibraryError, check_library
 from service.library.similar import run as list_similar
 from service.library.tags import TagsError
 from service.library.teach import run as teach
@@ -109,6 +109,8 @@ def _run_server(settings: Settings) -> int:
     models = load_served(settings)  # before the server, which would log a traceback of an error
     load_taxonomy(settings, models)
     load_heads(settings.heads, models)
+    if settings.library:
+        check_library(settings.library, models[settings.model].space())
     if settings.workers == 1:
         uvicorn.Server(_server_config(create_app(settings, lambda _: models), settings)).run()
     else:

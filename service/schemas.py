@@ -368,6 +368,29 @@ class ModelCard(Card):
     digest: Digest
 
 
+class Neighbour(Answer):
+    """A recording of the operator's library."""
+
+    path: str = Field(
+        description="Relative to the folder of the library.", examples=["Artist/Album/01 Song.flac"]
+    )
+    cosine: float = Field(
+        ge=-1, le=1, description="Similarity: 1 for the same sound.", examples=[0.93]
+    )
+    genre: str | None = Field(description="As in its analysis.", examples=["house"])
+    mood: Mood | None = Field(description="As in its analysis.", examples=["joyful"])
+
+
+class Similar(Answer):
+    """The recordings of the operator's library that are the most similar to an upload."""
+
+    neighbours: list[Neighbour] = Field(description="The most similar first.")
+    compared: int = Field(
+        description="Number of recordings that match the filters.", examples=[8_412]
+    )
+    model: ModelName
+
+
 class HeadSummary(Answer):
     """A head of the operator, with its figures by cross-validation."""
 

@@ -22,6 +22,7 @@ from pydantic_settings import (
 from service import audio
 from service.card import HEAD_NAME
 from service.logs import LogFormat
+from service.mood import Mood
 
 MODELS = Path(__file__).parent / "models"
 
@@ -110,6 +111,11 @@ class Settings(CommonSettings):
     an API key.
     """
 
+    library: Path | None = Field(
+        None,
+        description="*.jsonl file of `python -m service analyze --embedding true`, in which "
+        "/v1/similar searches; each process holds it in memory.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
         8000, ge=0, le=65_535, description="TCP port to listen on; 0 selects a free one."
@@ -259,6 +265,13 @@ class SimilarSettings(CommonSettings):
         min_length=1, description="Files to compare with it."
     )
     count: int = Field(10, ge=1, description="Recordings to list for each.")
+    genre: list[str] = Field([], description="List recordings of this genre; several are allowed.")
+    mood: list[Mood] = Field([], description="List recordings of this mood; several are allowed.")
+    feature: list[str] = Field(
+        [],
+        description="List recordings in this range of an audio-feature, such as "
+        "energy:0.6..0.8, tempo:120.. or loudness:..-10; several are allowed.",
+    )
 
 
 class TeachSettings(CommonSettings):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 
 from service.heads import Head, Heads
+from service.library.search import Vectors
 from service.model import Models, Scorer
 from service.schemas import Limits
 from service.settings import Settings
@@ -28,6 +29,7 @@ def _state(name: str) -> Callable[[Request], Awaitable[Any]]:
 
 SettingsDep = Annotated[Settings, Depends(_state("settings"))]
 ModelsDep = Annotated[Models, Depends(_state("models"))]
+VectorsDep = Annotated[Vectors | None, Depends(_state("vectors"))]
 HeadsDep = Annotated[Heads, Depends(_state("heads"))]
 TaxonomyDep = Annotated[Taxonomy, Depends(_state("taxonomy"))]
 LimitsDep = Annotated[Limits, Depends(_state("limits"))]

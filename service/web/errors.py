@@ -15,6 +15,7 @@ The response to every error is a problem document (RFC 9457), ``application/prob
       RateLimitedError       429          UnsupportedContentEncodingError  415
     UnauthorizedError        401        UnknownModelError            404
     SenderLeftError          499        UnknownHeadError             404
+                                        NoLibraryError               404
                                         NoEmbeddingError             422
                                         OtherSpaceError              422
                                         RequestValidationError       422
@@ -32,6 +33,7 @@ from starlette.requests import Request
 
 from service import audio
 from service.heads import OtherSpaceError, UnknownHeadError
+from service.library.search import NoLibraryError
 from service.model import NoEmbeddingError, UnknownModelError
 from service.schemas import Accepted, Limits, Problem
 from service.web import uploads
@@ -73,6 +75,7 @@ KINDS: dict[type[Exception], Kind] = {
     uploads.MissingFileError: Kind("missing-file", 400),
     uploads.MalformedMultipartError: Kind("malformed-multipart", 400),
     UnknownModelError: Kind("unknown-model", 404),
+    NoLibraryError: Kind("no-library", 404),
     UnknownHeadError: Kind("unknown-head", 404),
     OtherSpaceError: Kind("head-of-another-model", 422),
     NoEmbeddingError: Kind("no-embedding", 422),

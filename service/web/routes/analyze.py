@@ -45,7 +45,7 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_ONE = _body(
+ONE = _body(
     {uploads.FORM: _form(uploads.FILE_PART, {**_BINARY, "description": "The recording."})}
     | {media_type: {"schema": _BINARY} for media_type in uploads.RAW}
 )
@@ -130,7 +130,7 @@ HandlerDep = Annotated[AnalyzeHandler, Depends()]
 
 @router.post(
     "/v1/analyze",
-    openapi_extra=_ONE,
+    openapi_extra=ONE,
     response_model=Analysis,
     responses=errors.responses(*errors.KINDS) | _NOT_MODIFIED,
 )
