@@ -64,6 +64,13 @@ export interface Analysis {
   timeline?: HeardWindow[] | null;
   /** What similar recordings are near to, if the request asks for it. */
   embedding?: EmbeddingFound | null;
+  /**
+   * The operator's own labels, the most probable first, if the request names a head; the
+   * probabilities sum to 1. Read `head` first.
+   */
+  labels?: LabelProbability[] | null;
+  /** The verdict of the head, if the request names one. */
+  head?: HeadFound | null;
   audio: AudioFacts;
   model: ModelName;
   timings: Timings;
@@ -310,6 +317,51 @@ export interface GenreRow {
   f1: number;
 }
 
+/** What a head, taught by the operator, says of a recording as a whole. */
+export interface HeadFound {
+  name: string;
+  /** SHA-256 of the head's file. */
+  digest: string;
+  /**
+   * The most probable label; null if the recording is none of these: its sound is too far from all
+   * that the head was taught, or it holds none.
+   */
+  label: string | null;
+  /** 1 less the cosine to the mean of what was taught of the nearest label. */
+  distance: number;
+  /** Largest distance that is not none of these. */
+  limit: number;
+}
+
+/** The loaded heads, by name. */
+export interface HeadList {
+  heads: HeadSummary[];
+}
+
+/** A head of the operator, with its figures by cross-validation. */
+export interface HeadSummary {
+  /** As in `?head=`. */
+  name: string;
+  /** SHA-256 of the file. */
+  digest: string;
+  /** Date. */
+  created: string;
+  /** Of the embedding that it reads. */
+  space: string;
+  labels: string[];
+  /** Recordings that were taught. */
+  tracks: number;
+  /** Share of them with the right label. */
+  accuracy: number;
+  /** Share of them that are not judged to be none of these. */
+  kept: number;
+  /**
+   * Share of the recordings of a label that are judged to be none of these if the label is not
+   * taught.
+   */
+  left_out_refused: number;
+}
+
 /** The process is alive. */
 export interface Health {
   status?: "ok";
@@ -366,6 +418,12 @@ export interface KeyFound {
    * others, and for no key.
    */
   candidates: KeyCandidate[];
+}
+
+/** The probability of one of the operator's own labels. */
+export interface LabelProbability {
+  label: string;
+  probability: number;
 }
 
 /** The limits of the service. */
@@ -526,6 +584,18 @@ export interface MoodFigures {
   commonest: number;
 }
 
+/** A recording of the operator's library. */
+export interface Neighbour {
+  /** Relative to the folder of the library. */
+  path: string;
+  /** Similarity: 1 for the same sound. */
+  cosine: number;
+  /** As in its analysis. */
+  genre: string | null;
+  /** As in its analysis. */
+  mood: "joyful" | "tense" | "serene" | "melancholy" | null;
+}
+
 /**
  * How often the nearest recordings, by cosine, are of the same kind.
  *
@@ -609,6 +679,15 @@ export interface ServerLive {
 /** The service is ready, in KServe's protocol. */
 export interface ServerReady {
   ready?: true;
+}
+
+/** The recordings of the operator's library that are the most similar to an upload. */
+export interface Similar {
+  /** The most similar first. */
+  neighbours: Neighbour[];
+  /** Number of recordings that match the filters. */
+  compared: number;
+  model: ModelName;
 }
 
 /** One possible tempo. */

@@ -4,6 +4,7 @@
 * ``python -m service analyze PATH...``: analyze files and folders, without a server;
 * ``python -m service similar LIBRARY PATH...``: list recordings of a library that are similar;
 * ``python -m service mcp FOLDER...``: serve agents over the Model Context Protocol;
+* ``python -m service teach FOLDER --name NAME``: teach your own labels, as a head;
 * ``python -m service key``: draw a key.
 
 The installed package has them as ``fifteen serve``, ``fifteen analyze`` and so on.
@@ -21,21 +22,31 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from pydantic_settings import CliApp
+from pydantic_settings import BaseSettings, CliApp
 from uvicorn.supervisors import Multiprocess
 
 from service.analysis import ProbeError, warm_up
 from service.app import create_app
+from service.heads import HeadError, OtherSpaceError, UnknownHeadError, load_heads
 from service.library.cli import run as analyze_library
 from service.library.find import MissingPathError
+from service.library.labelled import TeachError
 from service.library.records import OutputError
-from service.library.similar import LibraryError
+from service.library.search import LibraryError, check_library
 from service.library.similar import run as list_similar
 from service.library.tags import TagsError
+from service.library.teach import run as teach
 from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.model import ModelError, NoEmbeddingError
-from service.settings import ConfigError, LibrarySettings, McpSettings, Settings, SimilarSettings
+from service.settings import (
+    ConfigError,
+    LibrarySettings,
+    McpSettings,
+    Settings,
+    SimilarSettings,
+    TeachSettings,
+)
 from service.taxonomy import TaxonomyError
 from service.web.auth import new_key
 from service.web.metrics import FOLDER as METRICS_FOLDER
@@ -43,7 +54,8 @@ from service.web.protocol import Connection, Socket
 from service.web.sockets import MAX_MESSAGE_BYTES
 
 SETTINGS = (
-    ConfigError, LibraryError, MissingPathError, NoEmbeddingError, OutputError, TagsError,
+    ConfigError, HeadError, LibraryError, MissingPathError, NoEmbeddingError, OutputError,
+    OtherSpaceError, TagsError, TeachError, UnknownHeadError,
 )  # fmt: skip
 """Errors that only another setting can fix."""
 HUNG_SECONDS = 60
@@ -73,19 +85,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    match arguments:
-        case ["key"]:
-            return _draw_key()
-        case ["analyze", *rest]:
-            return analyze_library(CliApp.run(LibrarySettings, rest))
-        case ["similar", *rest]:
-            return list_similar(CliApp.run(SimilarSettings, rest))
-        case ["mcp", *rest]:
-            return _serve_agents(CliApp.run(McpSettings, rest))
-        case ["serve", *rest]:
-            return _run_server(CliApp.run(Settings, rest))
-        case _:
-            return _run_server(CliApp.run(Settings, arguments))
+    commands: dict[str, tuple[type[BaseSettings], Callable[[Any], int]]] = {
+        "serve": (Settings, _run_server),
+        "analyze": (LibrarySettings, analyze_library),
+        "similar": (SimilarSettings, list_similar),
+        "teach": (TeachSettings, teach),
+        "mcp": (McpSettings, _serve_agents),
+    }
+    if arguments == ["key"]:
+        return _draw_key()
+    first = arguments[0] if arguments else ""
+    if first in commands:
+        settings, command = commands[first]
+        return command(CliApp.run(settings, arguments[1:]))
+    return _run_server(CliApp.run(Settings, arguments))
 
 
 def _setting(place: tuple[int | str, ...]) -> list[str]:
@@ -120,6 +133,9 @@ def _run_server(settings: Settings) -> int:
     _warn_if_open(settings)
     models = load_served(settings)  # before the server, which would log a traceback of an error
     load_taxonomy(settings, models)
+    load_heads(settings.heads, models)
+    if settings.library:
+        check_library(settings.library, models[settings.model].space())
     if settings.workers == 1:
         uvicorn.Server(_server_config(create_app(settings, lambda _: models), settings)).run()
     else:

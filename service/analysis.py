@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service import audio
 from service.card import Card, EmbeddingSpace, Emotion
 from service.features import describe
+from service.heads import Head
 from service.model import Scorer, Scores
 from service.mood import Middle, middle_of, mood_of
 from service.quality import warnings_of
@@ -85,6 +86,7 @@ def analyze(
     *,
     timeline: bool = False,
     embedding: bool = False,
+    head: Head | None = None,
 ) -> Analysis:
     """Analyse a recording with a model.
 
@@ -101,6 +103,8 @@ def analyze(
         Whether to include the scores of each window.
     embedding : bool
         Whether to include the embedding.
+    head : Head or None
+        Its labels are included.
 
     Returns
     -------
@@ -112,15 +116,26 @@ def analyze(
     audio.AudioError
         If the recording cannot be analysed.
     service.model.NoEmbeddingError
-        If the embedding is requested, and the model has none.
+        If the embedding or a head is requested, and the model has none.
+    service.heads.OtherSpaceError
+        If the head does not belong to the model.
     """
-    if embedding:
+    if embedding or head:
         model.space()
+    if head:
+        head.require(model)
     started = perf_counter()
     recording = audio.decode(data, bounds)
     heard = Heard(NOTHING_HEARD, None, (perf_counter() - started, 0, 0))
     return conclude(
-        recording, heard, model, bounds.check, taxonomy, timeline=timeline, embedding=embedding
+        recording,
+        heard,
+        model,
+        bounds.check,
+        taxonomy,
+        timeline=timeline,
+        embedding=embedding,
+        head=head,
     )
 
 
@@ -133,6 +148,7 @@ def conclude(
     *,
     timeline: bool,
     embedding: bool,
+    head: Head | None = None,
 ) -> Analysis:
     """Analyse a decoded recording; as `analyze`.
 
@@ -141,7 +157,7 @@ def conclude(
     recording : audio.Recording
     heard : Heard
         Its windows so far; they are not computed again.
-    model, taxonomy, timeline, embedding
+    model, taxonomy, timeline, embedding, head
         As of `analyze`.
     check : callable
         Called between the stages.
@@ -159,6 +175,7 @@ def conclude(
     scores, names = named(scores, model.card, taxonomy)
     chosen = scores.chosen(sounding) if sounding.any() else scores
     answer = summary(cut, chosen, names, model.card)
+    space = model.space() if embedding or head else None
     check()
     members = describe(recording, answer["verdict"])
     described = perf_counter()
@@ -175,7 +192,7 @@ def conclude(
         **members,
         warnings=warnings_of(recording, spectrograms[sounding]),
         timeline=timeline_of(cut, scores, names, sounding) if timeline else None,
-        embedding=_embedding(chosen, model.space()) if embedding else None,
+        **_compared(chosen, space, head, embedding=embedding, silent=not sounding.any()),
         audio=_facts(recording, cut.seconds(sounding)),
         model=ModelName(name=model.card.name, version=model.card.version, digest=model.digest),
         timings=timings,
@@ -232,6 +249,22 @@ def _learned(scores: Scores, card: Card) -> dict[str, float]:
     """Average the audio-features that the model predicts over the windows."""
     names: list[str] = [*card.emotions, *card.features]
     return dict(zip(names, [*_means(scores.emotion), *_means(scores.features)], strict=True))
+
+
+def _compared(
+    scores: Scores,
+    space: EmbeddingSpace | None,
+    head: Head | None,
+    *,
+    embedding: bool,
+    silent: bool,
+) -> dict[str, Any]:
+    """Return the members of the analysis that depend on the embedding."""
+    if space is None:
+        return {}
+    vector = _embedding(scores, space)
+    labels, found = head.judge(vector.values, silent=silent) if head else (None, None)
+    return {"embedding": vector if embedding else None, "labels": labels, "head": found}
 
 
 def _embedding(scores: Scores, space: EmbeddingSpace) -> EmbeddingFound:

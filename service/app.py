@@ -12,6 +12,8 @@ from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
+from service.heads import load_heads
+from service.library.search import Vectors, read_vectors
 from service.loading import load_served, load_taxonomy
 from service.model import Models
 from service.settings import Settings
@@ -26,7 +28,17 @@ from service.web.middleware.compress import Compress
 from service.web.middleware.head import Head
 from service.web.middleware.headers import SecurityHeaders
 from service.web.middleware.observe import Observe
-from service.web.routes import analyze, docs, frontend, health, kserve, live, metrics, models
+from service.web.routes import (
+    analyze,
+    docs,
+    frontend,
+    health,
+    kserve,
+    live,
+    metrics,
+    models,
+    similar,
+)
 from service.web.traces import start_tracing
 
 logger = logging.getLogger(__name__)
@@ -41,7 +53,9 @@ def create_app(
     """Build the application. It loads the models when it starts, and then proves them.
 
     Its start raises `service.model.ModelError` if a model cannot be served, and
-    `service.taxonomy.TaxonomyError` if the operator's names for genres cannot be used.
+    `service.taxonomy.TaxonomyError` or `service.heads.HeadError` if the operator's names for genres
+    or the heads cannot be used. So do `service.library.search.LibraryError` and
+    `service.model.NoEmbeddingError` for the library.
 
     Parameters
     ----------
@@ -60,6 +74,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.models = load(settings)
         app.state.taxonomy = load_taxonomy(settings, app.state.models)
+        app.state.heads = load_heads(settings.heads, app.state.models)
+        app.state.vectors = _vectors(settings, app.state.models)
         app.state.metrics.install(app.state.models)
         app.state.cache = AnswerCache(settings.cache_entries)
         app.state.queue = Queue(settings.concurrency, settings.queue_length)
@@ -91,7 +107,7 @@ def create_app(
         settings.api_keys, _rate(settings.rate_per_key), _rate(settings.rate_per_address)
     )
     app.state.limits = limits_of(settings)
-    for module in (analyze, live, models, health, kserve, metrics, docs):
+    for module in (analyze, live, similar, models, health, kserve, metrics, docs):
         app.include_router(module.router)
     app.mount("/docs", docs.FILES)
     frontend.install(app)
@@ -117,6 +133,13 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=app.state.metrics)
+
+
+def _vectors(settings: Settings, models: Models) -> Vectors | None:
+    """Read the operator's library, if one is set."""
+    if settings.library is None:
+        return None
+    return read_vectors(settings.library, models[settings.model].space())
 
 
 def _nothing() -> None:

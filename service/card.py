@@ -16,6 +16,7 @@ TAUGHT: tuple[Taught, ...] = get_args(Taught)
 """Audio-features without true values: another network taught them."""
 
 MAX_DIMENSIONS = 128  # of an embedding
+HEAD_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"  # of a head of `service.heads`
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -186,6 +186,30 @@ class EmbeddingFound(Answer):
     )
 
 
+class LabelProbability(Answer):
+    """The probability of one of the operator's own labels."""
+
+    label: str = Field(examples=["shoegaze"])
+    probability: Share = Field(examples=[0.81])
+
+
+class HeadFound(Answer):
+    """What a head, taught by the operator, says of a recording as a whole."""
+
+    name: str = Field(examples=["mine"])
+    digest: str = Field(description="SHA-256 of the head's file.", examples=["sha256:6a1c…"])
+    label: str | None = Field(
+        description="The most probable label; null if the recording is none of these: its sound "
+        "is too far from all that the head was taught, or it holds none.",
+        examples=["shoegaze"],
+    )
+    distance: float = Field(
+        description="1 less the cosine to the mean of what was taught of the nearest label.",
+        examples=[0.21],
+    )
+    limit: float = Field(description="Largest distance that is not none of these.", examples=[0.34])
+
+
 class Prediction(Answer):
     """The prediction of a model for one window of 15 s, or its mean over windows."""
 
@@ -302,6 +326,14 @@ class Analysis(Prediction, Judgement):
     embedding: EmbeddingFound | None = Field(
         None, description="What similar recordings are near to, if the request asks for it."
     )
+    labels: list[LabelProbability] | None = Field(
+        None,
+        description="The operator's own labels, the most probable first, if the request names a "
+        "head; the probabilities sum to 1. Read `head` first.",
+    )
+    head: HeadFound | None = Field(
+        None, description="The verdict of the head, if the request names one."
+    )
     audio: AudioFacts
     model: ModelName
     timings: Timings
@@ -337,6 +369,55 @@ class ModelCard(Card):
     """A model's card and the digest of its file."""
 
     digest: Digest
+
+
+class Neighbour(Answer):
+    """A recording of the operator's library."""
+
+    path: str = Field(
+        description="Relative to the folder of the library.", examples=["Artist/Album/01 Song.flac"]
+    )
+    cosine: float = Field(
+        ge=-1, le=1, description="Similarity: 1 for the same sound.", examples=[0.93]
+    )
+    genre: str | None = Field(description="As in its analysis.", examples=["house"])
+    mood: Mood | None = Field(description="As in its analysis.", examples=["joyful"])
+
+
+class Similar(Answer):
+    """The recordings of the operator's library that are the most similar to an upload."""
+
+    neighbours: list[Neighbour] = Field(description="The most similar first.")
+    compared: int = Field(
+        description="Number of recordings that match the filters.", examples=[8_412]
+    )
+    model: ModelName
+
+
+class HeadSummary(Answer):
+    """A head of the operator, with its figures by cross-validation."""
+
+    name: str = Field(description="As in `?head=`.", examples=["mine"])
+    digest: str = Field(description="SHA-256 of the file.", examples=["sha256:6a1c…"])
+    created: str = Field(description="Date.", examples=["2026-03-01"])
+    space: str = Field(description="Of the embedding that it reads.", examples=["fifteen-4"])
+    labels: list[str] = Field(examples=[["shoegaze", "dream pop"]])
+    tracks: int = Field(description="Recordings that were taught.", examples=[48])
+    accuracy: Share = Field(description="Share of them with the right label.", examples=[0.83])
+    kept: Share = Field(
+        description="Share of them that are not judged to be none of these.", examples=[0.9]
+    )
+    left_out_refused: Share = Field(
+        description="Share of the recordings of a label that are judged to be none of these if the "
+        "label is not taught.",
+        examples=[0.6],
+    )
+
+
+class HeadList(Answer):
+    """The loaded heads, by name."""
+
+    heads: list[HeadSummary]
 
 
 class Limits(Answer):

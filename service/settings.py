@@ -20,7 +20,9 @@ from pydantic_settings import (
 )
 
 from service import audio
+from service.card import HEAD_NAME
 from service.logs import LogFormat
+from service.mood import Mood
 
 MODELS = Path(__file__).parent / "models"
 
@@ -73,6 +75,9 @@ class CommonSettings(BaseSettings):
     taxonomy: Path | None = Field(
         None, description="TOML file that renames genres; genres with the same new name merge."
     )
+    heads: Path | None = Field(
+        None, description="Folder of heads, which `python -m service teach` writes; all are loaded."
+    )
     max_seconds: float = Field(
         audio.MAX_SECONDS,
         ge=audio.MIN_SECONDS,
@@ -106,6 +111,11 @@ class Settings(CommonSettings):
     an API key.
     """
 
+    library: Path | None = Field(
+        None,
+        description="*.jsonl file of `python -m service analyze --embedding true`, in which "
+        "/v1/similar searches; each process holds it in memory.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
         8000, ge=0, le=65_535, description="TCP port to listen on; 0 selects a free one."
@@ -207,6 +217,7 @@ class LibrarySettings(CommonSettings):
         default=False,
         description="Add the vector that `python -m service similar` compares; *.jsonl only.",
     )
+    head: str | None = Field(None, description="Add the labels of this head of the folder `heads`.")
     write_tags: WriteTags | None = Field(
         None,
         description="Write genre, mood, valence, energy and danceability into the tags of the "
@@ -227,6 +238,12 @@ class LibrarySettings(CommonSettings):
         if output is not None and output.suffix not in {".jsonl", ".csv"}:
             raise ValueError("the name must end in .jsonl or .csv")
         return output
+
+    @model_validator(mode="after")
+    def _head_of_a_folder(self) -> Self:
+        if self.head is not None and self.heads is None:
+            raise ValueError("a head needs the folder of heads, --heads")
+        return self
 
     @model_validator(mode="after")
     def _no_lists_in_a_table(self) -> Self:
@@ -256,6 +273,52 @@ class SimilarSettings(CommonSettings):
         min_length=1, description="Files to compare with it."
     )
     count: int = Field(10, ge=1, description="Recordings to list for each.")
+    genre: list[str] = Field([], description="List recordings of this genre; several are allowed.")
+    mood: list[Mood] = Field([], description="List recordings of this mood; several are allowed.")
+    feature: list[str] = Field(
+        [],
+        description="List recordings in this range of an audio-feature, such as "
+        "energy:0.6..0.8, tempo:120.. or loudness:..-10; several are allowed.",
+    )
+
+
+class TeachSettings(CommonSettings):
+    """Teach the service your own labels, from at least five recordings of each.
+
+    The folder has a folder for each label, with recordings and albums in it: FOLDER/label/track or
+    FOLDER/label/album/track. An album is never on both sides of a split. The result is one small
+    file, which the service loads from the folder `heads`.
+
+    Exit status: 0 if every recording was used, 1 if any has a problem, 2 if the recordings cannot
+    teach a head.
+    """
+
+    # the settings file may also have settings of the server
+    model_config = SettingsConfigDict(
+        cli_prog_name="python -m service teach", cli_shortcuts={"table": "from"}, extra="ignore"
+    )
+
+    folder: CliPositionalArg[Path | None] = Field(
+        None, description="Folder of label/track and label/album/track."
+    )
+    table: Path | None = Field(
+        None,
+        description="Table of the web app's export of labelled recordings, labels.csv, in place of "
+        "the folder. Its column `file` has paths beside it, `label` the labels.",
+    )
+    name: str = Field(pattern=HEAD_NAME, description="Name of the head, as in ?head=NAME.")
+    output: Path | None = Field(
+        None, description="File for the head; NAME.json by default. An older head is replaced."
+    )
+    jobs: int = Field(
+        default_factory=number_of_processors, ge=1, description="Processes that analyze."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.folder is None) == (self.table is None):
+            raise ValueError("name a folder, or a table with --from")
+        return self
 
 
 class McpSettings(CommonSettings):

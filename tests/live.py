@@ -3,8 +3,8 @@
 import json
 from contextlib import contextmanager
 
-from websockets.sync.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 PATIENCE = 60  # seconds
 

@@ -19,6 +19,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.app import create_app
 from service.cluster.remote import load_remote
 from service.cluster.scorer import ScorerReplica
+from service.heads import load_heads
+from service.library.search import check_library
 from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.settings import Settings
@@ -59,9 +61,17 @@ def build(_: Mapping[str, str]) -> Application:
         If a model cannot be served.
     service.taxonomy.TaxonomyError
         If the taxonomy of the settings cannot be used.
+    service.heads.HeadError
+        If a head of the settings cannot be used.
+    service.library.search.LibraryError, service.model.NoEmbeddingError
+        If the library of the settings cannot be used.
     """
     settings = CliApp.run(Settings, cli_args=[])
-    # The replicas load both again; errors here are shown at once, and not in each replica's log.
-    load_taxonomy(settings, load_served(settings))
+    # The replicas load all again; errors here are shown at once, and not in each replica's log.
+    models = load_served(settings)
+    load_taxonomy(settings, models)
+    load_heads(settings.heads, models)
+    if settings.library:
+        check_library(settings.library, models[settings.model].space())
     scorer = serve.deployment(name="scorer")(ScorerReplica).bind(settings)
     return serve.deployment(name="ingress")(serve.ingress()(Ingress)).bind(settings, scorer)

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from service import audio
 from service.analysis import analyze
+from service.heads import Head, load_heads
 from service.library.find import promises_sound
 from service.library.records import Fingerprint, Record
 from service.library.tags import TagsError, tags_of, write_tags
@@ -138,6 +139,23 @@ def loaded(settings: LibrarySettings) -> tuple[Scorer, Taxonomy]:
     return models[settings.model], load_taxonomy(settings, models)
 
 
+@cache
+def loaded_head(settings: LibrarySettings) -> Head | None:
+    """Load the requested head, if any, once per process.
+
+    Raises
+    ------
+    service.heads.HeadError, service.heads.UnknownHeadError, service.heads.OtherSpaceError
+        If it cannot be used.
+    """
+    if settings.head is None:
+        return None
+    model, _ = loaded(settings)
+    head = load_heads(settings.heads, load_served(settings))[settings.head]
+    head.require(model)
+    return head
+
+
 def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
     """Return the current state of a file, and everything else that its record depends on.
 
@@ -145,11 +163,13 @@ def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
     read.
     """
     model, _ = loaded(settings)
+    head = loaded_head(settings)
     requested = {
         "timeline": settings.timeline,
         "embedding": settings.embedding,
         "tags": settings.write_tags is not None,
         "replace": settings.write_tags == "replace",
+        f"head:{head.digest if head else None}": head is not None,
     }
     try:
         state = path.stat()
@@ -201,6 +221,7 @@ def _attempt(path: Path, settings: LibrarySettings) -> Record:
                 taxonomy,
                 timeline=settings.timeline,
                 embedding=settings.embedding,
+                head=loaded_head(settings),
             )
     except audio.AudioError as error:
         return Record(before, None, _problem(error.slug, str(error)), [])

@@ -8,7 +8,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from service.library.analyze import NO_SOUND_TYPES, analyze_all, fingerprint, loaded
+from service.library.analyze import NO_SOUND_TYPES, analyze_all, fingerprint, loaded, loaded_head
 from service.library.find import Library
 from service.library.records import (
     Format,
@@ -37,6 +37,8 @@ def run(settings: LibrarySettings) -> int:
         If the installed model or taxonomy cannot be used.
     service.model.NoEmbeddingError
         If embeddings are requested and the model has none.
+    service.heads.HeadError, service.heads.UnknownHeadError, service.heads.OtherSpaceError
+        If the requested head cannot be used.
     service.library.find.MissingPathError
         If there is nothing at a path.
     OutputError
@@ -51,6 +53,7 @@ def run(settings: LibrarySettings) -> int:
     model, _ = loaded(settings)
     if settings.embedding:
         model.space()
+    loaded_head(settings)
     library = Library(paths, exclude=_written(settings.output))
     analysed = failed = 0
     with _open_output(settings, library) as records:
@@ -84,7 +87,9 @@ def _open_output(settings: LibrarySettings, library: Library) -> "RecordFile | _
     layout: Format = JsonLines()
     if settings.output.suffix == ".csv":
         model, taxonomy = loaded(settings)
-        layout = Table(taxonomy.rename(model.card.genres), model.card.emotions)
+        head = loaded_head(settings)
+        labels = head.card.labels if head else None
+        layout = Table(taxonomy.rename(model.card.genres), model.card.emotions, labels)
     current = (fingerprint(path, settings) for path in library.candidates)
     return RecordFile(settings.output, layout, current)
 

@@ -23,10 +23,11 @@ from service.schemas import (
     AudioFacts,
     EmotionRange,
     Features,
+    HeadFound,
     LoudnessFound,
 )
 
-PARTS = ("audio", "tempo", "key", "loudness", "features")
+PARTS = ("audio", "tempo", "key", "loudness", "features", "head")
 """Members of an analysis that have a column for each of their own members that is one value."""
 
 RETRIED = {PROBLEM_TYPES + audio.DecodeTimeoutError.slug}
@@ -53,7 +54,8 @@ class Fingerprint:
     settings : str
         Digest of the settings that change an analysis.
     asked : tuple of str
-        Requests besides the analysis: ``timeline``, ``embedding``, ``tags``, ``replace`` (of tags).
+        Requests besides the analysis: ``timeline``, ``embedding``, ``tags``, ``replace`` (of
+        tags), ``head:`` and the digest of a head.
     """
 
     path: str
@@ -174,11 +176,16 @@ class Table:
     ----------
     genres, emotions : list of str
         Genres and emotions of the model.
+    labels : list of str or None
+        Labels of the requested head.
     """
 
     errors = "surrogateescape"
 
-    def __init__(self, genres: list[str], emotions: list[Emotion]) -> None:
+    def __init__(
+        self, genres: list[str], emotions: list[Emotion], labels: list[str] | None = None
+    ) -> None:
+        head = [] if labels is None else [f"head.{name}" for name in HeadFound.model_fields]
         self._columns = [
             *_FINGERPRINT,
             "verdict", "genre", "mood", "music", "known",
@@ -188,6 +195,7 @@ class Table:
             "tempo.bpm", "tempo.confidence", "key.tonic", "key.mode", "key.probability",
             *(f"loudness.{name}" for name in LoudnessFound.model_fields),
             *(f"features.{name}" for name in Features.model_fields),
+            *head, *(f"labels.{name}" for name in labels or []),
             *(f"audio.{name}" for name in AudioFacts.model_fields),
             "warnings", "problem.type", "problem.detail", "tags",
         ]  # fmt: skip
@@ -252,6 +260,7 @@ def _cells(record: Record) -> dict[str, object]:
         **analysis,
         **fingerprint,
         **{f"genres.{each['genre']}": each["probability"] for each in analysis.get("genres", [])},
+        **{f"labels.{each['label']}": each["probability"] for each in analysis.get("labels") or []},
         **{
             f"emotion.{name}.{end}": value
             for name, ends in analysis.get("emotion", {}).items()

@@ -16,7 +16,8 @@ from service.card import EmbeddingSpace
 from service.library.analyze import NO_SOUND_TYPES, analyze_all, open_recording
 from service.library.find import Library
 from service.library.records import Record
-from service.library.similar import SIMILARITY_DIGITS, Vectors, read_vectors
+from service.library.search import NoLibraryError, Vectors, read_vectors
+from service.library.similar import SIMILARITY_DIGITS
 from service.loading import load_served, load_taxonomy
 from service.mcp.folders import Folders
 from service.schemas import Analysis
@@ -26,10 +27,6 @@ OUTSIDE = "links to files outside"
 HIDDEN, LINKS = "hidden files and folders", "links to folders"
 SHARED = {"models", "model", "taxonomy", "max_seconds", "decode_seconds", "jobs"}
 """Settings of the server that are also those of its processes."""
-
-
-class NoLibraryError(ValueError):
-    """The server has no library to compare with. The message is for the agent, in one line."""
 
 
 class Row(BaseModel):
@@ -102,7 +99,7 @@ class Recordings:
         If the installed model or taxonomy cannot be used.
     service.library.find.MissingPathError
         If one of the folders does not exist.
-    service.library.similar.LibraryError
+    service.library.search.LibraryError
         If there is a library, and it cannot be used.
     """
 
@@ -167,7 +164,7 @@ class Recordings:
 
         Raises
         ------
-        NoLibraryError
+        service.library.search.NoLibraryError
             If the server was started without a library.
         service.mcp.folders.OutsideError, audio.AudioError, OSError
             As `analyze`.
@@ -178,10 +175,10 @@ class Recordings:
         found = self.analyze(path, embedding=True).embedding
         assert found is not None  # noqa: S101 - it was requested
         vector = np.array(found.values, np.float32)
-        nearest = vectors.nearest(vector, count, str(self.folders.real(path)))
+        nearest, _ = vectors.nearest(vector, count, path=str(self.folders.real(path)))
         return [
-            Neighbour(path=other, similarity=round(cosine, SIMILARITY_DIGITS))
-            for other, cosine in nearest
+            Neighbour(path=other.path, similarity=round(other.cosine, SIMILARITY_DIGITS))
+            for other in nearest
         ]
 
 

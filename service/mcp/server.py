@@ -16,10 +16,10 @@ from service import audio
 from service.analysis import warm_up
 from service.library.find import MissingPathError
 from service.library.records import Record
-from service.library.similar import LibraryError
+from service.library.search import LibraryError, NoLibraryError
 from service.mcp.folders import OutsideError
 from service.mcp.meanings import Meaning, UnknownTermError, explain
-from service.mcp.recordings import Neighbour, NoLibraryError, Part, Recordings
+from service.mcp.recordings import Neighbour, Part, Recordings
 from service.model import NoEmbeddingError
 from service.schemas import Analysis
 from service.settings import McpSettings

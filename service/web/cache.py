@@ -18,7 +18,11 @@ _CODE = version("fifteen")  # another version may give another answer, or anothe
 
 
 def tag_of(
-    upload: bytes, model: Scorer, settings: Settings, taxonomy: Taxonomy, **options: bool
+    upload: bytes,
+    model: Scorer,
+    settings: Settings,
+    taxonomy: Taxonomy,
+    **options: str | bool | None,
 ) -> str:
     """Return the entity tag of an answer; it is weak, because the timings are not in it.
 
@@ -29,11 +33,12 @@ def tag_of(
     settings : Settings
     taxonomy : Taxonomy
     options
-        What the request asks for, by the names of the parameters of `analysis.analyze`.
+        What the request asks for, by the names of the parameters of `analysis.analyze`; a head by
+        its digest.
     """
     digest = hashlib.sha256(upload)
     names = sorted(taxonomy.names.items())
-    asked = sorted(name for name, value in options.items() if value)
+    asked = sorted((name, value) for name, value in options.items() if value)
     digest.update(repr((_CODE, model.digest, settings.max_seconds, names, asked)).encode())
     return f'W/"{digest.hexdigest()}"'
 

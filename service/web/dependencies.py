@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from starlette.requests import HTTPConnection
 
+from service.heads import Head, Heads
+from service.library.search import Vectors
 from service.model import Models, Scorer
 from service.schemas import Limits
 from service.settings import Settings
@@ -28,6 +30,8 @@ def _state(name: str) -> Callable[[Request], Awaitable[Any]]:
 
 SettingsDep = Annotated[Settings, Depends(_state("settings"))]
 ModelsDep = Annotated[Models, Depends(_state("models"))]
+VectorsDep = Annotated[Vectors | None, Depends(_state("vectors"))]
+HeadsDep = Annotated[Heads, Depends(_state("heads"))]
 TaxonomyDep = Annotated[Taxonomy, Depends(_state("taxonomy"))]
 LimitsDep = Annotated[Limits, Depends(_state("limits"))]
 AnswerCacheDep = Annotated[AnswerCache, Depends(_state("cache"))]
@@ -49,6 +53,15 @@ NameInQuery = Annotated[
 ]
 
 
+HeadInQuery = Annotated[
+    str | None,
+    Query(
+        description="Return the labels of this head of the operator, too; see /v1/heads.",
+        max_length=64,
+    ),
+]
+
+
 async def require_ready(connection: HTTPConnection) -> None:
     """Refuse until the models are verified: a wrong answer is worse than none."""
     warming: Future[None] = connection.app.state.warming
@@ -62,6 +75,10 @@ async def _requested_model(
     settings: SettingsDep, models: ModelsDep, model: NameInQuery = None
 ) -> Scorer:
     return models[model or settings.model]
+
+
+async def _requested_head(heads: HeadsDep, head: HeadInQuery = None) -> Head | None:
+    return None if head is None else heads[head]
 
 
 async def _body_in_memory(request: Request, queue: QueueDep) -> AsyncIterator[None]:
@@ -86,5 +103,6 @@ async def _batch(
 
 
 RequestedModelDep = Annotated[Scorer, Depends(_requested_model)]
+RequestedHeadDep = Annotated[Head | None, Depends(_requested_head)]
 UploadDep = Annotated[bytes, Depends(_upload)]
 BatchDep = Annotated[list[uploads.Upload], Depends(_batch)]

@@ -14,8 +14,11 @@ The response to every error is a problem document (RFC 9457), ``application/prob
       OverloadedError        503          Base64Error                415
       RateLimitedError       429          UnsupportedContentEncodingError  415
     UnauthorizedError        401        UnknownModelError            404
-    SenderLeftError          499        NoEmbeddingError             422
-    ForeignOriginError       403        MessageError                 422
+    SenderLeftError          499        UnknownHeadError             404
+    ForeignOriginError       403        NoLibraryError               404
+                                        NoEmbeddingError             422
+                                        OtherSpaceError              422
+                                        MessageError                 422
                                         RequestValidationError       422
     HTTPException       404, 405        Exception                    500
 """
@@ -30,6 +33,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from service import audio
+from service.heads import OtherSpaceError, UnknownHeadError
+from service.library.search import NoLibraryError
 from service.model import NoEmbeddingError, UnknownModelError
 from service.schemas import Accepted, Limits, Problem
 from service.web import uploads
@@ -72,6 +77,9 @@ KINDS: dict[type[Exception], Kind] = {
     uploads.MissingFileError: Kind("missing-file", 400),
     uploads.MalformedMultipartError: Kind("malformed-multipart", 400),
     UnknownModelError: Kind("unknown-model", 404),
+    NoLibraryError: Kind("no-library", 404),
+    UnknownHeadError: Kind("unknown-head", 404),
+    OtherSpaceError: Kind("head-of-another-model", 422),
     NoEmbeddingError: Kind("no-embedding", 422),
     NotReadyError: NOT_READY,
     OverloadedError: OVERLOADED,

@@ -93,7 +93,7 @@ class TestAnalyse:
         assert named.digest == model.digest
 
     def test_stages_are_timed(self, clips, model, monkeypatch):
-        clock = itertools.accumulate([0, 0.04, 0.01, 0.002, 0.006])
+        clock = itertools.accumulate([0, 0.04, 0, 0.01, 0.002, 0.006])
         monkeypatch.setattr(analysis, "perf_counter", lambda: next(clock))
         timings = analyze(clips["mp3"], model).timings
         assert timings.model_dump() == {

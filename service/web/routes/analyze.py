@@ -20,6 +20,7 @@ from service.web.dependencies import (
     LimitsDep,
     MetricsDep,
     QueueDep,
+    RequestedHeadDep,
     RequestedModelDep,
     SettingsDep,
     TaxonomyDep,
@@ -44,7 +45,7 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_ONE = _body(
+ONE = _body(
     {uploads.FORM: _form(uploads.FILE_PART, {**_BINARY, "description": "The recording."})}
     | {media_type: {"schema": _BINARY} for media_type in uploads.RAW}
 )
@@ -80,6 +81,7 @@ class AnalyzeHandler:
     queue: QueueDep
     cache: AnswerCacheDep
     metrics: MetricsDep
+    head: RequestedHeadDep
     timeline: Annotated[bool, Query(description="Return each window of 15 s, too.")] = False
     embedding: Annotated[
         bool, Query(description="Return a vector that is near those of similar recordings, too.")
@@ -89,16 +91,19 @@ class AnalyzeHandler:
         """Refuse what the model does not have, before the body is read."""
         if self.embedding:
             self.model.space()
+        if self.head:
+            self.head.require(self.model)
 
     @property
-    def options(self) -> dict[str, bool]:
+    def options(self) -> dict[str, Any]:
         """What the request asks for beside the analysis."""
-        return {"timeline": self.timeline, "embedding": self.embedding}
+        return {"timeline": self.timeline, "embedding": self.embedding, "head": self.head}
 
     async def tag(self, upload: bytes) -> str:
         """Return the entity tag of an answer, in a thread: hashing takes 50 ms for 32 MiB."""
+        options = self.options | {"head": self.head.digest if self.head else None}
         return await to_thread.run_sync(
-            partial(tag_of, upload, self.model, self.settings, self.taxonomy, **self.options)
+            partial(tag_of, upload, self.model, self.settings, self.taxonomy, **options)
         )
 
     async def answer(self, upload: bytes, tag: str) -> Analysis:
@@ -125,7 +130,7 @@ HandlerDep = Annotated[AnalyzeHandler, Depends()]
 
 @router.post(
     "/v1/analyze",
-    openapi_extra=_ONE,
+    openapi_extra=ONE,
     response_model=Analysis,
     responses=errors.responses(*errors.KINDS) | _NOT_MODIFIED,
 )

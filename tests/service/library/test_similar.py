@@ -6,15 +6,28 @@ import pytest
 
 from service.__main__ import main
 from service.card import EmbeddingSpace
-from service.library.similar import LibraryError, read_vectors
+from service.library.search import (
+    Filters,
+    LibraryError,
+    check_library,
+    feature_range,
+    read_vectors,
+)
 from tools import signals
 
 SPACE = EmbeddingSpace(space="tiny-5", dimensions=3)
 
 
-def record(path, values=(1.0, 0.0, 0.0), space="tiny-5"):
+def record(path, values=(1.0, 0.0, 0.0), space="tiny-5", genre="house", mood=None, **features):
     found = None if values is None else {"space": space, "values": list(values)}
-    return json.dumps({"path": path, "analysis": {"embedding": found}}) + "\n"
+    analysis = {"genre": genre, "mood": mood, "features": features, "embedding": found}
+    return json.dumps({"path": path, "analysis": analysis}) + "\n"
+
+
+def names(vectors, vector=(1, 0, 0), count=9, **options):
+    """The paths of the nearest, in order, and how many were compared."""
+    found, compared = vectors.nearest(np.float32(vector), count, **options)
+    return [each.path for each in found], compared
 
 
 @pytest.fixture
@@ -34,16 +47,85 @@ def test_the_nearest_come_first(library):
         record("/far", (0, 1, 0)), record("/near", (0.8, 0.6, 0)), record("/opposite", (-1, 0, 0))
     )
     vectors = read_vectors(path, SPACE)
-    found = vectors.nearest(np.float32([1, 0, 0]), 2, "/other")
-    assert [name for name, _ in found] == ["/near", "/far"]
-    assert [cosine for _, cosine in found] == pytest.approx([0.8, 0])
+    found, compared = vectors.nearest(np.float32([1, 0, 0]), 2, path="/other")
+    assert [each.path for each in found] == ["/near", "/far"]
+    assert [each.cosine for each in found] == pytest.approx([0.8, 0])
+    assert compared == 3
 
 
 def test_a_recording_is_not_similar_to_itself(library):
     path = library(record("/a"), record("/b", (0.6, 0.8, 0)), record("/c"))
     vectors = read_vectors(path, SPACE)
     for name, others in {"/a": ["/c", "/b"], "/c": ["/a", "/b"], "/x": ["/a", "/c"]}.items():
-        assert [other for other, _ in vectors.nearest(np.float32([1, 0, 0]), 2, name)] == others
+        assert names(vectors, count=2, path=name)[0] == others
+
+
+def test_the_search_is_exact(library):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 3)).astype(np.float32)
+    values[::7] = values[0]
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    path = library(*(record(str(place), each.tolist()) for place, each in enumerate(values)))
+    vectors = read_vectors(path, SPACE)
+    for count in (1, 10, 50, 300, 500):
+        order = np.argsort(-(vectors.values @ values[0]), kind="stable")[:count]
+        assert names(vectors, values[0], count)[0] == [str(place) for place in order]
+
+
+FILTERED = {
+    "all": Filters(),
+    "ab": Filters(genres=["house"]),
+    "abc": Filters(genres=["house", "jazz"]),
+    "": Filters(genres=["joyful"]),
+    "ac": Filters(moods=["joyful"]),
+    "a": Filters(["house"], ["joyful"]),
+    "b": Filters(features=[feature_range("energy:0.5..")]),
+    "bc": Filters(features=[feature_range("energy:0.2..0.9")]),
+    "c": Filters(features=[feature_range("energy:..0.9"), feature_range("tempo:90..90")]),
+}
+
+
+@pytest.mark.parametrize("expected", FILTERED)
+def test_filters_choose_what_is_compared(library, expected):
+    path = library(
+        record("a", (0, 1, 0), mood="joyful", energy=None),
+        record("b", (0.6, 0.8, 0), energy=0.9, tempo=120),
+        record("c", (1, 0, 0), genre="jazz", mood="joyful", energy=0.2, tempo=90),
+        record("d", (-1, 0, 0), genre="rap", mood="tense"),
+    )
+    wanted = sorted("abcd" if expected == "all" else expected, key="cbad".index)
+    vectors = read_vectors(path, SPACE)
+    assert names(vectors, filters=FILTERED[expected]) == (wanted, len(wanted))
+
+
+@pytest.mark.parametrize(
+    "text", ["energy", "energy:1", "energy:a..b", "energy:1..2..3", "energy:1.2.3..", "louder:1..2",
+             "energy:-..1", "energy: 0..1", ""],
+)  # fmt: skip
+def test_another_range_is_refused(text):
+    with pytest.raises(ValueError, match="range"):
+        feature_range(text)
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["/m/a/1.mp3", "/m/b/2.mp3"], "/m"),
+        (["/m/a/1.mp3", "/m/a/2.mp3"], "/m/a"),
+        (["/m/a/1.mp3"], "/m/a"),
+        (["/1.mp3", "/m/2.mp3"], "/"),
+    ],
+)
+def test_the_folder_of_a_library(library, paths, folder):
+    assert read_vectors(library(*map(record, paths)), SPACE).folder() == folder
+
+
+def test_a_library_is_checked_by_its_first_embedding(library, tmp_path):
+    check_library(library(record("/a", None), record("/b"), "no record\n"), SPACE)
+    with pytest.raises(LibraryError, match="run analyze with --embedding true"):
+        check_library(library(record("/a", None)), SPACE)
+    with pytest.raises(LibraryError, match="cannot be read"):
+        check_library(tmp_path / "missing.jsonl", SPACE)
 
 
 def test_records_without_an_embedding_of_the_space_are_left_out(library):
@@ -111,6 +193,11 @@ def test_the_commands_find_the_same_sound_in_another_format(music, tiny_models, 
     assert float(cosine) > 0.99
     assert "missing.mp3" in captured.err
 
+    genre = json.loads(library.read_text().splitlines()[0])["analysis"]["genre"]
+    filtered = ["similar", os.fspath(library), groove, *common]
+    assert main([*filtered, "--genre", genre, "--feature", "duration_ms:9000.."]) == 0
+    assert capsys.readouterr().out.splitlines() == [groove]
+
 
 def test_a_model_without_embedding_refuses_both_commands(music, library, bare_models, capsys):
     sine = os.fspath(music / "sine.wav")
@@ -120,6 +207,15 @@ def test_a_model_without_embedding_refuses_both_commands(music, library, bare_mo
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.endswith("of the model tiny has no embedding.") for line in lines)
+
+
+def test_a_malformed_range_is_refused(music, library, tiny_models, capsys):
+    command = ["similar", os.fspath(library(record("/a"))), os.fspath(music / "sine.wav")]
+    command += ["--models", os.fspath(tiny_models), "--model", "tiny"]
+    assert main([*command, "--feature", "energy:high"]) == 2
+    assert "--feature: a range is written as NAME:LOW..HIGH" in capsys.readouterr().err
+    assert main([*command, "--mood", "glad"]) == 2
+    assert "FIFTEEN_MOOD" in capsys.readouterr().err
 
 
 def test_a_table_cannot_contain_embeddings(music, tmp_path, capsys):

@@ -26,8 +26,10 @@ def test_another_tag_does_not_match(values):
 
 
 def test_a_tag_depends_on_everything_that_changes_the_answer(model):
-    def tag(upload=b"a", timeline=False, embedding=False, taxonomy=MODELS_OWN, **settings):
-        options = {"timeline": timeline, "embedding": embedding}
+    def tag(
+        upload=b"a", timeline=False, embedding=False, head=None, taxonomy=MODELS_OWN, **settings
+    ):
+        options = {"timeline": timeline, "embedding": embedding, "head": head}
         return tag_of(upload, model, Settings(**settings), taxonomy, **options)
 
     assert tag() == tag()
@@ -37,6 +39,8 @@ def test_a_tag_depends_on_everything_that_changes_the_answer(model):
         tag(timeline=True),
         tag(embedding=True),
         tag(timeline=True, embedding=True),
+        tag(head="sha256:1"),
+        tag(head="sha256:2"),
         tag(taxonomy=Taxonomy({"house": "House"})),
         tag(max_seconds=30),
     ]

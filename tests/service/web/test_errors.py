@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from service import audio
+from service.heads import OtherSpaceError, UnknownHeadError
+from service.library.search import NoLibraryError
 from service.model import NoEmbeddingError, UnknownModelError
 from service.schemas import PROBLEM_TYPES
 from service.settings import Settings
@@ -41,7 +43,10 @@ EXPECTED = {
     audio.DecodeTimeoutError: (422, "decode-timeout"),
     uploads.UploadTimeoutError: (408, "upload-timeout"),
     UnknownModelError: (404, "unknown-model"),
+    NoLibraryError: (404, "no-library"),
+    UnknownHeadError: (404, "unknown-head"),
     NoEmbeddingError: (422, "no-embedding"),
+    OtherSpaceError: (422, "head-of-another-model"),
     OverloadedError: (503, "overloaded"),
     RateLimitedError: (429, "rate-limited"),
     UnauthorizedError: (401, "unauthorized"),

@@ -7,10 +7,12 @@ import pytest
 
 from service import audio
 from service.audio import decode
+from service.heads import HeadError, read_head
 from service.model import Model
 from service.settings import MODELS, Settings
 from service.web import uploads
 from tests.http import assert_analysis, assert_problem, post, serving
+from tests.service.heads.samples import write_head
 from tools import signals
 
 SHIPPED = Model(MODELS / "fifteen.onnx").card.version
@@ -220,3 +222,82 @@ class TestRepeatedRequests:
         for _ in range(2):
             post(client, clips["mp3"])
         assert len(decodings) == 2
+
+
+@pytest.fixture(scope="module")
+def heads(tiny_models, tmp_path_factory):
+    """A folder with a head of the tiny model."""
+    folder = tmp_path_factory.mktemp("heads")
+    write_head(folder, Model(tiny_models / "tiny.onnx"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def taught(tiny_models, heads):
+    """A client of a service with that head."""
+    with serving(Settings(models=tiny_models, model="tiny", heads=heads)) as client:
+        yield client
+
+
+class TestHead:
+    def send(self, client, data, query="?head=mine"):
+        return client.post(f"/v1/analyze{query}", files={"file": data})
+
+    def test_a_name_that_is_too_long_is_refused(self, taught, clips):
+        response = self.send(taught, clips["mp3"], f"?head={'x' * 65}")
+        assert_problem(response, 422, "invalid-request")
+
+    def test_its_labels_are_returned_on_request(self, taught, clips, heads):
+        answer = self.send(taught, clips["mp3"]).json()
+        assert {each["label"] for each in answer["labels"]} == {"loud", "soft"}
+        assert sum(each["probability"] for each in answer["labels"]) == pytest.approx(1, abs=1e-4)
+        found = answer["head"]
+        assert found["digest"] == read_head(heads / "mine.json").digest
+        top = answer["labels"][0]["label"]
+        assert found["label"] == (top if found["distance"] <= found["limit"] else None)
+        assert answer["embedding"] is None
+
+    def test_they_are_null_by_default(self, taught, clips):
+        answer = post(taught, clips["mp3"]).json()
+        assert answer["labels"] is answer["head"] is None
+
+    @pytest.mark.parametrize("path", ["/v1/analyze", "/v1/analyze/batch"])
+    def test_an_unknown_head_is_refused_before_the_body_is_read(self, taught, path):
+        response = taught.post(f"{path}?head=other", content=b"?")
+        detail = assert_problem(response, 404, "unknown-head")["detail"]
+        assert detail == "There is no head other; see /v1/heads."
+
+    def test_a_head_of_another_model_is_refused_before_the_body_is_read(
+        self, tiny_models, heads, tmp_path
+    ):
+        for file in (*tiny_models.glob("*.onnx*"), *MODELS.glob("*.onnx*")):
+            shutil.copy(file, tmp_path)
+        with serving(Settings(models=tmp_path, heads=heads)) as client:
+            response = client.post("/v1/analyze?head=mine", content=b"?")
+            detail = assert_problem(response, 422, "head-of-another-model")["detail"]
+            assert detail.startswith("The head mine belongs to the space tiny-5")
+            response = client.post("/v1/analyze?head=mine&model=tiny", content=b"?")
+            assert_problem(response, 415, "unsupported-media-type")
+
+    def test_the_service_does_not_start_with_it(self, heads):
+        with pytest.raises(HeadError, match="its space is tiny-5"), serving(Settings(heads=heads)):
+            pass
+
+    def test_the_cache_does_not_mix_answers_with_and_without(self, tiny_models, heads, clips):
+        settings = Settings(models=tiny_models, model="tiny", heads=heads, cache_entries=4)
+        with serving(settings) as client:
+            for _ in range(2):
+                assert self.send(client, clips["mp3"]).json()["labels"]
+                assert post(client, clips["mp3"]).json()["labels"] is None
+
+    def test_the_loaded_heads_are_listed(self, taught, tiny_client):
+        (head,) = taught.get("/v1/heads").json()["heads"]
+        assert (head["name"], head["space"], head["tracks"]) == ("mine", "tiny-5", 12)
+        assert head["labels"] == ["loud", "soft"]
+        assert tiny_client.get("/v1/heads").json() == {"heads": []}
+
+    def test_every_file_of_a_batch_has_them(self, taught, clips):
+        files = [("files", ("a", clips["mp3"]))] * 2
+        response = taught.post("/v1/analyze/batch?head=mine", files=files)
+        labels = [each["analysis"]["labels"] for each in response.json()["results"]]
+        assert labels == [self.send(taught, clips["mp3"]).json()["labels"]] * 2
