@@ -49,6 +49,7 @@ def number_of_processors() -> int:
 
 Rate = Annotated[str, AfterValidator(_rate)]
 WriteTags = Literal["missing", "replace"]
+MoreTags = Literal["tempo", "key", "replaygain"]
 
 
 class ConfigError(ValueError):
@@ -223,7 +224,11 @@ class LibrarySettings(CommonSettings):
         description="Write genre, mood, valence, energy and danceability into the tags of the "
         "files: `missing` leaves existing tags, `replace` overwrites them. Needs the extra tags.",
     )
-
+    more_tags: tuple[MoreTags, ...] = Field(
+        (),
+        description="Also write these tags, separated by commas: tempo, key, replaygain. Needs "
+        "`--write-tags`.",
+    )
     keep_times: bool = Field(
         default=False,
         description="Preserve the modification time of a file whose tags are written. In any case, "
@@ -243,6 +248,12 @@ class LibrarySettings(CommonSettings):
     def _head_of_a_folder(self) -> Self:
         if self.head is not None and self.heads is None:
             raise ValueError("a head needs the folder of heads, --heads")
+        return self
+
+    @model_validator(mode="after")
+    def _tags_are_written(self) -> Self:
+        if self.more_tags and self.write_tags is None:
+            raise ValueError("more tags are written only with --write-tags missing or replace")
         return self
 
     @model_validator(mode="after")

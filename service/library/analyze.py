@@ -170,6 +170,7 @@ def fingerprint(path: Path, settings: LibrarySettings) -> Fingerprint:
         "tags": settings.write_tags is not None,
         "replace": settings.write_tags == "replace",
         f"head:{head.digest if head else None}": head is not None,
+        **{f"tag-{name}": True for name in sorted(settings.more_tags)},
     }
     try:
         state = path.stat()
@@ -280,7 +281,7 @@ def _write_tags(path: Path, settings: LibrarySettings, analysis: Analysis) -> li
         raise TagsError("Neither the name nor the first bytes of this file say that it is sound.")
     return write_tags(
         path,
-        tags_of(analysis),
+        tags_of(analysis, settings.more_tags),
         replace=settings.write_tags == "replace",
         keep_times=settings.keep_times,
     )

@@ -15,8 +15,12 @@ from service.audio.source import Source
 from service.library.tags.parts import parts
 from service.library.tags.ranges import Parts
 
-RAW_NAMES = {"mood": ("tmoo", "wm/mood")}
-"""Names in ID3v2 and ASF of a tag for which FFmpeg has no common name."""
+RAW_NAMES = {
+    "mood": ("tmoo", "wm/mood"),
+    "BPM": ("tbpm", "tmpo", "wm/beatsperminute"),
+    "INITIALKEY": ("tkey", "wm/initialkey"),
+}
+"""Names in ID3v2, MP4 and ASF of tags for which FFmpeg has no common name."""
 
 OPENING = {"format_whitelist": ",".join(audio.FORMATS), "codec_whitelist": "none"}
 """Options with which FFmpeg opens a file: the formats of an analysis, and no decoders."""

@@ -16,7 +16,12 @@ from service.library.tags.parts import ID3V1, Ends, id3_size
 from service.library.tags.ranges import blocks, read_at, size_of
 
 APE_NAMES = {"genre": "Genre", "mood": "Mood"}
-ASF_NAMES = {"genre": "WM/Genre", "mood": "WM/Mood"}
+ASF_NAMES = {
+    "genre": "WM/Genre",
+    "mood": "WM/Mood",
+    "BPM": "WM/BeatsPerMinute",
+    "INITIALKEY": "WM/InitialKey",
+}
 
 
 class TaggedFile(Form, Protocol):

@@ -1,4 +1,4 @@
-"""The forms of tags in files, and the place of genre, mood and emotions in each form.
+"""The forms of tags in files, and the place of each tag in each form.
 
 Names are found in any case, as by players, and an existing tag is written where it is.
 """
@@ -32,9 +32,14 @@ class Form(Protocol):
 
 
 class Id3:
-    """Frames of ID3v2; emotions are in user-defined text frames (TXXX)."""
+    """Frames of ID3v2; emotions and gains are in user-defined text frames (TXXX)."""
 
-    FRAMES = {"genre": "TCON", "mood": "TMOO"}  # noqa: RUF012 - it is never written
+    FRAMES = {  # noqa: RUF012 - it is never written
+        "genre": "TCON",
+        "mood": "TMOO",
+        "BPM": "TBPM",
+        "INITIALKEY": "TKEY",
+    }
 
     def __init__(self, tags: Any) -> None:
         self.tags = tags
@@ -75,16 +80,18 @@ class Id3:
 
 
 class Mp4:
-    """Atoms of iTunes; mood and emotions are in freeform atoms."""
+    """Atoms of iTunes; all but genre and tempo are in freeform atoms."""
 
-    GENRE, OWN = "\xa9gen", "----:com.apple.iTunes:"
+    ATOMS = {"genre": "\xa9gen", "BPM": "tmpo"}  # noqa: RUF012 - it is never written
+    OWN = "----:com.apple.iTunes:"
+    LOWER = ("INITIALKEY",)  # as other programs spell it; other names are in capitals
 
     def __init__(self, tags: Any) -> None:
         self.tags = tags
 
     def _is(self, key: str, name: str) -> bool:
         own = key.casefold() == f"{self.OWN}{name}".casefold()
-        return own or (name == "genre" and key == self.GENRE)
+        return own or key == self.ATOMS.get(name)
 
     def values(self, name: str) -> list[str]:
         """Return the values of a name."""
@@ -97,9 +104,13 @@ class Mp4:
 
     def put(self, name: str, value: str) -> None:
         """Give a name one value."""
-        new = self.GENRE if name == "genre" else f"{self.OWN}{name.upper()}"
-        for key in [key for key in self.tags if self._is(key, name)] or [new]:
-            self.tags[key] = [value if key == self.GENRE else value.encode()]
+        own = self.OWN + (name.lower() if name in self.LOWER else name.upper())
+        found = [key for key in self.tags if self._is(key, name)]
+        for key in found or [self.ATOMS.get(name, own)]:
+            if key.startswith(self.OWN[:4]):
+                self.tags[key] = [value.encode()]
+            else:
+                self.tags[key] = [int(value) if key == self.ATOMS["BPM"] else value]
 
     def others(self, names: Collection[str]) -> object:
         """Return all atoms except `names`."""

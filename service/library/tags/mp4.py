@@ -19,7 +19,7 @@ CONTAINERS = {
     *(STBL[:depth] for depth in range(1, 6)), *(META[:depth] for depth in range(1, 4)),
     (*META, b"ilst"), (b"moof",), (b"moof", b"traf"), (b"mfra",),
 }  # fmt: skip
-WRITTEN = {b"\xa9gen", b"gnre", b"----"}  # items that hold the tags written here
+WRITTEN = {b"\xa9gen", b"gnre", b"tmpo", b"----"}  # items that hold the tags written here
 
 
 class _Box(NamedTuple):

@@ -1,6 +1,7 @@
 """Writes the tags of an analysis into a file."""
 
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from service.library.tags.beside import copied, put_in_place
@@ -10,15 +11,26 @@ from service.library.tags.files import AROUND, TaggedFile, open_tagged
 from service.library.tags.forms import same
 from service.library.tags.mp4 import MP4
 from service.schemas import Analysis
+from service.settings import MoreTags
 from service.verdict import MUSIC
 
 NUMBERS = 3  # digits
+REPLAYGAIN_LUFS, R128_LUFS = -18.0, -23.0  # what players turn a recording to
+GAIN_AND_PEAK = {"REPLAYGAIN_TRACK_GAIN", "REPLAYGAIN_TRACK_PEAK"}
+UNREAD = {(MP4, "BPM")}  # containers and names of tags that FFmpeg never reads
+R128_STEPS, R128_MOST = 256, 2**15  # a decibel, and the end of the range of 16 bits
 
 
-def tags_of(analysis: Analysis) -> dict[str, str]:
+def tags_of(analysis: Analysis, more: Collection[MoreTags] = ()) -> dict[str, str]:
     """Return the tags of an analysis, by their usual names.
 
-    There is a genre only if the verdict is sure of it, and a mood and emotions only for music.
+    There is a genre only if the verdict is sure of it, and all others only for music.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    more : collection of str
+        The tags that are written only on request.
     """
     if analysis.verdict not in MUSIC:
         return {}
@@ -27,10 +39,29 @@ def tags_of(analysis: Analysis) -> dict[str, str]:
         "mood": analysis.mood,
         **{name: getattr(analysis, name) for name in analysis.emotion},
     }
-    return {
+    tags = {
         name: f"{value:.{NUMBERS}f}" if isinstance(value, float) else str(value)
         for name, value in values.items()
         if value is not None
+    }
+    if "tempo" in more and analysis.tempo:
+        tags["BPM"] = str(round(analysis.tempo.bpm))  # ID3 and MP4 have whole numbers
+    if "key" in more and analysis.key:
+        tags["INITIALKEY"] = analysis.key.tonic + ("m" if analysis.key.mode == "minor" else "")
+    return tags | (_gain(analysis) if "replaygain" in more else {})
+
+
+def _gain(analysis: Analysis) -> dict[str, str]:
+    """Return the tags of ReplayGain 2, or that of RFC 7845 for Opus, which wants no other."""
+    lufs, peak = analysis.loudness.integrated_lufs, analysis.loudness.true_peak_dbtp
+    if lufs is None:
+        return {}
+    if (analysis.audio.container, analysis.audio.codec) == ("ogg", "opus"):
+        steps = round(R128_STEPS * (R128_LUFS - lufs))
+        return {"R128_TRACK_GAIN": str(max(-R128_MOST, min(steps, R128_MOST - 1)))}
+    return {
+        "REPLAYGAIN_TRACK_GAIN": f"{REPLAYGAIN_LUFS - lufs:.2f} dB",
+        "REPLAYGAIN_TRACK_PEAK": f"{10 ** (peak / 20):.6f}",
     }
 
 
@@ -84,11 +115,10 @@ def _write(path: Path, tags: dict[str, str], *, replace: bool, keep_times: bool)
         raise TagsError("The tags cannot be written: the file is empty or not a regular one.")
     described = description(path)
     file = open_tagged(path, described)
-    wanted = {
-        name: value
-        for name, value in tags.items()
-        if replace or not any([*file.values(name), *described.values(name)])
-    }
+    there = {name for name in tags if any([*file.values(name), *described.values(name)])}
+    if there & GAIN_AND_PEAK:  # those of two programs do not belong together
+        there |= GAIN_AND_PEAK
+    wanted = {name: value for name, value in tags.items() if replace or name not in there}
     changes = {name: value for name, value in wanted.items() if not same(file.values(name), value)}
     if changes:
         others, original = file.others(changes), content(path, described.container)
@@ -137,6 +167,6 @@ def _found(name: str, value: str, before: Description, after: Description) -> bo
     several tags of the same name in an MP4, in two cases or namespaces, FFmpeg finds only one.
     """
     old, values = before.values(name), after.values(name)
-    around = after.container in AROUND
-    hidden = values == old if around else after.container == MP4 and old and values
+    unread = after.container in AROUND or (after.container, name) in UNREAD
+    hidden = values == old if unread else after.container == MP4 and old and values
     return value in values or bool(hidden)

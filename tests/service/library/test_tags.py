@@ -18,6 +18,7 @@ from service.library.analyze import analyze_file
 from service.library.tags import TagsError, tags_of, write_tags
 from service.schemas import ANALYSIS, Analysis
 from service.settings import LibrarySettings
+from service.verdict import MUSIC
 from tools import signals
 from tools.torture import containers, mutate, tagging
 
@@ -129,6 +130,89 @@ def test_an_empty_file_a_folder_and_a_pipe_are_refused(tmp_path):
     for path in (empty, folder, pipe):
         with pytest.raises(TagsError, match="cannot be written"):
             write_tags(path, TAGS, replace=True)
+
+
+# Tempo, key and gain
+
+MORE = {
+    "BPM": "128",
+    "INITIALKEY": "F#m",
+    "REPLAYGAIN_TRACK_GAIN": "-6.25 dB",
+    "REPLAYGAIN_TRACK_PEAK": "0.988553",
+    "R128_TRACK_GAIN": "-2880",
+}
+PLACES = {
+    "ID3": ("TBPM", "TKEY", "TXXX:REPLAYGAIN_TRACK_GAIN"),
+    "MP4": ("tmpo", "----:com.apple.iTunes:initialkey",
+            "----:com.apple.iTunes:REPLAYGAIN_TRACK_GAIN"),
+    "ASF": ("WM/BeatsPerMinute", "WM/InitialKey", "REPLAYGAIN_TRACK_GAIN"),
+    "names": ("BPM", "INITIALKEY", "REPLAYGAIN_TRACK_GAIN"),
+}  # fmt: skip
+KINDS = {
+    ("mp3", "mp3"): "ID3", ("wav", "pcm"): "ID3", ("aiff", "big"): "ID3", ("ipod", "aac"): "MP4",
+    ("flac", "flac"): "names", ("ogg", "vorbis"): "names", ("ogg", "opus"): "names",
+    ("wv", "wavpack"): "names", ("asf", "wma"): "ASF",
+}  # fmt: skip
+
+
+@pytest.fixture(params=KINDS, ids=" ".join)
+def kind(request, tmp_path):
+    """A file of each kind of tags, and the places of its tags."""
+    path = tmp_path / "clip"
+    path.write_bytes(containers.muxed(*request.param))
+    return path, PLACES[KINDS[request.param]]
+
+
+def stored(path):
+    """Return the tags that mutagen finds: the first value of each place."""
+    return {key: str(first(value)) for key, value in dict(mutagen.File(path).tags).items()}
+
+
+def first(value):
+    value = getattr(value, "text", value)
+    value = value[0] if isinstance(value, list) else value
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def test_tempo_key_and_gain_are_where_other_programs_look(kind):
+    path, places = kind
+    assert write_tags(path, MORE, replace=True) == list(MORE)
+    found = {name.casefold(): value for name, value in stored(path).items()}
+    assert [found[place.casefold()] for place in places] == ["128", "F#m", "-6.25 dB"]
+
+
+def test_a_second_run_changes_nothing_and_other_values_stay(kind):
+    path, _ = kind
+    write_tags(path, MORE, replace=True)
+    before, stats = path.read_bytes(), path.stat()
+    other = dict.fromkeys(MORE, "1")
+    assert write_tags(path, MORE, replace=True) == list(MORE)
+    assert write_tags(path, MORE | other, replace=False) == []
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, stats.st_mtime_ns)
+    assert write_tags(path, other, replace=True) == list(MORE)
+    assert set(other.values()) == {stored(path)[place] for place in changed_places(path, before)}
+
+
+def test_gain_and_peak_stay_together(write_container):
+    path = write_container("flac pictures")
+    write_tags(path, {"REPLAYGAIN_TRACK_GAIN": "1.00 dB"}, replace=True)
+    assert write_tags(path, MORE, replace=False) == ["BPM", "INITIALKEY", "R128_TRACK_GAIN"]
+
+
+def changed_places(path, before):
+    """Return the places of tags whose value differs from that in an earlier content of a file."""
+    after, copy = stored(path), path.with_name("before")
+    copy.write_bytes(before)
+    return [place for place, value in stored(copy).items() if after[place] != value]
+
+
+def test_the_tempo_of_an_mp4_is_replaced_where_it_is(write_container):
+    path = write_container("m4a cover")
+    tempo = mutagen.File(path).tags["tmpo"]
+    assert write_tags(path, {"BPM": "99"}, replace=False) == []
+    assert mutagen.File(path).tags["tmpo"] == tempo != [99]
+    assert write_tags(path, {"BPM": "99"}, replace=True) == ["BPM"]
+    assert mutagen.File(path).tags["tmpo"] == [99]
 
 
 # Every container, with parts of other programs
@@ -486,6 +570,58 @@ def test_an_uncertain_analysis_has_no_genre_tag(verdict):
 @pytest.mark.parametrize("verdict", ["silence", "not_music"])
 def test_an_analysis_without_music_has_no_tags(verdict):
     assert tags_of(analysis(verdict=verdict)) == {}
+
+
+KEY = ANALYSIS["key"] | {"tonic": "F#", "mode": "minor"}
+TEMPO = ANALYSIS["tempo"] | {"bpm": 127.6}
+LOUDNESS = {"integrated_lufs": -9.5, "true_peak_dbtp": 0.5}
+OPUS = ANALYSIS["audio"] | {"container": "ogg", "codec": "opus"}
+MP3 = ANALYSIS["audio"] | {"container": "mp3", "codec": "mp3"}
+
+
+def more_tags_of(*more, **changes):
+    found = tags_of(analysis(**({"audio": MP3} | changes)), more)
+    return {name: value for name, value in found.items() if name not in tags_of(analysis())}
+
+
+def test_tempo_key_and_gain_are_tags_on_request_only():
+    changes = {"tempo": TEMPO, "key": KEY, "loudness": LOUDNESS}
+    assert more_tags_of(**changes) == {}
+    assert more_tags_of("tempo", **changes) == {"BPM": "128"}
+    assert more_tags_of("key", **changes) == {"INITIALKEY": "F#m"}
+    assert more_tags_of("key", key=KEY | {"mode": "major"}) == {"INITIALKEY": "F#"}
+    assert more_tags_of("replaygain", **changes) == {
+        "REPLAYGAIN_TRACK_GAIN": "-8.50 dB",
+        "REPLAYGAIN_TRACK_PEAK": "1.059254",
+    }
+
+
+def test_opus_has_its_own_gain():
+    found = more_tags_of("replaygain", loudness=LOUDNESS, audio=OPUS)
+    assert found == {"R128_TRACK_GAIN": str(round(256 * (-23 + 9.5)))}
+
+
+def test_an_analysis_without_tempo_key_and_loudness_has_no_such_tag():
+    unknown = LOUDNESS | {"integrated_lufs": None}
+    every = "tempo", "key", "replaygain"
+    assert more_tags_of(*every, tempo=None, key=None, loudness=unknown) == {}
+    assert tags_of(analysis(verdict="not_music"), every) == {}
+
+
+def test_more_tags_are_written_and_asked_for(flac):
+    settings = LibrarySettings(
+        paths=(flac,), jobs=1, write_tags="replace", more_tags=("tempo", "replaygain")
+    )
+    record = analyze_file(flac, settings)
+    assert {"tag-tempo", "tag-replaygain"} <= set(record.fingerprint.asked)
+    assert "tag-key" not in record.fingerprint.asked
+    music = record.analysis["verdict"] in MUSIC
+    assert ("REPLAYGAIN_TRACK_GAIN" in record.tags) == music
+
+
+def test_more_tags_need_tags():
+    with pytest.raises(ValueError, match="--write-tags"):
+        LibrarySettings(paths=("x",), more_tags=("key",))
 
 
 def test_a_missing_emotion_has_no_tag():
