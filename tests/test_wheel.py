@@ -110,6 +110,14 @@ def test_the_command_serves(installed):
         assert server.stop() == 0
 
 
+def test_beets_finds_the_plug_in_beside_its_own(installed, alone, tmp_path):
+    (tmp_path / "config.yaml").write_text("plugins: fifteen info\nlibrary: library.db\n")
+    alone["env"]["BEETSDIR"] = str(tmp_path)
+    output = output_of(installed / "python", "-m", "beets", "help", **alone)
+    assert "fifteen" in output
+    assert "info" in output
+
+
 def test_a_process_that_the_command_starts_does_not_load_the_server(installed, alone):
     alone["env"]["PYTHONPROFILEIMPORTTIME"] = "1"  # each process lists its imports on stderr
     command = [installed / "fifteen", "analyze", CLIP, "--jobs", "1"]

@@ -9,7 +9,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_the_stub_has_every_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = {name.replace(".", "/") for name in project["tool"]["setuptools"]["packages"]}
+    setuptools = project["tool"]["setuptools"]
+    packages = {
+        setuptools["package-dir"].get(name, name.replace(".", "/"))
+        for name in setuptools["packages"]
+    }
     dockerfile = (ROOT / "Dockerfile").read_text()
     stubs = set(re.search(r"^RUN mkdir (.*)$", dockerfile, re.MULTILINE)[1].split())
     assert stubs | {"service"} == packages
