@@ -1,25 +1,21 @@
 """Live connections: the protocol by the ASGI client, hostile senders on a real socket."""
 
 import json
-import time
 
-import httpx2 as httpx
 import numpy as np
 import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
-from websockets.exceptions import InvalidStatus
 
 from service.messages import ANSWERED
 from service.schemas import PROBLEM_TYPES
 from service.settings import Settings
 from service.web.auth import new_key
 from service.web.problem import MEDIA_TYPE
-from service.web.sockets import LIVE_PATH, MAX_MESSAGE_BYTES
+from service.web.sockets import LIVE_PATH
 from tests.http import post, read_metrics, serving
-from tests.live import kinds, live
+from tests.live import kinds
 from tools import signals
-from tools.server import Server
 
 RATE = 22_050
 ORIGIN = "https://music.example"
