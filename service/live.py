@@ -195,6 +195,7 @@ class Live:
         self._told_until = windows[complete - 1].end if complete else 0
         recent = _joined([windows[index] for index in np.flatnonzero(new)])
         return LiveRunning(
+            message="running",
             **found,
             heard_seconds=round(self._samples / audio.SAMPLE_RATE, SECONDS_DIGITS),
             certain=self._is_certain(found["verdict"], found["genre"]),

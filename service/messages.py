@@ -67,14 +67,14 @@ class LiveEnd(_Sent):
 class LiveReady(Answer):
     """The service is ready for the recording."""
 
-    message: Literal["ready"] = "ready"
+    message: Literal["ready"]
     model: ModelName
 
 
 class LiveRunning(Prediction, Judgement):
     """What `POST /v1/analyze` would answer if the recording ended here."""
 
-    message: Literal["running"] = "running"
+    message: Literal["running"]
     heard_seconds: float = Field(description="Sound that has been heard.", examples=[22.5])
     certain: bool = Field(
         description="Whether the verdict is confident, and the genre the same as in the message "
@@ -89,14 +89,14 @@ class LiveRunning(Prediction, Judgement):
 class LiveFinal(Answer):
     """The answer to the whole recording. The service closes the connection after it."""
 
-    message: Literal["final"] = "final"
+    message: Literal["final"]
     analysis: Analysis = Field(description="The same that `POST /v1/analyze` answers.")
 
 
 class LiveProblem(Problem):
     """Why there is no answer. The service closes the connection after it, with 4000 + `status`."""
 
-    message: Literal["problem"] = "problem"
+    message: Literal["problem"]
     retry_after: int | None = Field(
         None, description="Seconds after which the same may succeed.", examples=[1]
     )

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from service.web.sockets import LIVE_PATH
+
 PATIENCE = 60  # seconds
 
 
@@ -50,9 +52,10 @@ class Peer:
 
 
 @contextmanager
-def live(server, **options):
+def live(server, query="", path=LIVE_PATH, **options):
     """Connect to a server."""
-    with connect(f"ws://127.0.0.1:{server.port}/v1/live", compression=None, **options) as socket:
+    address = f"ws://127.0.0.1:{server.port}{path}{query}"
+    with connect(address, compression=None, **options) as socket:
         yield Peer(socket)
 
 

@@ -14,10 +14,12 @@ import pytest
 
 from service import audio
 from service.library.analyze import CHANGED, CRASHED, FAILED, UNREADABLE, UNTAGGED
+from service.messages import ANSWERED, SENT
 from service.schemas import ANALYSIS, Analysis, Warned
 from service.settings import Settings
 from service.verdict import VERDICTS
 from service.web import errors, uploads
+from tools import messages
 from tools.example import shortened
 from tools.figures import BLOCK, figures
 from tools.openapi import FILE as OPENAPI
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 API = (ROOT / "docs" / "API.md").read_text()
 SETTINGS = (ROOT / "docs" / "SETTINGS.md").read_text()
+LIVE = (ROOT / "docs" / "LIVE.md").read_text()
 LIBRARY = (ROOT / "docs" / "LIBRARY.md").read_text()
 PAGES = [
     path
@@ -109,6 +112,39 @@ def test_the_python_example_runs(server):
     python = [sys.executable, "-c", code.replace(LOCAL, server)]
     output = subprocess.run(python, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     assert output == f"{ANALYSIS['reason']}\n"
+
+
+def test_the_example_of_a_live_client_runs(server):
+    code = re.search(r"```python\n(.*?)```", LIVE, re.DOTALL)[1]
+    address = LOCAL.replace("http", "ws")
+    assert address in code
+    python = [sys.executable, "-c", code.replace(address, server.replace("http", "ws"))]
+    output = subprocess.run(python, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert re.fullmatch(r"ready\n(running\n){3}final\n", output)
+
+
+def test_every_message_on_the_page_is_one_of_the_protocol():
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", LIVE, re.DOTALL)]
+    assert len(blocks) == 4
+    for block in blocks:
+        is_sent = block["message"] in ("start", "end")
+        message = (SENT if is_sent else ANSWERED).validate_python(block)
+        assert block.keys() <= type(message).model_fields.keys()
+
+
+@pytest.mark.parametrize("side", ["sent", "answered"])
+def test_every_member_of_a_message_is_in_its_table(side):
+    (table,) = re.findall(rf"^\| {side} \|.*\n\| ---.*\n((?:\|.*\n)+)", LIVE, re.MULTILINE)
+    listed, name = {}, None
+    for row in table.splitlines():
+        first, second, _ = row.strip("|").split("|", 2)
+        name = first.strip(" `") or name
+        listed.setdefault(name, set()).update(re.findall("`(.+?)`", second))
+    fields = {
+        get_args(kind.model_fields["message"].annotation)[0]: kind.model_fields.keys() - {"message"}
+        for kind in (messages.SENT if side == "sent" else messages.ANSWERED)
+    }
+    assert listed == fields
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.web.routes.frontend import FOLDER, PAGE
 from tools.declarations import declarations
+from tools.messages import schemas
 
 WORKER = "service-worker.js"
 NOT_PRELOADED = ("js/main.js",)
@@ -55,6 +56,13 @@ def worker(text: str) -> str:
     return re.sub(r"const FILES = \[[^\]]*\]", f"const FILES = [\n{listed}]", text)
 
 
+def declared():
+    """Return the declarations of the answers, and of the messages of a live connection."""
+    document = create_app(Settings()).openapi()
+    document["components"]["schemas"] |= schemas("#/components/schemas/{model}")
+    return declarations(document)
+
+
 DERIVED = {FOLDER / PAGE: page, FOLDER / WORKER: worker}
 """The files that are written, in this order: the page is in the worker's list."""
 
@@ -63,7 +71,7 @@ def main() -> None:
     """Write all derived parts."""
     for path, derive in DERIVED.items():
         path.write_text(derive(path.read_text()))
-    DECLARATIONS.write_text(declarations(create_app(Settings()).openapi()))
+    DECLARATIONS.write_text(declared())
 
 
 if __name__ == "__main__":

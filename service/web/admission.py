@@ -160,7 +160,8 @@ class Queue:
 class Turn:
     """A place in the queue for work that waits for its sender in between, and rests then.
 
-    Its methods are called in the thread of the work, which `anyio.to_thread` runs.
+    It is made on the event loop; its methods are called in the thread of the work.
+    `anyio.from_thread.run` would not do: in a scope that is cancelled, it waits without end.
 
     Parameters
     ----------
@@ -169,6 +170,7 @@ class Turn:
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
+        self._loop = asyncio.get_running_loop()
         self._has_place = False
 
     @contextmanager
@@ -196,16 +198,18 @@ class Turn:
                 pass
 
     def _take(self) -> None:
+        joining = self._queue.join(self)
         try:
-            from_thread.run(self._queue.join, self)
-        except (CancelledError, RuntimeError) as error:  # or the event loop has ended
+            asyncio.run_coroutine_threadsafe(joining, self._loop).result()
+        except (CancelledError, RuntimeError) as error:  # the event loop ends, or has ended
+            joining.close()
             raise BrokenOffError("The service does not go on with this recording.") from error
         self._has_place = True
 
     def _give_back(self) -> None:
         if self._has_place:
             self._has_place = False
-            from_thread.run_sync(self._queue.leave, self)
+            self._loop.call_soon_threadsafe(self._queue.leave, self)
 
 
 class BodyLimiter:

@@ -129,7 +129,7 @@ class Session:
         """
         card = self._model.card
         name = ModelName(name=card.name, version=card.version, digest=self._model.digest)
-        self._outgoing.put_nowait(LiveReady(model=name))
+        self._outgoing.put_nowait(LiveReady(message="ready", model=name))
         sender = asyncio.create_task(self._guard(self._send()))
         receiver = asyncio.create_task(self._guard(self._receive()))
         try:
@@ -253,4 +253,4 @@ class Session:
 
 def final(analysis: Analysis) -> str:
     """Return the final message."""
-    return LiveFinal(analysis=analysis).model_dump_json()
+    return LiveFinal(message="final", analysis=analysis).model_dump_json()

@@ -1,7 +1,8 @@
+from typing import get_args
+
 import pytest
 
-from service.app import create_app
-from service.settings import Settings
+from tools import client_files, messages
 from tools.client_files import DECLARATIONS
 from tools.declarations import declarations
 
@@ -11,9 +12,18 @@ def declared(schema):
 
 
 def test_the_committed_file_is_current():
-    assert DECLARATIONS.read_text() == declarations(create_app(Settings()).openapi()), (
-        "run `make client`"
-    )
+    assert DECLARATIONS.read_text() == client_files.declared(), "run `make client`"
+
+
+def test_every_message_of_a_live_connection_is_declared():
+    text = client_files.declared()
+    for kind in (*messages.SENT, *messages.ANSWERED):
+        interface = text.partition(f"export interface {kind.__name__} {{")[2].partition("\n}")[0]
+        name = kind.model_fields["message"].annotation
+        assert f'message: "{get_args(name)[0]}";' in interface
+        for member in kind.model_fields:
+            assert f"  {member}:" in interface or f"  {member}?:" in interface
+    assert "  key?: string | null;" in text
 
 
 def test_every_answer_is_declared():

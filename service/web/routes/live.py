@@ -97,5 +97,5 @@ async def _refuse(socket: WebSocket, error: Exception) -> None:
 def _message(problem: Problem, error: Exception) -> str:
     """Return the message with a problem."""
     retry_after = error.retry_after if isinstance(error, RetryLaterError) else None
-    message = LiveProblem(**dict(problem), retry_after=retry_after)
+    message = LiveProblem(message="problem", **dict(problem), retry_after=retry_after)
     return message.model_dump_json(exclude_none=True)

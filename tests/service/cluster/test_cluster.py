@@ -13,10 +13,12 @@ from contextlib import ExitStack
 import httpx2 as httpx
 import numpy as np
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from service.schemas import Analysis
 from service.settings import Settings
 from tests.http import assert_analysis, assert_problem, post, read_metrics, serving
+from tests.live import kinds, live
 from tests.service import test_app
 from tests.service.cluster.cluster import REPLICAS, SETTINGS, SIZE, Cluster
 from tests.service.web.middleware import test_head, test_headers, test_observe
@@ -61,6 +63,25 @@ class TestAnalyze(test_app.TestAnalyze):
     test_one_byte_above_the_limit = None
     test_the_event_loop_stays_free = None
     test_concurrency_is_limited = None
+
+
+def test_a_live_connection(process, client):
+    data = signals.encode(signals.groove(8, 48_000), 48_000, "webm")
+    with live(process) as peer:
+        answers = peer.start().send(data).end().rest()
+    assert kinds(answers) == ["ready", "running", "final"]
+    assert peer.code == 1_000
+    whole = assert_analysis(post(client, data))
+    found = Analysis.model_validate(answers[-1]["analysis"])
+    assert found.model_dump(exclude={"timings"}) == whole.model_dump(exclude={"timings"})
+
+
+def test_a_problem_of_a_live_connection(process):
+    with live(process) as peer:
+        assert peer.start(model="other").rest()[-1]["title"] == "Unknown model"
+    assert peer.code == 4_404
+    with pytest.raises(InvalidStatus), live(process, path="/docs/x"):
+        pass
 
 
 class TestModels(test_app.TestModels):

@@ -1,6 +1,6 @@
 from service import audio
 from service.settings import Settings
-from service.web import uploads
+from service.web import sockets, uploads
 from service.web.limits import limits_of
 
 SET = {
@@ -9,6 +9,8 @@ SET = {
     "max_uploads": 3,
     "max_seconds": 4.0,
     "decode_seconds": 5.5,
+    "max_live": 9,
+    "live_seconds": 10.5,
     "concurrency": 6,
     "queue_length": 7,
     "workers": 8,
@@ -21,6 +23,7 @@ def test_limits_come_from_the_settings_and_the_front_end():
         "min_sample_rate": audio.MIN_RATE,
         "max_sample_rate": audio.MAX_RATE,
         "max_channels": audio.MAX_CHANNELS,
+        "max_message_bytes": sockets.MAX_MESSAGE_BYTES,
         "max_batch_files": uploads.MAX_BATCH_FILES,
     }
 
