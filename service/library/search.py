@@ -11,14 +11,16 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.card import EmbeddingSpace
+from service.mood import Mood
 from service.schemas import Features
 
+MOODS: dict[str, Mood] = {name: name for name in get_args(Mood)}
 FEATURES = tuple(Features.model_fields)
 RANGE = re.compile(r"([a-z_]+):(-?[0-9.]*)\.\.(-?[0-9.]*)")
 
@@ -93,7 +95,7 @@ class Found:
     path: str
     cosine: float
     genre: str | None
-    mood: str | None
+    mood: Mood | None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Vectors:
         """
         cosines = self.values @ vector
         left_out = ~self._matches(filters)
-        if path in self.paths:
+        if path is not None and path in self.paths:
             left_out[self.paths.index(path)] = True
         cosines[left_out] = -np.inf
         compared = int(len(cosines) - left_out.sum())
@@ -167,7 +169,7 @@ class Vectors:
             self.names[column[place]] if column[place] >= 0 else None
             for column in (self.genres, self.moods)
         )
-        return Found(self.paths[place], float(cosine), genre, mood)
+        return Found(self.paths[place], float(cosine), genre, MOODS.get(mood or ""))
 
     def folder(self) -> str:
         """Return the deepest folder that all recordings are in; empty if there is none."""

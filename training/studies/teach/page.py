@@ -177,8 +177,8 @@ others. Genres that sound alike are not told apart by distance."""
 _SUBGENRES = """\
 The corpus has sounds of Ishkur's Guide to Electronic Music under the guide's own subgenres. Those
 of one genre with five recordings or more teach a head, as an operator would teach it; the figures
-are by its cross-validation, over artists. Most recordings are loops of 6 to 20 s, and the guide is
-one person's opinion.
+are by its cross-validation, over artists. The recordings are loops and short excerpts, and the
+guide is one person's opinion.
 
 """
 
