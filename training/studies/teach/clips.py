@@ -27,9 +27,9 @@ class Clips:
         Place in `genres`; -1 for other music.
     shipped : float64 [shape=(n, n_genres)]
         The genres' probabilities by the shipped model.
-    test, uncertain : bool [shape=(n,)]
-        Whether no network heard the clip in training, and whether it is other music that may have
-        one of the genres.
+    test, valid, uncertain : bool [shape=(n,)]
+        Whether no network heard the clip in training, whether it is of the validation part, and
+        whether it is other music that may have one of the genres.
     track, artist : int64 [shape=(n,)]
     subgenre : str [shape=(n,)]
         By one guide; empty if it does not name one.
@@ -40,6 +40,7 @@ class Clips:
     genre: Indices
     shipped: Floats
     test: Flags
+    valid: Flags
     uncertain: Flags
     track: Indices
     artist: Indices
@@ -49,6 +50,11 @@ class Clips:
     def tested(self) -> Flags:
         """The clips with a genre that no network heard in training."""
         return self.test & (self.genre >= 0)
+
+    @property
+    def pool(self) -> Flags:
+        """The clips with a genre of the other parts, by other artists."""
+        return ~self.test & (self.genre >= 0)
 
     def examples(self, places: Indices, label: Indices) -> Examples:
         """Return clips as examples of labels, with artists as groups."""
@@ -93,6 +99,7 @@ def read_clips(corpus: Path, records: Path) -> Clips:
         genre=np.array([genres.index(row["genre"]) if row["genre"] else -1 for row in rows]),
         shipped=np.array([[share[genre] for genre in genres] for share in shares]),
         test=np.array([row["split"] == "test" for row in rows]),
+        valid=np.array([row["split"] == "valid" for row in rows]),
         uncertain=np.array([row["other"].startswith(UNCERTAIN) for row in rows]),
         track=_numbers([row["track_id"] for row in rows]),
         artist=_numbers([row["artist_group"] or row["track_id"] for row in rows]),

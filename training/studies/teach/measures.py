@@ -173,8 +173,13 @@ def left_out(clips: Clips, places: Indices, genre: int) -> Novelty:
         kept=float((own <= farthest).mean()),
         refused=float((foreign > farthest).mean()),
         other=float((music > farthest).mean()),
-        auroc=float((own[:, None] < foreign).mean() + (own[:, None] == foreign).mean() / 2),
+        auroc=auroc(own, foreign),
     )
+
+
+def auroc(own: Floats, foreign: Floats) -> float:
+    """Return the area under the ROC curve of distances that tell the foreign from one's own."""
+    return float((own[:, None] < foreign).mean() + (own[:, None] == foreign).mean() / 2)
 
 
 def subgenres(clips: Clips, genre: int, tracks: int, artists: int) -> Subgenres | None:

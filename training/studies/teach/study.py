@@ -6,12 +6,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from training.files import write_atomically
-from training.studies.teach import measures
+from training.studies.teach import alternatives, measures
 from training.studies.teach.clips import read_clips
 from training.studies.teach.page import Results, page
 
 COUNTS = (5, 10, 20)  # recordings of each label
 DRAWS = 20
+NOVELTY_DRAWS = 5  # of each, a head for every genre that is left out
 LEFT_OUT = 20  # recordings of each label where a genre is left out
 SUBGENRE_TRACKS, SUBGENRE_ARTISTS = 5, 3  # least of a subgenre
 
@@ -35,7 +36,7 @@ def study(corpus: Path, records: Path, destination: Path) -> None:
     """
     clips = read_clips(corpus, records)
     rng = np.random.default_rng(0)
-    pool = ~clips.test & (clips.genre >= 0)
+    pool = clips.pool
     with threadpool_limits(1):
         drawn = {
             count: [measures.draw(clips, pool, count, rng) for _ in range(DRAWS)]
@@ -67,6 +68,8 @@ def study(corpus: Path, records: Path, destination: Path) -> None:
                 for count, draws in drawn.items()
             },
             left_out=[measures.left_out(clips, novelty, genre) for genre in genres],
+            scalings=alternatives.scalings(clips, COUNTS, DRAWS),
+            novelties=alternatives.novelties(clips, COUNTS, NOVELTY_DRAWS),
             subgenres=[each for each in subgenres if each],
         )
     write_atomically(destination, page(results))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from training.data.corpus import CorpusError
-from training.studies.teach import measures, study
+from training.studies.teach import alternatives, measures, study
 from training.studies.teach.clips import read_clips
 
 GENRES = ("house", "jazz", "rap")
@@ -24,7 +24,7 @@ def corpus(tmp_path):
     rows, records = [], []
     for number in range(240):
         genre = GENRES[number % 3] if number < 210 else ""
-        split = "test" if number % 4 == 0 or not genre else "train"
+        split = "test" if not genre else ("test", "valid", "train", "train")[number % 4]
         subgenre = ("deep", "hard")[number // 3 % 2] if genre == "house" else ""
         place = GENRES.index(genre) if genre else 3
         rows.append(
@@ -58,10 +58,13 @@ def clips(corpus):
 
 def test_the_study_reports(corpus, monkeypatch):
     monkeypatch.setattr(study, "DRAWS", 2)
+    monkeypatch.setattr(study, "NOVELTY_DRAWS", 1)
     page = corpus / "page.md"
     study.study(corpus, corpus / "records.jsonl", page)
     first = page.read_text()
-    for heading in ("The nine genres, taught", "None of these", "Subgenres", "Limits"):
+    for heading in (
+        "The nine genres, taught", "None of these", "Subgenres", "What else was tried", "Limits",
+    ):  # fmt: skip
         assert f"\n## {heading}\n" in first
     assert "nan" not in first
     assert "| house | deep |" in first
@@ -112,6 +115,17 @@ def test_a_genre_that_is_not_taught_is_refused(clips):
     assert found.refused > 0.9
     assert found.other > 0.9
     assert found.kept > 0.6
+
+
+def test_alternatives_are_measured_on_validation(clips):
+    for compared in (alternatives.scalings, alternatives.novelties):
+        for figures in compared(clips, (5,), 2).values():
+            assert len(figures) == 1
+            assert figures[0] > 0.7
+
+
+def test_an_area_counts_pairs():
+    assert measures.auroc(np.array([0.1, 0.3]), np.array([0.2, 0.3])) == 2.5 / 4
 
 
 def test_the_shipped_model_is_measured_on_the_same_clips(clips):
