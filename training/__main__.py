@@ -32,6 +32,7 @@ from training.release.page import measured_tables, report
 from training.studies import learning_curve
 from training.studies.compare.comparison import compare
 from training.studies.compare.sample import FAST, FULL
+from training.studies.teach import study as teach
 from training.studies.tempo_key import study as tempo_key
 from training.synthesis.dance import GENRES, synthesise
 from training.synthesis.phone import BIT_RATES, encode
@@ -186,6 +187,16 @@ def _add_studies(commands: Commands) -> None:
     _add_jobs(command)
 
     command = _add(
+        commands, "teach", _teach, "Study: measure labels that are taught from few recordings."
+    )
+    _add_paths(
+        command,
+        corpus="folder with a manifest",
+        records="*.jsonl of python -m service analyze CORPUS --embedding true",
+        page="Markdown",
+    )
+
+    command = _add(
         commands,
         "learning-curve",
         _learning_curve,
@@ -280,6 +291,10 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _tempo_key(arguments: argparse.Namespace) -> None:
     tempo_key.study(arguments.corpus, arguments.page, arguments.jobs)
+
+
+def _teach(arguments: argparse.Namespace) -> None:
+    teach.study(arguments.corpus, arguments.records, arguments.page)
 
 
 def _learning_curve(arguments: argparse.Namespace) -> None:

@@ -39,11 +39,12 @@ from service import audio
 from service.analysis import analyze
 from service.card import EMOTIONS
 from service.library.analyze import open_recording
-from service.library.tags.write import MUSIC, NUMBERS
+from service.library.tags.write import NUMBERS
 from service.loading import load_served, load_taxonomy
 from service.model import ModelError
 from service.settings import CommonSettings, number_of_processors
 from service.taxonomy import TaxonomyError
+from service.verdict import MUSIC
 
 OF_A_GENRE = ("confident", "mixed")
 TAGS = ("mood", *EMOTIONS)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from service.card import EmbeddingSpace
 from service.mood import Mood
 from service.schemas import Features
 
+MOODS: dict[str, Mood] = {name: name for name in get_args(Mood)}
 FEATURES = tuple(Features.model_fields)
 RANGE = re.compile(r"([a-z_]+):(-?[0-9.]*)\.\.(-?[0-9.]*)")
 
@@ -144,7 +145,7 @@ class Vectors:
         """
         cosines = self.values @ vector
         left_out = ~self._matches(filters)
-        if path in self.paths:
+        if path is not None and path in self.paths:
             left_out[self.paths.index(path)] = True
         cosines[left_out] = -np.inf
         compared = int(len(cosines) - left_out.sum())
@@ -168,7 +169,7 @@ class Vectors:
             self.names[column[place]] if column[place] >= 0 else None
             for column in (self.genres, self.moods)
         )
-        return Found(self.paths[place], float(cosine), genre, cast("Mood | None", mood))
+        return Found(self.paths[place], float(cosine), genre, MOODS.get(mood or ""))
 
     def folder(self) -> str:
         """Return the deepest folder that all recordings are in; empty if there is none."""
@@ -206,8 +207,7 @@ def read_vectors(library: Path, space: EmbeddingSpace) -> Vectors:
         values.extend(analysis["embedding"]["values"])
         found = analysis.get("features") or {}
         features.extend(_number(found.get(name)) for name in FEATURES)
-        mood = analysis.get("mood") if analysis.get("mood") in get_args(Mood) else None
-        for column, name in ((genres, analysis.get("genre")), (moods, mood)):
+        for column, name in ((genres, analysis.get("genre")), (moods, analysis.get("mood"))):
             column.append(-1 if name is None else places.setdefault(str(name), len(places)))
     if not paths:
         raise _none(library, space)

@@ -282,6 +282,8 @@ class TestDocumentation:
         assert document["paths"].keys() == {
             "/v1/analyze",
             "/v1/analyze/batch",
+            "/v1/similar",
+            "/v1/heads",
             "/v1/models",
             "/v1/models/{name}",
             "/v1/limits",

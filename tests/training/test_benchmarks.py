@@ -8,7 +8,16 @@ import onnx
 import pytest
 
 from service import audio
-from tools.benchmarks import alternatives, cost, load, measures, parts, performance, preparing
+from tools.benchmarks import (
+    alternatives,
+    cost,
+    load,
+    measures,
+    parts,
+    performance,
+    preparing,
+    search,
+)
 from tools.benchmarks.alternatives import Tried
 from tools.benchmarks.cost import Stages
 from tools.benchmarks.measures import Growth, Sustained
@@ -20,6 +29,17 @@ from tools.benchmarks.rivals import same_network
 pytestmark = pytest.mark.slow
 
 REPEATS = 2
+
+
+def test_the_search_is_measured_and_its_page_written():
+    found = [search.alone(size, repeats=1) for size in (1_000, 4_000)]
+    assert [each.recordings for each in found] == [1_000, 4_000]
+    assert all(each.milliseconds > 0 and each.filtered > 0 and each.mb > 0 for each in found)
+    page = search.page("One", 50, [search.Search(1_000_000, 80, 90, 40, 700)])
+    assert "| 1,000,000 | 80.0 | 90.0 | 40.0 | 2.00 | 700 |" in page
+    assert "costs 80 ns of each search and 700 bytes of memory" in page
+    assert "12 times a second" in page
+    assert "at about 620,000\nrecordings" in page
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md."""
+"""``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md.
+
+With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md.
+"""
 
 import argparse
 import os
@@ -19,6 +22,7 @@ from tools.benchmarks import (
     performance,
     preparing,
     scaling,
+    search,
 )
 from tools.benchmarks.cost import Stages
 from tools.server import ROOT, serving
@@ -41,6 +45,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a trial: figures mean nothing")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     parser.add_argument("--memory", action="store_true", help="measure only memory at rest again")
+    parser.add_argument("--search", action="store_true", help="measure only the search")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -48,6 +53,8 @@ def main():
         return memory_again(args.docs / "PERFORMANCE.md", effort)
     machine = f"{os.cpu_count()} processors ({platform.machine()}), Python"
     machine += f" {platform.python_version()}"
+    if args.search:
+        return search_again(args.docs / "SEARCH.md", machine, quick=args.quick)
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -70,6 +77,15 @@ def memory_again(page, effort):
     figure = performance.memory_at_rest(at_rest)
     page.write_text(performance.with_figure(page.read_text(), figure))
     print(figure.row())
+    return 0
+
+
+def search_again(page, machine, *, quick=False):
+    """Measure the search for similar recordings, and write its page."""
+    sizes, repeats = ((1_000, 10_000), 1) if quick else (search.SIZES, search.REPEATS)
+    analysis = cost.stages(cost.clips()["mp3"], repeats).total
+    page.write_text(search.page(machine, analysis, [search.alone(each, repeats) for each in sizes]))
+    print(page.read_text())
     return 0
 
 

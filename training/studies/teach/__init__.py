@@ -1,0 +1,1 @@
+"""Labels that the service is taught from few recordings: how right they are."""
