@@ -50,11 +50,11 @@ export interface Analysis {
    */
   emotion: Partial<Record<"valence" | "energy" | "danceability", EmotionRange>>;
   /**
-   * Null if there is no steady beat. A long recording is measured on eight parts of 15 s, spread
-   * over it.
+   * Null if there is no steady beat, or the verdict is not_music or silence. A long recording is
+   * measured on eight parts of 15 s, spread over it.
    */
   tempo: TempoFound | null;
-  /** Null if there is none. Measured on the same parts. */
+  /** Null if there is none, or the verdict is not_music or silence. Measured on the same parts. */
   key: KeyFound | null;
   loudness: LoudnessFound;
   features: Features;
@@ -447,12 +447,128 @@ export interface Limits {
   workers: number;
   /** Request bodies that a process holds at the same time. */
   max_uploads: number;
+  /** Live connections that a process holds at the same time. */
+  max_live: number;
+  /** Longest live connection; then the service ends its recording. */
+  live_seconds: number;
+  /** Largest message of a live connection. */
+  max_message_bytes: number;
   /** Recordings that a process analyses at the same time. */
   concurrency: number;
   /** Recordings that wait in each process. */
   queue_length: number;
   /** Files in a batch. */
   max_batch_files: number;
+}
+
+/** The last message of the client: the recording is complete. */
+export interface LiveEnd {
+  message: "end";
+}
+
+/** The answer to the whole recording. The service closes the connection after it. */
+export interface LiveFinal {
+  message: "final";
+  /** The same that `POST /v1/analyze` answers. */
+  analysis: Analysis;
+}
+
+/** The form of samples without a container. */
+export interface LivePcm {
+  /** Little-endian: integers of 16 bits, or floats of 32 bits with full scale 1. */
+  encoding: "s16le" | "f32le";
+  /** Hz. */
+  sample_rate: number;
+  /** Interleaved, if there are two. */
+  channels?: 1 | 2;
+}
+
+/** Why there is no answer. The service closes the connection after it, with 4000 + `status`. */
+export interface LiveProblem {
+  /** The kind of problem, for programs. It stays the same if the wording changes. */
+  type: string;
+  /** The type in words. */
+  title: string;
+  /** HTTP status. */
+  status: number;
+  /** Explanation of this occurrence, for people. */
+  detail: string;
+  /** Path of the request. */
+  instance?: string | null;
+  /** The limits of the service. */
+  limits?: Limits | null;
+  /** The accepted formats. */
+  accepted?: Accepted | null;
+  message: "problem";
+  /** Seconds after which the same may succeed. */
+  retry_after?: number | null;
+}
+
+/** The service is ready for the recording. */
+export interface LiveReady {
+  message: "ready";
+  model: ModelName;
+}
+
+/** What `POST /v1/analyze` would answer if the recording ended here. */
+export interface LiveRunning {
+  /**
+   * How far the answer can be trusted: confident, mixed (two genres are too close to decide),
+   * unknown_genre (music of another genre), not_music or silence. The model's card has the
+   * thresholds.
+   */
+  verdict: "confident" | "mixed" | "unknown_genre" | "not_music" | "silence";
+  /** The verdict in a sentence for people. */
+  reason: string;
+  /** The most probable genre. */
+  genre: string;
+  /** Every genre, the most probable first; the probabilities sum to 1. */
+  genres: GenreProbability[];
+  /** Probability that this is music. */
+  music: number;
+  /** Probability that this, if it is music, is of one of the genres. */
+  known: number;
+  /** From sad or angry (0) to cheerful (1). */
+  valence?: number | null;
+  /** From calm (0) to intense (1). */
+  energy?: number | null;
+  /** How suitable it is for dancing, from 0 to 1. */
+  danceability?: number | null;
+  /**
+   * Quadrant in the plane of valence and energy (Russell, 1980), divided at the medians of the
+   * reference, the 50th of the card's percentiles.
+   */
+  mood?: "joyful" | "tense" | "serene" | "melancholy" | null;
+  message: "running";
+  /** Sound that has been heard. */
+  heard_seconds: number;
+  /** Whether the verdict is confident, and the genre the same as in the message before. */
+  certain: boolean;
+  /** The prediction for each window of 15 s that was completed since the message before. */
+  timeline: HeardWindow[];
+}
+
+/** The first message of the client. */
+export interface LiveStart {
+  message: "start";
+  /**
+   * The API key, if the service needs one and the request had no Authorization header: pages
+   * cannot set headers of a WebSocket.
+   */
+  key?: string | null;
+  /** As the parameter of `POST /v1/analyze`. */
+  model?: string | null;
+  /** Whether the final answer has the prediction for each window. */
+  timeline?: boolean;
+  /** Whether the final answer has a vector. */
+  embedding?: boolean;
+  /**
+   * Whether to listen for hours. Then the answers are about the last five minutes, the beginning
+   * is forgotten, and there is no final answer.
+   */
+  rolling?: boolean;
+  /** For samples without a container. The default is a file in a container. */
+  pcm?: LivePcm | null;
 }
 
 /** The loudness of the recording as it is encoded, on its own channels (EBU R 128). */

@@ -24,6 +24,7 @@ from service.web.headers import SECURITY
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
 from service.web.middleware.observe import Observe
+from service.web.sockets import ForeignOriginError, MessageError
 
 LIMITS = limits_of(Settings(max_upload_bytes=12_345))
 EXPECTED = {
@@ -47,6 +48,8 @@ EXPECTED = {
     UnknownHeadError: (404, "unknown-head"),
     NoEmbeddingError: (422, "no-embedding"),
     OtherSpaceError: (422, "head-of-another-model"),
+    ForeignOriginError: (403, "foreign-origin"),
+    MessageError: (422, "invalid-message"),
     OverloadedError: (503, "overloaded"),
     RateLimitedError: (429, "rate-limited"),
     UnauthorizedError: (401, "unauthorized"),
