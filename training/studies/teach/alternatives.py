@@ -1,6 +1,6 @@
 """Compares ways to fit a head and to measure a distance, on the validation part.
 
-The service has the best of each, or the simplest of those that are as good.
+The service has what is best, or as good and simpler, where five recordings of a label are taught.
 """
 
 from collections.abc import Callable
