@@ -10,7 +10,7 @@ RUN python -m venv --without-pip /opt/venv
 # they change.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service/__init__.py service/
-RUN mkdir service/audio service/beetsplug service/cluster service/library service/library/tags service/mcp service/music service/web service/web/middleware service/web/routes mobile_client
+RUN mkdir service/audio service/beetsplug service/cluster service/heads service/library service/library/tags service/mcp service/music service/web service/web/middleware service/web/routes mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir -c constraints.txt ".${EXTRAS}"
 RUN find /opt/venv -depth -type d -name tests -exec rm -r {} +
 COPY service service
