@@ -15,6 +15,8 @@ import httpx2 as httpx
 import pytest
 import uvicorn
 
+from service.web.sockets import MAX_MESSAGE_BYTES
+
 ROOT = Path(__file__).parent.parent
 STARTED = "Application startup complete"  # in the log, once for each worker
 
@@ -153,7 +155,7 @@ def serving(*arguments, module="service", **environment):
 class Threaded(Served):
     """An application in this process, behind a real socket; tests can replace its functions."""
 
-    def __init__(self, app):
+    def __init__(self, app, ws="none"):
         self.app = app
         config = uvicorn.Config(
             app,
@@ -161,7 +163,8 @@ class Threaded(Served):
             log_config=None,
             http="h11",
             loop="asyncio",
-            ws="none",
+            ws=ws,
+            ws_max_size=MAX_MESSAGE_BYTES,
             timeout_graceful_shutdown=1,
         )
         self.server = uvicorn.Server(config)

@@ -15,12 +15,14 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from service.web.headers import REQUEST_ID, new_request_id
 from service.web.problem import MALFORMED_HTTP, response_of
 from service.web.sockets import LIVE_PATH
 
+SENT_TO_OPEN_SOCKETS = {"websocket.send", "websocket.close"}
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
 
@@ -153,6 +155,21 @@ class Socket(WebSocketsSansIOProtocol):
         self.conn.logger = self.logger
         self._seconds = seconds
         self._clock: asyncio.TimerHandle | None = None
+
+    async def send(self, message: Any) -> None:
+        """Send a message of the application.
+
+        uvicorn closes a socket by itself after a malformed frame, or a ping without an answer. The
+        application may not know it yet, so its next message is no fault of its own.
+
+        Raises
+        ------
+        ClientDisconnected
+            If the socket is closed already.
+        """
+        if self.close_sent and message["type"] in SENT_TO_OPEN_SOCKETS:
+            raise ClientDisconnected
+        await super().send(message)
 
     def pause_writing(self) -> None:
         """Wait until the peer reads; receive nothing before."""

@@ -2,15 +2,20 @@
 
 import socket
 import time
+from functools import partial
 
 import httpx2 as httpx
 import pytest
+from uvicorn.protocols.utils import ClientDisconnected
 
 from service.schemas import PROBLEM_TYPES, Problem
 from service.web.errors import MEDIA_TYPE
 from service.web.headers import SECURITY
+from service.web.protocol import Socket
+from service.web.sockets import MAX_MESSAGE_BYTES
 from tests.http import assert_analysis, assert_problem, post
-from tools.server import Server
+from tests.live import live
+from tools.server import Server, Threaded
 
 SECONDS = 1.0
 SLACK = 3.0  # for a busy machine
@@ -231,3 +236,29 @@ def test_a_recording_may_be_sent_to_an_absolute_target(hurried, clips):
     head = b"POST http://x/v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: audio/mpeg\r\n"
     answer = hurried.ask(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("kind", ["websocket.send", "websocket.close"])
+def test_an_answer_to_a_socket_that_the_server_has_closed_finds_its_sender_gone(kind):
+    """uvicorn closes it after a frame that breaks the protocol, such as one that is too large."""
+    found = []
+
+    async def app(scope, receive, send):
+        if scope["type"] != "websocket":
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        try:
+            await send({"type": kind, "text": "late"})
+        except (OSError, RuntimeError) as error:
+            found.append(error)
+
+    server = Threaded(app, ws=partial(Socket, seconds=SECONDS))
+    with live(server) as peer:
+        peer.socket.send(bytes(MAX_MESSAGE_BYTES + 1))
+        peer.rest()
+    server.stop()
+    assert peer.code == 1009
+    assert [type(error) for error in found] == [ClientDisconnected]
