@@ -72,16 +72,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.models = load(settings)
-        app.state.taxonomy = load_taxonomy(settings, app.state.models)
-        app.state.heads = load_heads(settings.heads, app.state.models)
-        app.state.vectors = _vectors(settings, app.state.models)
-        app.state.metrics.install(app.state.models)
-        app.state.cache = AnswerCache(settings.cache_entries)
-        app.state.queue = Queue(settings.concurrency, settings.queue_length)
-        app.state.bodies = BodyLimiter(settings.max_uploads)
-        app.state.live = BodyLimiter(settings.max_live, "live connections are open")
-        app.state.live_threads = CapacityLimiter(settings.max_live)
+        _load(app, settings, load(settings))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="warm-up") as executor:
             app.state.warming = executor.submit(warm_up, app.state.models)
             app.state.warming.add_done_callback(_log_failure)
@@ -114,6 +105,20 @@ def create_app(
     _add_middleware(app, settings)
     errors.install(app, app.state.limits)
     return app
+
+
+def _load(app: FastAPI, settings: Settings, models: Models) -> None:
+    """Load what the models need, and make the places of the requests."""
+    app.state.models = models
+    app.state.taxonomy = load_taxonomy(settings, models)
+    app.state.heads = load_heads(settings.heads, models)
+    app.state.vectors = _vectors(settings, models)
+    app.state.metrics.install(models)
+    app.state.cache = AnswerCache(settings.cache_entries)
+    app.state.queue = Queue(settings.concurrency, settings.queue_length)
+    app.state.bodies = BodyLimiter(settings.max_uploads)
+    app.state.live = BodyLimiter(settings.max_live, "live connections are open")
+    app.state.live_threads = CapacityLimiter(settings.max_live)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     commands = commands_of.add_subparsers(required=True, metavar="COMMAND")
     _add_steps(commands)
     _add_studies(commands)
+    _add_synthesiser(commands)
     return commands_of
 
 
@@ -176,7 +177,7 @@ def _add_student(commands: Commands) -> None:
 
 
 def _add_studies(commands: Commands) -> None:
-    """Add the studies, and the synthesiser."""
+    """Add the studies."""
     command = _add(
         commands,
         "tempo-key",
@@ -222,6 +223,8 @@ def _add_studies(commands: Commands) -> None:
     command.add_argument("--fast", action="store_true", help="a trial: few recordings, one epoch")
     _add_jobs(command)
 
+
+def _add_synthesiser(commands: Commands) -> None:
     command = _add(commands, "synthesise", _synthesise, "Tool: write synthetic dance music as M4A.")
     command.add_argument("genre", choices=GENRES)
     command.add_argument("file", type=Path)

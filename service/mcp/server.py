@@ -19,7 +19,7 @@ from service.library.records import Record
 from service.library.search import LibraryError, NoLibraryError
 from service.mcp.folders import OutsideError
 from service.mcp.meanings import Meaning, UnknownTermError, explain
-from service.mcp.recordings import Neighbour, Part, Recordings
+from service.mcp.recordings import Chosen, Neighbour, Part, Recordings
 from service.model import NoEmbeddingError
 from service.schemas import Analysis
 from service.settings import McpSettings
@@ -94,16 +94,7 @@ def _add_tools(server: MCPServer, recordings: Recordings, limiter: CapacityLimit
     ) -> Part:
         """Analyse the recordings of a folder and of its subfolders, a part in each call."""
         chosen = await _in_thread(limiter, recordings.choose, path, start, count)
-        records = recordings.records(chosen)
-        found: list[Record] = []
-        try:
-            while record := await _in_thread(limiter, next, records, None):
-                found.append(record)
-                await context.report_progress(len(found), len(chosen.paths))
-        finally:
-            with CancelScope(shield=True):  # its processes end, also if the agent cancels the call
-                await to_thread.run_sync(records.close)
-        return chosen.part(found)
+        return await _analyze_part(recordings, chosen, limiter, context)
 
     @server.tool(annotations=READS)
     async def similar(
@@ -126,6 +117,22 @@ def _add_tools(server: MCPServer, recordings: Recordings, limiter: CapacityLimit
             return explain(term, recordings.model.card, recordings.taxonomy)
         except UnknownTermError as error:
             raise ToolError(str(error)) from error
+
+
+async def _analyze_part(
+    recordings: Recordings, chosen: Chosen, limiter: CapacityLimiter, context: Context
+) -> Part:
+    """Analyse a part of a folder, and report the progress."""
+    records = recordings.records(chosen)
+    found: list[Record] = []
+    try:
+        while record := await _in_thread(limiter, next, records, None):
+            found.append(record)
+            await context.report_progress(len(found), len(chosen.paths))
+    finally:
+        with CancelScope(shield=True):  # its processes end, also if the agent cancels the call
+            await to_thread.run_sync(records.close)
+    return chosen.part(found)
 
 
 async def _in_thread(
