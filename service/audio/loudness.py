@@ -31,7 +31,7 @@ LOW_FREQUENCY = {"LFE", "LFE2"}  # left out
 OVERSAMPLED_RATE = 192_000  # Hz, at least: four times 48 kHz
 REACH = 12  # samples on either side of an interpolated value
 NEAR_PEAK = 0.6  # times the highest value so far: a true peak has such a sample beside it
-LIKELY = 0.85  # times the highest parabola: a true peak is above such a parabola
+LIKELY = 0.85  # times the highest parabola or peak so far: a new peak is above such a parabola
 SMALLEST = float(np.finfo(np.float32).tiny)
 ROUGHNESS = 4.0  # Kaiser's beta: higher, and it would miss peaks of the highest octave
 
@@ -152,24 +152,26 @@ def channel_weight(name: str) -> float:
 
 
 def _between(channel: Planes, magnitude: Planes, peak: float, rate: int) -> float:
-    """Return the highest magnitude between the samples of one channel, or 0 if none is near a peak.
+    """Return the highest magnitude between the samples of one channel, or 0 if none may be a peak.
 
     Interpolating everywhere would take several times as long as decoding. Only the surroundings of
     samples that are higher than their neighbours and than `NEAR_PEAK` times the peak are
     interpolated, where the parabola through a sample and its neighbours is among the highest.
     """
     filters, least = interpolators(rate), max(NEAR_PEAK * peak, SMALLEST)
-    high = REACH + np.flatnonzero(magnitude[REACH : len(magnitude) - REACH] >= least)
-    before, at, after = (magnitude[high + place] for place in (-1, 0, 1))
-    high = high[(at >= before) & (at >= after)]
+    at = magnitude[REACH:-REACH]
+    is_high = at >= least
+    is_high &= at >= magnitude[REACH - 1 : -REACH - 1]
+    is_high &= at >= magnitude[REACH + 1 : len(magnitude) - REACH + 1]
+    high = REACH + np.flatnonzero(is_high)
     if not len(high) or not filters.shape[1]:
         return 0.0
     before, at, after = (channel[high + place] for place in (-1, 0, 1))
     curvature = np.maximum(np.abs(2 * at - before - after), SMALLEST)
     tops = np.abs(at) + (after - before) ** 2 / (8 * curvature)
-    starts = high[tops >= LIKELY * tops.max()] - REACH
+    starts = high[tops >= LIKELY * max(float(tops.max()), peak)] - REACH
     around = sliding_window_view(channel, 2 * REACH)[np.concatenate([starts, starts + 1])]
-    return float(np.abs(np.einsum("ns,sp->np", around, filters)).max())
+    return float(np.abs(np.einsum("ns,sp->np", around, filters)).max(initial=0))
 
 
 @cache

@@ -7,6 +7,7 @@ the loudest instruments and moments do not decide alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,7 +20,7 @@ Floats = NDArray[np.floating]
 
 N_FFT = HOP = 4_096  # samples, 186 ms
 LOWEST, HIGHEST = 60.0, 3_500.0  # Hz
-FAINTEST = 1e-4  # times the highest magnitude of the part: less is no peak
+FAINTEST = 1e-4  # times the highest magnitude of the part up to HIGHEST: less is no peak
 MOST_PEAKS = 60  # of a frame
 TUNED_LOWEST, TUNED_HIGHEST = 100.0, 2_000.0  # Hz, of the peaks that tell the tuning
 DECAY = 0.8  # a pitch's credit for a harmonic is DECAY times that for the one before
@@ -78,9 +79,9 @@ def chroma(parts: Sequence[audio.Waveform]) -> Chroma:
 def _peaks(part: audio.Waveform) -> _Peaks:
     """Return the highest peaks of each frame, interpolated by a parabola of log magnitude."""
     frames = sliding_window_view(np.pad(part, N_FFT // 2), N_FFT)[::HOP]
-    spectrum = np.abs(rfft(frames * np.hanning(N_FFT + 1)[:-1].astype(np.float32)))
     hertz_a_bin = audio.SAMPLE_RATE / N_FFT
     low, high = int(LOWEST / hertz_a_bin), int(np.ceil(HIGHEST / hertz_a_bin))
+    spectrum = np.abs(rfft(frames * _window())[:, : high + 1])
     before, middle, after = (spectrum[:, low + shift : high + shift] for shift in (-1, 0, 1))
     least = max(FAINTEST * float(spectrum.max()), audio.QUIETEST_POWER)
     rows, columns = np.nonzero((middle > before) & (middle >= after) & (middle > least))
@@ -92,6 +93,12 @@ def _peaks(part: audio.Waveform) -> _Peaks:
     shift = 0.5 * (left - right) / np.minimum(left - 2 * top + right, -1e-9)
     hertz = (low + columns + shift) * hertz_a_bin
     return _Peaks(rows, hertz, np.exp(top - 0.25 * (left - right) * shift))
+
+
+@cache
+def _window() -> NDArray[np.float32]:
+    """Return the window of a frame."""
+    return np.hanning(N_FFT + 1)[:-1].astype(np.float32)
 
 
 def _highest(rows: NDArray[np.intp], heights: Floats, n_rows: int) -> NDArray[np.bool_]:
