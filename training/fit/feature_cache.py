@@ -1,4 +1,4 @@
-"""Computes the features of a dataset once, for many trainings."""
+"""Computes the inputs of heads once, for many trainings."""
 
 import json
 from pathlib import Path
@@ -14,18 +14,19 @@ from training.files import write_atomically
 from training.fit.augment import simulate_phone
 from training.fit.student_file import load_student
 from training.models.base import device
+from training.models.statistics import N_STATISTICS, statistics
 from training.types import AnyFloats, Floats, Indices
 
-FEATURES_FILE = "features.npy"
+INPUTS_FILE = "inputs.npy"
 EMOTION_FILE = "emotion.npy"
-IDENTITY_FILE = "features.json"
+IDENTITY_FILE = "inputs.json"
 BATCH = 32
 ENTRIES_PER_TASK = 2_048
 AUGMENTATION_SEED = 15
 
 
 class FeatureCache:
-    """The student's features of every row of a dataset, and of augmented copies.
+    """The inputs of heads for every row of a dataset, and for augmented copies.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ class FeatureCache:
         The row of the dataset that an entry describes. The first entries are the rows themselves,
         in order; augmented copies follow.
     track_of : int64 [shape=(n_entries,)]
-    values : float16 [shape=(n_entries, n_features)], memory-mapped
+    values : float16 [shape=(n_entries, n_features + N_STATISTICS)], memory-mapped
+        Features of the student, then statistics of the spectrogram.
     emotion : float32 [shape=(n_tracks, len(EMOTIONS))]
         True values where the dataset has them, otherwise those of the student for the take ``raw``.
     is_true : bool [shape=(n_tracks, len(EMOTIONS))]
@@ -71,7 +73,7 @@ class FeatureCache:
             note.unlink(missing_ok=True)  # the cache is incomplete until the note is written
             _compute(dataset, student, self.row_of, folder, jobs)
             write_atomically(note, identity)
-        self.values = np.load(folder / FEATURES_FILE, mmap_mode="r")
+        self.values = np.load(folder / INPUTS_FILE, mmap_mode="r")
         self.is_true = ~np.isnan(dataset.emotion)
         heard = _mean_by_track(dataset, np.load(folder / EMOTION_FILE))
         self.emotion = np.where(self.is_true, dataset.emotion, heard).astype(np.float32)
@@ -80,9 +82,13 @@ class FeatureCache:
         """Pickle the arguments: another process opens the cache and copies nothing."""
         return FeatureCache, self._arguments
 
+    def inputs(self, entries: Indices) -> torch.Tensor:
+        """Return the inputs of some entries; float32 [shape=(n, n_features + N_STATISTICS)]."""
+        return torch.from_numpy(self.values[entries].astype(np.float32))
+
     def features(self, entries: Indices) -> torch.Tensor:
         """Return the features of some entries; float32 [shape=(n, n_features)]."""
-        return torch.from_numpy(self.values[entries].astype(np.float32))
+        return self.inputs(entries)[:, : self.student.config.features]
 
     def train_entries(self, tracks: Indices) -> Indices:
         """Return the training entries of some tracks."""
@@ -92,10 +98,10 @@ class FeatureCache:
 def _compute(
     dataset: Dataset, student: Path, row_of: Indices, folder: Path, jobs: int | None
 ) -> None:
-    """Write the features of all entries, and the emotions of the rows."""
-    n_features = load_student(student).config.features
+    """Write the inputs of all entries, and the emotions of the rows."""
+    n_inputs = load_student(student).config.features + N_STATISTICS
     values = np.lib.format.open_memmap(
-        folder / FEATURES_FILE, mode="w+", dtype=np.float16, shape=(len(row_of), n_features)
+        folder / INPUTS_FILE, mode="w+", dtype=np.float16, shape=(len(row_of), n_inputs)
     )
     tasks = [
         (dataset, student, row_of[start : start + ENTRIES_PER_TASK], start)
@@ -103,7 +109,7 @@ def _compute(
     ]
     emotion = []
     parts = parallel.run(_compute_part, tasks, 1 if device().type == "cuda" else jobs)
-    for start, part in enumerate(tqdm(parts, total=len(tasks), desc="features", unit="task")):
+    for start, part in enumerate(tqdm(parts, total=len(tasks), desc="inputs", unit="task")):
         first = start * ENTRIES_PER_TASK
         values[first : first + len(part[0])] = part[0]
         emotion.append(part[1])
@@ -115,7 +121,7 @@ def _compute(
 def _compute_part(
     dataset: Dataset, student: Path, row_of: Indices, first: int
 ) -> tuple[AnyFloats, AnyFloats]:
-    """Return the features of some entries, and the emotions of those that are rows.
+    """Return the inputs of some entries, and the emotions of those that are rows.
 
     Parameters
     ----------
@@ -128,18 +134,20 @@ def _compute_part(
     """
     trained = load_student(student)
     rng = np.random.default_rng([AUGMENTATION_SEED, first])
-    features, emotion = [], []
+    inputs, emotion = [], []
     for start in range(0, len(row_of), BATCH):
         rows = row_of[start : start + BATCH]
         windows = dataset.spectrograms(rows)
         is_copy = first + start + np.arange(len(rows)) >= len(dataset.track_of)
         if is_copy.any():
             windows[is_copy] = simulate_phone(windows[is_copy], rng)
-        found = trained.network.features(torch.from_numpy(windows).to(device()))
-        features.append(found.cpu().numpy().astype(np.float16))
+        log_mel = torch.from_numpy(windows).to(device())
+        found = trained.network.features(log_mel)
+        together = torch.cat([found, statistics(log_mel)], dim=1)
+        inputs.append(together.cpu().numpy().astype(np.float16))
         targets = trained.network.to_targets(found[torch.from_numpy(~is_copy)])
         emotion.append(trained.emotion(targets.cpu().numpy()))
-    return np.concatenate(features), np.concatenate(emotion)
+    return np.concatenate(inputs), np.concatenate(emotion)
 
 
 def _mean_by_track(dataset: Dataset, of_rows: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Trains a head on the features of some tracks."""
+"""Trains a head on the inputs of some tracks."""
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from training.data.splits import Fold
 from training.data.takes import MEASURED_TAKES
 from training.fit.config import Config
 from training.fit.feature_cache import FeatureCache
+from training.fit.linear import fit_linear
 from training.fit.loop import Epoch, Schedule, fit_member
 from training.fit.loss import MultitaskLoss
 from training.fit.run import output_shape
@@ -20,7 +21,7 @@ from training.models.head import Head
 def fit_head(
     dataset: Dataset, cache: FeatureCache, config: Config, fold: Fold, seed: int
 ) -> tuple[Head, list[Epoch]]:
-    """Train a head, and select its epoch by the validation loss.
+    """Train a head: the perceptron, whose epoch the validation loss selects, and linear models.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def fit_head(
     torch.manual_seed(seed)
     own = config.head
     entries = cache.train_entries(fold.train)
-    values = cache.features(entries)
+    values = cache.inputs(entries)
     sampler = Sampler(
         cache.track_of[entries],
         dataset.label,
@@ -49,7 +50,7 @@ def fit_head(
     inputs = member.standardised(values.to(device()))
     loss = MultitaskLoss(dataset, cache, config, sampler.tracks)
     rows = np.concatenate([dataset.rows(take, fold.valid) for take in MEASURED_TAKES])
-    valid_inputs = member.standardised(cache.features(rows).to(device()))
+    valid_inputs = member.standardised(cache.inputs(rows).to(device()))
 
     def batch_loss() -> Tensor:
         drawn, tracks = sampler.draw(own.batch_size)
@@ -64,7 +65,9 @@ def fit_head(
     steps = max(len(sampler.tracks) // own.batch_size, 1)
     schedule = Schedule(own.epochs, steps, own.learning_rate, own.weight_decay)
     history = fit_member(member, batch_loss, valid_loss, schedule)
-    return member.cpu(), history
+    member.cpu()
+    fit_linear(member, dataset, cache, config, fold.train)
+    return member, history
 
 
 def _new(dataset: Dataset, config: Config, values: Tensor) -> Head:

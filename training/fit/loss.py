@@ -61,8 +61,8 @@ class MultitaskLoss:
         Parameters
         ----------
         head : Head
-        inputs : float32 [shape=(n, n_features)]
-            Standardised features.
+        inputs : float32 [shape=(n, n_inputs)]
+            Standardised.
         tracks : int64 [shape=(n,)]
         partners : int64 [shape=(n,)], optional
             The tracks of the mixup partners.

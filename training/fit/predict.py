@@ -85,7 +85,7 @@ def predict(
     batches = []
     for start in range(0, len(rows), BATCH):
         some = rows[start : start + BATCH]
-        batches.append(network.logits(cache.features(some)))
+        batches.append(network.logits(cache.inputs(some)))
     classes, emotion = (torch.cat(parts) for parts in zip(*batches, strict=True))
     return Uncalibrated(rows, classes.double().numpy(), expit(emotion.double().numpy()))
 

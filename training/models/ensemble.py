@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from service.card import Taught
 from training.models.head import Head
+from training.models.statistics import statistics
 from training.models.student import Student
 
 
@@ -177,20 +178,20 @@ class Ensemble(nn.Module):
         self.audio_features = AudioFeatures(student, list(features.values())) if features else None
         self.embedding = embedding
 
-    def logits(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def logits(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return class logits and emotion logits.
 
         Parameters
         ----------
-        features : float32 [shape=(n, n_features)]
-            Of the student.
+        inputs : float32 [shape=(n, n_features + N_STATISTICS)]
+            Features of the student, then `statistics` of the spectrogram.
 
         Returns
         -------
         classes : float32 [shape=(n, n_classes)]
         emotion : float32 [shape=(n, len(EMOTIONS))]
         """
-        of_heads = [head.logits(features) for head in self.heads if isinstance(head, Head)]
+        of_heads = [head.logits(inputs) for head in self.heads if isinstance(head, Head)]
         classes, emotion = zip(*of_heads, strict=True)
         return torch.stack(classes).mean(0), torch.stack(emotion).mean(0)
 
@@ -204,7 +205,7 @@ class Ensemble(nn.Module):
         log_mel : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
         """
         features = self.student.features(log_mel)
-        classes, emotion = self.logits(features)
+        classes, emotion = self.logits(torch.cat([features, statistics(log_mel)], dim=1))
         outputs = probabilities(classes, emotion[:, self.emotions], self.n_genres, self.temperature)
         more = [part(features) for part in (self.audio_features, self.embedding) if part]
         return (outputs.genres, outputs.emotion, outputs.music, outputs.known, *more)

@@ -7,8 +7,9 @@ import torch
 from service.card import EMOTIONS
 from training.data.takes import TAKES
 from training.fit import feature_cache as module
-from training.fit.feature_cache import FEATURES_FILE, FeatureCache
+from training.fit.feature_cache import INPUTS_FILE, FeatureCache
 from training.fit.student_file import load_student
+from training.models.statistics import statistics
 
 
 def test_the_first_entries_are_the_rows(cache, dataset, student):
@@ -19,6 +20,10 @@ def test_the_first_entries_are_the_rows(cache, dataset, student):
     with torch.no_grad():
         expected = network.features(torch.from_numpy(dataset.spectrograms(rows)))
     torch.testing.assert_close(cache.features(rows), expected, rtol=1e-2, atol=1e-2)
+    described = statistics(torch.from_numpy(dataset.spectrograms(rows)))
+    torch.testing.assert_close(
+        cache.inputs(rows), torch.cat([expected, described], dim=1), rtol=1e-2, atol=3e-2
+    )
 
 
 def test_the_other_entries_are_augmented_copies_of_training_rows(cache, dataset):
@@ -71,7 +76,7 @@ def test_features_are_computed_once(dataset, student, tmp_path, computed):
 
 
 def test_features_are_reproducible(cache, runs):
-    np.testing.assert_array_equal(np.load(runs / FEATURES_FILE), cache.values)
+    np.testing.assert_array_equal(np.load(runs / INPUTS_FILE), cache.values)
 
 
 def test_other_rows_or_copies_are_computed_again(dataset, student, tmp_path, computed, monkeypatch):
@@ -91,7 +96,7 @@ def test_an_interrupted_computation_starts_again(dataset, student, tmp_path, com
         patch.setattr(module, "simulate_phone", interrupt)
         with pytest.raises(KeyboardInterrupt):
             FeatureCache(dataset, student, 1, tmp_path)
-    assert (tmp_path / FEATURES_FILE).exists()
+    assert (tmp_path / INPUTS_FILE).exists()
     FeatureCache(dataset, student, 1, tmp_path)
     assert len(computed) == 2
 

@@ -23,7 +23,7 @@ def member(dataset):
 def batch(dataset, cache):
     """Inputs and tracks."""
     rows = dataset.rows("raw")[:20]
-    return cache.features(rows), dataset.track_of[rows]
+    return cache.inputs(rows), dataset.track_of[rows]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from service import audio
 from training.models.base import OutputShape
 from training.models.ensemble import AudioFeatures, Embedding, Ensemble, Knots, probabilities
 from training.models.head import Head
+from training.models.statistics import N_STATISTICS, statistics
 from training.models.student import Student
 
 SHAPE = OutputShape(n_features=12, n_classes=5)
@@ -66,15 +67,16 @@ def test_the_network_has_the_outputs_of_the_contract(ensemble):
 
 
 def test_logits_are_means_over_the_heads(ensemble):
-    features = torch.randn(4, SHAPE.n_features)
-    one, other = (head.logits(features) for head in ensemble.heads)
-    classes, emotion = ensemble.logits(features)
+    inputs = torch.randn(4, SHAPE.n_features + N_STATISTICS)
+    one, other = (head.logits(inputs) for head in ensemble.heads)
+    classes, emotion = ensemble.logits(inputs)
     torch.testing.assert_close(classes, (one[0] + other[0]) / 2)
     torch.testing.assert_close(emotion, (one[1] + other[1]) / 2)
 
 
-def test_heads_read_the_features_of_the_student(ensemble):
-    classes, emotion = ensemble.logits(ensemble.student.features(LOG_MEL))
+def test_heads_read_the_features_of_the_student_and_statistics(ensemble):
+    inputs = torch.cat([ensemble.student.features(LOG_MEL), statistics(LOG_MEL)], dim=1)
+    classes, emotion = ensemble.logits(inputs)
     expected = probabilities(classes, emotion[:, [0, 2]], 3, 1.3)
     for one, other in zip(ensemble(LOG_MEL), expected, strict=True):
         torch.testing.assert_close(one, other)
