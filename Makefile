@@ -8,7 +8,7 @@ AUDIT_VENV = .venv-audit
 # On all processors. The tests of one file run in one process, because they share slow fixtures.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check dist train student example figures openapi client pictures benchmark torture audit sbom sbom-image clean
+.PHONY: serve test test-slow check dist docs train student example figures openapi client pictures benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -34,6 +34,11 @@ dist: $(FIFTEEN_VENV)/.test
 	rm -rf dist
 	$(FIFTEEN_VENV)/bin/python -m build --outdir dist
 	$(FIFTEEN_VENV)/bin/python -m twine check --strict dist/*
+
+# Build the documentation as a site, build/site/html; fails if a link leads nowhere. The pages need a
+# server: .venv/bin/python -m http.server --directory build/site/html
+docs: $(FIFTEEN_VENV)/.test
+	$(FIFTEEN_VENV)/bin/python -m tools.site
 
 # Train a model on a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
 # With STUDENT=file, the heads read another student than the shipped one. `make student` trains one.

@@ -22,7 +22,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, CliApp
+from pydantic_settings import BaseSettings, CliApp, CliSettingsSource
 from uvicorn.supervisors import Multiprocess
 
 from service.analysis import ProbeError, warm_up
@@ -53,6 +53,8 @@ from service.web.metrics import FOLDER as METRICS_FOLDER
 from service.web.protocol import Connection, Socket
 from service.web.sockets import MAX_MESSAGE_BYTES
 
+PROGRAM: str = globals().get("PROGRAM", "python -m service")
+"""The words that started this program, as ``--help`` shows them; `console` sets others."""
 SETTINGS = (
     ConfigError, HeadError, LibraryError, MissingPathError, NoEmbeddingError, OutputError,
     OtherSpaceError, TagsError, TeachError, UnknownHeadError,
@@ -94,11 +96,11 @@ def _run(arguments: list[str]) -> int:
     }
     if arguments == ["key"]:
         return _draw_key()
-    first = arguments[0] if arguments else ""
-    if first in commands:
-        settings, command = commands[first]
-        return command(CliApp.run(settings, arguments[1:]))
-    return _run_server(CliApp.run(Settings, arguments))
+    name, *options = arguments if arguments and arguments[0] in commands else ["serve", *arguments]
+    settings, command = commands[name]
+    program = f"{PROGRAM} {name}" if name in arguments[:1] else PROGRAM
+    source = CliSettingsSource[BaseSettings](settings, cli_prog_name=program)
+    return command(CliApp.run(settings, options, cli_settings_source=source))
 
 
 def _setting(place: tuple[int | str, ...]) -> list[str]:

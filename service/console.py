@@ -9,4 +9,4 @@ def main() -> None:
     The commands run as the module `service`, as with ``python -m``. The processes that they start
     then know that they must not import the command line again, with the whole server.
     """
-    runpy.run_module("service", run_name="__main__", alter_sys=True)
+    runpy.run_module("service", {"PROGRAM": "fifteen"}, run_name="__main__", alter_sys=True)

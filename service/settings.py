@@ -63,7 +63,6 @@ class CommonSettings(BaseSettings):
         env_prefix="FIFTEEN_",
         frozen=True,
         extra="forbid",
-        cli_prog_name="python -m service",
         cli_kebab_case=True,
     )
 
@@ -77,7 +76,7 @@ class CommonSettings(BaseSettings):
         None, description="TOML file that renames genres; genres with the same new name merge."
     )
     heads: Path | None = Field(
-        None, description="Folder of heads, which `python -m service teach` writes; all are loaded."
+        None, description="Folder of heads, which the command `teach` writes; all are loaded."
     )
     max_seconds: float = Field(
         audio.MAX_SECONDS,
@@ -108,13 +107,13 @@ class CommonSettings(BaseSettings):
 class Settings(CommonSettings):
     """Serve Fifteen. Every option is also a FIFTEEN_* variable and a key of the settings file.
 
-    Other commands: `python -m service analyze` needs no server; `python -m service key` generates
-    an API key.
+    Other commands: analyze, similar and teach need no server; mcp serves agents; key generates an
+    API key. `analyze --help` lists the options of a command.
     """
 
     library: Path | None = Field(
         None,
-        description="*.jsonl file of `python -m service analyze --embedding true`, in which "
+        description="*.jsonl file of `analyze --embedding true`, in which "
         "/v1/similar searches; each process holds it in memory.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
@@ -158,8 +157,8 @@ class Settings(CommonSettings):
     )
     api_keys: dict[str, KeyDigest] = Field(
         {},
-        description="API keys: the name of each owner with the SHA-256 digest of the key; `python "
-        "-m service key` generates one. If any is set, requests without one are refused.",
+        description="API keys: the name of each owner with the SHA-256 digest of the key; the "
+        "command `key` generates one. If any is set, requests without one are refused.",
     )
     rate_per_key: Rate | None = Field(
         None, description="Rate limit for each owner of a key, such as 600/minute."
@@ -197,7 +196,7 @@ class LibrarySettings(CommonSettings):
     """
 
     # the settings file may also have settings of the server
-    model_config = SettingsConfigDict(cli_prog_name="python -m service analyze", extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore")
 
     paths: CliPositionalArg[tuple[Path, ...]] = Field(
         min_length=1, description="Files and folders."
@@ -216,7 +215,7 @@ class LibrarySettings(CommonSettings):
     )
     embedding: bool = Field(
         default=False,
-        description="Add the vector that `python -m service similar` compares; *.jsonl only.",
+        description="Add the vector that `similar` compares; *.jsonl only.",
     )
     head: str | None = Field(None, description="Add the labels of this head of the folder `heads`.")
     write_tags: WriteTags | None = Field(
@@ -275,10 +274,10 @@ class SimilarSettings(CommonSettings):
     """
 
     # the settings file may also have settings of the server
-    model_config = SettingsConfigDict(cli_prog_name="python -m service similar", extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore")
 
     library: CliPositionalArg[Path] = Field(
-        description="*.jsonl file of `python -m service analyze --embedding true`."
+        description="*.jsonl file of `analyze --embedding true`."
     )
     recordings: CliPositionalArg[tuple[Path, ...]] = Field(
         min_length=1, description="Files to compare with it."
@@ -305,9 +304,7 @@ class TeachSettings(CommonSettings):
     """
 
     # the settings file may also have settings of the server
-    model_config = SettingsConfigDict(
-        cli_prog_name="python -m service teach", cli_shortcuts={"table": "from"}, extra="ignore"
-    )
+    model_config = SettingsConfigDict(cli_shortcuts={"table": "from"}, extra="ignore")
 
     folder: CliPositionalArg[Path | None] = Field(
         None, description="Folder of label/track and label/album/track."
@@ -340,15 +337,14 @@ class McpSettings(CommonSettings):
     """
 
     # the settings file may also have settings of the server
-    model_config = SettingsConfigDict(cli_prog_name="python -m service mcp", extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore")
 
     folders: CliPositionalArg[tuple[Path, ...]] = Field(
         min_length=1, description="Folders that the agent may read."
     )
     library: Path | None = Field(
         None,
-        description="*.jsonl file of `python -m service analyze --embedding true`, to find similar "
-        "recordings in.",
+        description="*.jsonl file of `analyze --embedding true`, to find similar recordings in.",
     )
     http: int | None = Field(
         None,

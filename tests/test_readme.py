@@ -32,7 +32,7 @@ LIVE = (ROOT / "docs" / "LIVE.md").read_text()
 LIBRARY = (ROOT / "docs" / "LIBRARY.md").read_text()
 PAGES = [
     path
-    for folder in ("", "docs", "mobile_client", "service/models")
+    for folder in ("", "docs", "docs/start", "mobile_client", "service/models")
     for path in sorted((ROOT / folder).glob("*.md"))
 ]
 LOCAL = "http://127.0.0.1:8000"

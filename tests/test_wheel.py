@@ -1,5 +1,6 @@
 """The wheel: it is built, and runs alone in an environment of its own."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from mcp import Client, StdioServerParameters, stdio_client
 
 from service.schemas import ANALYSIS
 from tools.server import Server
@@ -95,6 +97,28 @@ def test_the_command_finds_similar_recordings(installed, alone, tmp_path):
     shutil.copy(CLIP, tmp_path / "same.m4a")
     output = output_of(installed / "fifteen", "similar", library, "same.m4a", **alone)
     assert output.split() == ["same.m4a", "1.000", str(CLIP)]
+
+
+def test_the_command_serves_agents(installed, alone, tmp_path):
+    shutil.copy(CLIP, tmp_path / "clip.m4a")
+    command = StdioServerParameters(
+        command=os.fspath(installed / "fifteen"), args=["mcp", os.fspath(tmp_path)], **alone
+    )
+
+    async def ask():
+        async with Client(stdio_client(command)) as client:
+            return await client.call_tool("analyze_file", {"path": "clip.m4a"})
+
+    answer = asyncio.run(ask()).structured_content
+    for member in ("verdict", "genre", "model"):
+        assert answer[member] == ANALYSIS[member]
+
+
+def test_the_command_names_itself_in_its_help(installed, alone):
+    for command in ("serve", "mcp"):
+        output = output_of(installed / "fifteen", command, "--help", **alone)
+        assert output.startswith(f"usage: fifteen {command} ")
+        assert "python -m" not in output
 
 
 def test_the_command_serves(installed):

@@ -1,13 +1,17 @@
 """The workflow runs what this repository has, and publishes nothing that did not pass."""
 
 import re
+import shutil
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+FILE = ROOT / ".github" / "workflows" / "ci.yml"
+WORKFLOW = yaml.safe_load(FILE.read_text())
 JOBS = WORKFLOW["jobs"]
 PUBLISHING = ["image", "wheel"]
 
@@ -52,3 +56,29 @@ def test_the_image_is_built_for_both_kinds_of_processors():
         step["with"] for step in JOBS["image"]["steps"] if "platforms" in step.get("with", "")
     )
     assert build["platforms"] == "linux/amd64,linux/arm64"
+
+
+@pytest.mark.parametrize(
+    "checker",
+    [
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
+        ["zizmor", "--offline", "--strict-collection", "--quiet"],
+    ],
+    ids=lambda checker: checker[0],
+)
+def test_the_checkers_of_workflows_find_nothing(checker):
+    """The published schema, and zizmor: actions by commit, no stored password, no injection."""
+    command = shutil.which(checker[0], path=sysconfig.get_path("scripts"))
+    if not command:
+        pytest.skip(f"{checker[0]} is not installed: the workflow was not checked with it")
+    done = subprocess.run(
+        [command, *checker[1:], FILE], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_comment_of_an_action_names_its_version():
+    used = re.findall(r"uses: (.*)", FILE.read_text())
+    assert used
+    for action in used:
+        assert re.match(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)

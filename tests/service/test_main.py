@@ -1,6 +1,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import httpx2 as httpx
@@ -105,6 +107,31 @@ def test_the_help_has_every_setting(capsys):
     text = capsys.readouterr().out
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in text
+
+
+@pytest.mark.parametrize("command", ["", "serve", "analyze", "similar", "teach", "mcp"])
+def test_the_help_names_the_program_and_its_command(capsys, command):
+    with pytest.raises(SystemExit, match="0"):
+        main([*command.split(), "--help"])
+    _named_as("python -m service", command, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("program", "start"),
+    [
+        ("python -m service", ["-m", "service"]),
+        ("fifteen", ["-c", "from service.console import main; main()"]),
+    ],
+)
+def test_the_help_names_the_program_as_it_was_started(program, start):
+    command = [sys.executable, *start, "mcp", "--help"]
+    _named_as(program, "mcp", subprocess.check_output(command, text=True))
+
+
+def _named_as(program, command, text):
+    usage = text.partition("[-h]")[0].split()
+    assert usage == f"usage: {program} {command}".split()
+    assert text.count("python -m") == usage.count("-m")
 
 
 def test_a_key_and_its_digest_are_printed(capsys):
