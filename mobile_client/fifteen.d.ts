@@ -591,6 +591,8 @@ export interface LiveStart {
   timeline?: boolean;
   /** Whether the final answer has a vector. */
   embedding?: boolean;
+  /** The head of the operator whose labels the final answer has; see /v1/heads. */
+  head?: string | null;
   /**
    * Whether to listen for hours. Then the answers are about the last five minutes, the beginning
    * is forgotten, and there is no final answer.
