@@ -235,6 +235,33 @@ export interface Features {
   speechiness?: number | null;
 }
 
+/** The member `embedding` of the answer that the feedback is about. */
+export interface FeedbackEmbedding {
+  space: string;
+  /** A vector of length 1. */
+  values: number[];
+}
+
+/** What is right in place of an answer. */
+export interface FeedbackSent {
+  /** The right genre, or with `head` the right label of it. */
+  label: string;
+  /** The head that the label is of. */
+  head?: string | null;
+  /** What the service had answered, of the same genres or labels. */
+  answered?: string | null;
+  /** As the answer has it if the request asks for it with `embedding=true`. */
+  embedding: FeedbackEmbedding;
+}
+
+/** Feedback that is stored now. */
+export interface FeedbackStored {
+  /** Deletes it: `DELETE /v1/feedback/{id}`. Keep it; nothing lists it. */
+  id: string;
+  /** UTC. */
+  created: string;
+}
+
 /** One metric, measured on runs of the same training with several seeds. */
 export interface Figure {
   /** Value of the model in this file; null if that model was not measured. */
@@ -459,6 +486,8 @@ export interface Limits {
   queue_length: number;
   /** Files in a batch. */
   max_batch_files: number;
+  /** Largest body of /v1/feedback; 0 if the service takes no feedback. */
+  max_feedback_bytes: number;
 }
 
 /** The last message of the client: the recording is complete. */
@@ -562,6 +591,8 @@ export interface LiveStart {
   timeline?: boolean;
   /** Whether the final answer has a vector. */
   embedding?: boolean;
+  /** The head of the operator whose labels the final answer has; see /v1/heads. */
+  head?: string | null;
   /**
    * Whether to listen for hours. Then the answers are about the last five minutes, the beginning
    * is forgotten, and there is no final answer.

@@ -5,6 +5,7 @@
 * ``python -m service similar LIBRARY PATH...``: list recordings of a library that are similar;
 * ``python -m service mcp FOLDER...``: serve agents over the Model Context Protocol;
 * ``python -m service teach FOLDER --name NAME``: teach your own labels, as a head;
+* ``python -m service feedback ACTION``: count, export or delete what senders said of answers;
 * ``python -m service key``: draw a key.
 
 The installed package has them as ``fifteen serve``, ``fifteen analyze`` and so on.
@@ -27,8 +28,10 @@ from uvicorn.supervisors import Multiprocess
 
 from service.analysis import ProbeError, warm_up
 from service.app import create_app
+from service.feedback import FeedbackError, open_store
 from service.heads import HeadError, OtherSpaceError, UnknownHeadError, load_heads
 from service.library.cli import run as analyze_library
+from service.library.feedback import run as manage_feedback
 from service.library.find import MissingPathError
 from service.library.labelled import TeachError
 from service.library.records import OutputError
@@ -41,6 +44,7 @@ from service.logs import log_config
 from service.model import ModelError, NoEmbeddingError
 from service.settings import (
     ConfigError,
+    FeedbackSettings,
     LibrarySettings,
     McpSettings,
     Settings,
@@ -56,8 +60,8 @@ from service.web.sockets import MAX_MESSAGE_BYTES
 PROGRAM: str = globals().get("PROGRAM", "python -m service")
 """The words that started this program, as ``--help`` shows them; `console` sets others."""
 SETTINGS = (
-    ConfigError, HeadError, LibraryError, MissingPathError, NoEmbeddingError, OutputError,
-    OtherSpaceError, TagsError, TeachError, UnknownHeadError,
+    ConfigError, FeedbackError, HeadError, LibraryError, MissingPathError, NoEmbeddingError,
+    OtherSpaceError, OutputError, TagsError, TeachError, UnknownHeadError,
 )  # fmt: skip
 """Errors that only another setting can fix."""
 HUNG_SECONDS = 60
@@ -92,6 +96,7 @@ def _run(arguments: list[str]) -> int:
         "analyze": (LibrarySettings, analyze_library),
         "similar": (SimilarSettings, list_similar),
         "teach": (TeachSettings, teach),
+        "feedback": (FeedbackSettings, manage_feedback),
         "mcp": (McpSettings, _serve_agents),
     }
     if arguments == ["key"]:
@@ -138,6 +143,8 @@ def _run_server(settings: Settings) -> int:
     load_heads(settings.heads, models)
     if settings.library:
         check_library(settings.library, models[settings.model].space())
+    if settings.feedback:
+        open_store(settings.feedback, create=True)
     if settings.workers == 1:
         uvicorn.Server(_server_config(create_app(settings, lambda _: models), settings)).run()
     else:

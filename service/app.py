@@ -12,6 +12,7 @@ from limits import RateLimitItem, parse
 from starlette.middleware.cors import CORSMiddleware
 
 from service.analysis import warm_up
+from service.feedback import Store, open_store
 from service.heads import load_heads
 from service.library.search import Vectors, read_vectors
 from service.loading import load_served, load_taxonomy
@@ -31,6 +32,7 @@ from service.web.middleware.observe import Observe
 from service.web.routes import (
     analyze,
     docs,
+    feedback,
     frontend,
     health,
     kserve,
@@ -55,7 +57,8 @@ def create_app(
     Its start raises `service.model.ModelError` if a model cannot be served, and
     `service.taxonomy.TaxonomyError` or `service.heads.HeadError` if the operator's names for genres
     or the heads cannot be used. So do `service.library.search.LibraryError` and
-    `service.model.NoEmbeddingError` for the library.
+    `service.model.NoEmbeddingError` for the library, and
+    `service.feedback.FeedbackError` for the file of the feedback.
 
     Parameters
     ----------
@@ -98,11 +101,12 @@ def create_app(
         settings.api_keys, _rate(settings.rate_per_key), _rate(settings.rate_per_address)
     )
     app.state.limits = limits_of(settings)
-    for module in (analyze, live, similar, models, health, kserve, metrics, docs):
+    for module in (analyze, live, similar, feedback, models, health, kserve, metrics, docs):
         app.include_router(module.router)
     app.mount("/docs", docs.FILES)
     frontend.install(app)
     _add_middleware(app, settings)
+    feedback.publish(app)
     errors.install(app, app.state.limits)
     return app
 
@@ -113,6 +117,7 @@ def _load(app: FastAPI, settings: Settings, models: Models) -> None:
     app.state.taxonomy = load_taxonomy(settings, models)
     app.state.heads = load_heads(settings.heads, models)
     app.state.vectors = _vectors(settings, models)
+    app.state.feedback = _feedback(settings)
     app.state.metrics.install(models)
     app.state.cache = AnswerCache(settings.cache_entries)
     app.state.queue = Queue(settings.concurrency, settings.queue_length)
@@ -132,7 +137,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["DELETE", "GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match", REQUEST_ID],
             expose_headers=["ETag", "Retry-After", REQUEST_ID],
         )
@@ -145,6 +150,14 @@ def _vectors(settings: Settings, models: Models) -> Vectors | None:
     if settings.library is None:
         return None
     return read_vectors(settings.library, models[settings.model].space())
+
+
+def _feedback(settings: Settings) -> Store | None:
+    """Open the operator's store of feedback, if one is set."""
+    if settings.feedback is None:
+        return None
+    most = settings.feedback_count, settings.feedback_bytes
+    return open_store(settings.feedback, *most, create=True)
 
 
 def _nothing() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from service import audio
 from service.analysis import NOTHING_HEARD, Heard, conclude, named, summary, timeline_of
+from service.heads import Head
 from service.messages import LivePcm, LiveRunning
 from service.model import Scorer, Scores
 from service.schemas import Analysis
@@ -87,8 +88,16 @@ class Live:
         self._confident_of: str | None = None
         self._transform_seconds = self._score_seconds = 0.0
 
-    def run(self, *, timeline: bool = False, embedding: bool = False) -> Analysis:
+    def run(
+        self, *, timeline: bool = False, embedding: bool = False, head: Head | None = None
+    ) -> Analysis:
         """Analyse the recording to its end.
+
+        Parameters
+        ----------
+        timeline, embedding, head
+            As of `analysis.analyze`. The model has an embedding if one of the last two is asked
+            for, and the head belongs to the model.
 
         Returns
         -------
@@ -118,6 +127,7 @@ class Live:
             self._taxonomy,
             timeline=timeline,
             embedding=embedding,
+            head=head,
         )
 
     def roll(self) -> None:

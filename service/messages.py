@@ -48,6 +48,11 @@ class LiveStart(_Sent):
         default=False, description="Whether the final answer has the prediction for each window."
     )
     embedding: bool = Field(default=False, description="Whether the final answer has a vector.")
+    head: str | None = Field(
+        None,
+        max_length=64,
+        description="The head of the operator whose labels the final answer has; see /v1/heads.",
+    )
     rolling: bool = Field(
         default=False,
         description="Whether to listen for hours. Then the answers are about the last five "

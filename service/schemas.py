@@ -13,10 +13,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from service.card import Card, Emotion, Share
+from service.card import HEAD_NAME, MAX_DIMENSIONS, Card, Emotion, Share
 from service.mood import Mood
 from service.music import Mode
 from service.verdict import Verdict
+
+MAX_LABEL = 256  # characters in a request
 
 
 class Answer(BaseModel):
@@ -394,6 +396,55 @@ class Similar(Answer):
     model: ModelName
 
 
+class Sent(BaseModel):
+    """Base of what a client sends as JSON; an unknown member is a mistake to learn of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class FeedbackEmbedding(Sent):
+    """The member `embedding` of the answer that the feedback is about."""
+
+    space: str = Field(max_length=64, examples=["fifteen-4"])
+    values: list[float] = Field(
+        max_length=MAX_DIMENSIONS,
+        description="A vector of length 1.",
+        examples=[[0.6, -0.48, 0.64]],
+    )
+
+
+class FeedbackSent(Sent):
+    """What is right in place of an answer."""
+
+    label: str = Field(
+        max_length=MAX_LABEL,
+        description="The right genre, or with `head` the right label of it.",
+        examples=["jazz"],
+    )
+    head: str | None = Field(
+        None, pattern=HEAD_NAME, description="The head that the label is of.", examples=["mine"]
+    )
+    answered: str | None = Field(
+        None,
+        max_length=MAX_LABEL,
+        description="What the service had answered, of the same genres or labels.",
+        examples=["house"],
+    )
+    embedding: FeedbackEmbedding = Field(
+        description="As the answer has it if the request asks for it with `embedding=true`."
+    )
+
+
+class FeedbackStored(Answer):
+    """Feedback that is stored now."""
+
+    id: str = Field(
+        description="Deletes it: `DELETE /v1/feedback/{id}`. Keep it; nothing lists it.",
+        examples=["0f8fad5b-d9cb-469f-a165-70867728950e"],
+    )
+    created: str = Field(description="UTC.", examples=["2026-03-01T12:00:00+00:00"])
+
+
 class HeadSummary(Answer):
     """A head of the operator, with its figures by cross-validation."""
 
@@ -452,6 +503,10 @@ class Limits(Answer):
     )
     queue_length: int = Field(description="Recordings that wait in each process.", examples=[16])
     max_batch_files: int = Field(description="Files in a batch.", examples=[16])
+    max_feedback_bytes: int = Field(
+        description="Largest body of /v1/feedback; 0 if the service takes no feedback.",
+        examples=[16_384],
+    )
 
 
 class Accepted(Answer):

@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from service import audio
 from service.card import HEAD_NAME
+from service.feedback import LEAST_BYTES
 from service.logs import LogFormat
 from service.mood import Mood
 
@@ -115,6 +116,17 @@ class Settings(CommonSettings):
         None,
         description="*.jsonl file of `analyze --embedding true`, in which "
         "/v1/similar searches; each process holds it in memory.",
+    )
+    feedback: Path | None = Field(
+        None,
+        description="SQLite file for what senders say of answers, at /v1/feedback; it is made if "
+        "it does not exist. Vectors and labels are stored, never sound.",
+    )
+    feedback_count: int = Field(
+        10_000, ge=1, description="Entries of feedback that are kept; more are refused."
+    )
+    feedback_bytes: int = Field(
+        32 * 2**20, ge=LEAST_BYTES, description="Largest size of the file of feedback, bytes."
     )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
@@ -299,12 +311,17 @@ class TeachSettings(CommonSettings):
     FOLDER/label/album/track. An album is never on both sides of a split. The result is one small
     file, which the service loads from the folder `heads`.
 
+    With `--feedback`, what senders said of answers is taught, too, and the result is a candidate,
+    which no service loads. `--replace true` puts it in the place of the head.
+
     Exit status: 0 if every recording was used, 1 if any has a problem, 2 if the recordings cannot
     teach a head.
     """
 
     # the settings file may also have settings of the server
-    model_config = SettingsConfigDict(cli_shortcuts={"table": "from"}, extra="ignore")
+    model_config = SettingsConfigDict(
+        cli_shortcuts={"table": "from", "store": "feedback"}, extra="ignore"
+    )
 
     folder: CliPositionalArg[Path | None] = Field(
         None, description="Folder of label/track and label/album/track."
@@ -313,6 +330,18 @@ class TeachSettings(CommonSettings):
         None,
         description="Table of the web app's export of labelled recordings, labels.csv, in place of "
         "the folder. Its column `file` has paths beside it, `label` the labels.",
+    )
+    store: Path | None = Field(
+        None,
+        description="SQLite file of feedback. What senders said of the head NAME is taught, beside "
+        "the folder or the table or alone.",
+    )
+    genres: bool = Field(
+        default=False, description="Teach what senders said of genres, in place of the head's."
+    )
+    replace: bool = Field(
+        default=False,
+        description="Teach nothing; replace the head by its candidate, whose figures are printed.",
     )
     name: str = Field(pattern=HEAD_NAME, description="Name of the head, as in ?head=NAME.")
     output: Path | None = Field(
@@ -323,9 +352,48 @@ class TeachSettings(CommonSettings):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.folder is None) == (self.table is None):
+    def _sources(self) -> Self:
+        sources = [self.folder, self.table, self.store]
+        if self.replace and any(sources):
+            raise ValueError("teach first, read the figures, then replace the head: --name only")
+        if self.folder and self.table:
             raise ValueError("name a folder, or a table with --from")
+        if not self.replace and not any(sources):
+            raise ValueError("name a folder, a table with --from, or a file with --feedback")
+        if self.genres and not self.store:
+            raise ValueError("--genres is about --feedback")
+        return self
+
+
+class FeedbackSettings(CommonSettings):
+    """Count, export or delete what senders said of answers, in the file that `feedback` names.
+
+    `export` prints a JSON line for each entry. `delete` needs what to delete: `--id`, `--sender` or
+    `--everything true`.
+
+    Exit status: 0, or 2 if the file cannot be used.
+    """
+
+    # the settings file may also have settings of the server
+    model_config = SettingsConfigDict(cli_prog_name="python -m service feedback", extra="ignore")
+
+    action: CliPositionalArg[Literal["count", "export", "delete"]] = Field(
+        description="What to do with the entries."
+    )
+    feedback: Path = Field(description="The file.")
+    id: list[str] = Field([], description="Delete the entry of this id; several are allowed.")
+    sender: list[str] = Field(
+        [], description="Delete what the owner of this API key sent; several are allowed."
+    )
+    everything: bool = Field(default=False, description="Delete all entries.")
+
+    @model_validator(mode="after")
+    def _says_what_to_delete(self) -> Self:
+        named = bool(self.id or self.sender)
+        if self.action != "delete" and (named or self.everything):
+            raise ValueError("only `delete` takes --id, --sender and --everything")
+        if self.action == "delete" and named == self.everything:
+            raise ValueError("name what to delete: --id, --sender, or --everything true")
         return self
 
 

@@ -19,6 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.app import create_app
 from service.cluster.remote import load_remote
 from service.cluster.scorer import ScorerReplica
+from service.feedback import open_store
 from service.heads import load_heads
 from service.library.search import check_library
 from service.loading import load_served, load_taxonomy
@@ -65,6 +66,8 @@ def build(_: Mapping[str, str]) -> Application:
         If a head of the settings cannot be used.
     service.library.search.LibraryError, service.model.NoEmbeddingError
         If the library of the settings cannot be used.
+    service.feedback.FeedbackError
+        If the file of the feedback cannot be used.
     """
     settings = CliApp.run(Settings, cli_args=[])
     # The replicas load all again; errors here are shown at once, and not in each replica's log.
@@ -73,5 +76,7 @@ def build(_: Mapping[str, str]) -> Application:
     load_heads(settings.heads, models)
     if settings.library:
         check_library(settings.library, models[settings.model].space())
+    if settings.feedback:
+        open_store(settings.feedback, create=True)
     scorer = serve.deployment(name="scorer")(ScorerReplica).bind(settings)
     return serve.deployment(name="ingress")(serve.ingress()(Ingress)).bind(settings, scorer)

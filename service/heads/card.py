@@ -28,6 +28,15 @@ class HeadFigures(CardPart):
         description="Number of albums; a recording outside of an album counts as one.",
         examples=[20],
     )
+    feedback: int = Field(
+        0,
+        ge=0,
+        description="Number of recordings that are feedback of senders. Their artists are not "
+        "known; each counts as an album.",
+    )
+    feedback_accuracy: Share | None = Field(
+        None, description="Share of these with the right label; null if there are none."
+    )
     accuracy: Share = Field(description="Share of recordings with the right label.")
     balanced_accuracy: Share = Field(description="Mean recall of the labels.")
     commonest: Share = Field(description="Share of the most frequent label.")

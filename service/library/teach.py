@@ -27,15 +27,18 @@ from service.library.find import promises_sound
 from service.library.labelled import (
     Labelled,
     TeachError,
+    in_feedback,
     in_folders,
     in_table,
     require_enough,
+    require_one_label,
     without_duplicates,
 )
 from service.library.records import part_of
 from service.model import Scorer
 from service.settings import LibrarySettings, TeachSettings
 
+CANDIDATE = ".candidate"  # after the name of a head's file: no service loads it
 DIGITS = 4  # of a figure
 NUMBER_DIGITS = 6  # significant, of a weight
 
@@ -59,23 +62,71 @@ def run(settings: TeachSettings) -> int:
     HeadError
         If the output is another file than a head.
     """
-    analysis = analysis_settings(settings)
-    model, _ = loaded(analysis)
-    model.space()
     output = settings.output or Path(f"{settings.name}.json")
     if not output.absolute().parent.is_dir():
         raise TeachError(f"{output} cannot be written: its folder does not exist.")
     older = read_head(output) if os.path.lexists(output) else None
-    recordings = in_folders(settings.folder) if settings.folder else in_table(_table(settings))
+    candidate = output.with_name(output.name + CANDIDATE)
+    if settings.replace:
+        return _replace(output, candidate, older)
+    analysis = analysis_settings(settings)
+    model, _ = loaded(analysis)
+    space = model.space().space
+    recordings, vectors, failed = _of_files(settings, analysis)
+    require_one_label(recordings, vectors)
+    said, words = _of_feedback(settings, space, recordings, vectors)
+    recordings, vectors = [*recordings, *said], [*vectors, *words]
+    require_enough(recordings)
+    card = head_of(settings.name, recordings, vectors, model, feedback=len(said))
+    _write(candidate if settings.store else output, card)
+    sys.stdout.write(f"{candidate if settings.store else output}\n")
+    sys.stdout.write(figures_text(card.figures, older))
+    if said and older and older.belongs_to(model):
+        sys.stdout.write(_of_the_older(older, said, words))
+    if settings.store:
+        sys.stdout.write(f"No service loads it. With --replace true it becomes {output}.\n")
+    return 1 if failed else 0
+
+
+def _replace(output: Path, candidate: Path, older: Head | None) -> int:
+    """Put the candidate in the place of the head, and print the figures of both."""
+    newer = read_head(candidate)
+    try:
+        candidate.replace(output)
+    except OSError as error:
+        raise TeachError(f"{output} cannot be written: {error.strerror}.") from error
+    sys.stdout.write(f"{output}\n{figures_text(newer.card.figures, older)}")
+    return 0
+
+
+def _of_feedback(
+    settings: TeachSettings,
+    space: str,
+    recordings: Sequence[Labelled],
+    vectors: Sequence[list[float]],
+) -> tuple[list[Labelled], list[list[float]]]:
+    """Return what senders said, and its vectors, if the settings name a file of it."""
+    if settings.store is None:
+        return [], []
+    head = None if settings.genres else settings.name
+    return in_feedback(settings.store, space, head, recordings, vectors)
+
+
+def _of_files(
+    settings: TeachSettings, analysis: LibrarySettings
+) -> tuple[list[Labelled], list[list[float]], int]:
+    """Return the recordings of the folder or the table, their vectors, and how many failed."""
+    if settings.folder:
+        recordings = in_folders(settings.folder)
+    elif settings.table:
+        recordings = in_table(settings.table)
+    else:
+        return [], [], 0
     recordings = without_duplicates(recordings)
     require_enough(recordings)
     vectors, failed = _embeddings(recordings, analysis)
     recordings = [each for each in recordings if each.path in vectors]
-    require_enough(recordings)
-    card = head_of(settings.name, recordings, [vectors[each.path] for each in recordings], model)
-    _write(output, card)
-    sys.stdout.write(f"{output}\n{figures_text(card.figures, older)}")
-    return 1 if failed else 0
+    return recordings, [vectors[each.path] for each in recordings], failed
 
 
 def analysis_settings(settings: TeachSettings) -> LibrarySettings:
@@ -93,11 +144,6 @@ def analysis_settings(settings: TeachSettings) -> LibrarySettings:
         heads=None,
         head=None,
     ).model_copy(update={"paths": ()})
-
-
-def _table(settings: TeachSettings) -> Path:
-    assert settings.table is not None  # noqa: S101 - the settings have a folder or a table
-    return settings.table
 
 
 def _embeddings(
@@ -121,7 +167,12 @@ def _embeddings(
 
 
 def head_of(
-    name: str, recordings: Sequence[Labelled], vectors: Sequence[Sequence[float]], model: Scorer
+    name: str,
+    recordings: Sequence[Labelled],
+    vectors: Sequence[Sequence[float]],
+    model: Scorer,
+    *,
+    feedback: int = 0,
 ) -> HeadCard:
     """Fit a head to the embeddings of recordings, and measure it.
 
@@ -134,6 +185,8 @@ def head_of(
         In the order of the recordings.
     model : Scorer
         Which gave the embeddings.
+    feedback : int
+        How many of the recordings are feedback.
     """
     labels = sorted({each.label for each in recordings})
     groups = sorted({each.group for each in recordings})
@@ -152,7 +205,7 @@ def head_of(
         space=space,
         model=model.digest,
         reference=_rounded(reference),
-        figures=figures_of(examples, measured, labels),
+        figures=figures_of(examples, measured, labels, feedback),
         temperature=heat,
         weights=[_rounded(row) for row in fitted.weights / heat],
         bias=_rounded(fitted.bias / heat),
@@ -165,7 +218,9 @@ def _rounded(numbers: Sequence[float] | np.ndarray) -> list[float]:
     return [float(f"{number:.{NUMBER_DIGITS}g}") for number in numbers]
 
 
-def figures_of(examples: Examples, measured: Measured, labels: Sequence[str]) -> HeadFigures:
+def figures_of(
+    examples: Examples, measured: Measured, labels: Sequence[str], feedback: int = 0
+) -> HeadFigures:
     """Return the figures of a head."""
     truth, answer = examples.label, measured.probabilities.argmax(axis=1)
     counts = confusion(truth, answer, len(labels))
@@ -185,6 +240,10 @@ def figures_of(examples: Examples, measured: Measured, labels: Sequence[str]) ->
         folds=measured.folds,
         tracks=len(truth),
         groups=sum(row.groups for row in rows),
+        feedback=feedback,
+        feedback_accuracy=_share_right(answer[-feedback:] == truth[-feedback:])
+        if feedback
+        else None,
         accuracy=round(float(right.sum() / len(truth)), DIGITS),
         balanced_accuracy=round(float(recall.mean()), DIGITS),
         commonest=round(float(tracks.max() / len(truth)), DIGITS),
@@ -196,6 +255,20 @@ def figures_of(examples: Examples, measured: Measured, labels: Sequence[str]) ->
     )
 
 
+def _share_right(right: np.ndarray) -> float:
+    return round(float(np.mean(right)), DIGITS)
+
+
+def _of_the_older(older: Head, said: Sequence[Labelled], words: Sequence[list[float]]) -> str:
+    """Return a line about the older head's answers to feedback."""
+    right = [
+        older.judge(vector)[0][0].label == each.label
+        for each, vector in zip(said, words, strict=True)
+    ]
+    taught = ", though some of it may have been taught to it" if older.card.figures.feedback else ""
+    return f"{_share_right(np.array(right)):6.2f}  of the feedback: the head before{taught}\n"
+
+
 def figures_text(figures: HeadFigures, older: Head | None = None) -> str:
     """Return the figures of a head as lines, beside those of an older one."""
     before = older.card.figures if older else None
@@ -203,6 +276,13 @@ def figures_text(figures: HeadFigures, older: Head | None = None) -> str:
         f"By cross-validation on {figures.tracks} recordings of {figures.groups} albums, "
         f"{figures.folds} folds:"
     ]
+    if figures.feedback:
+        lines.append(
+            f"{figures.feedback} of them are feedback: nobody knows their artists, so each counts "
+            "as an album."
+        )
+    if before:
+        lines.append("The figures before are of the recordings that were taught then.")
     for name, what in {
         "accuracy": "have the right label",
         "balanced_accuracy": "the same, mean over the labels",
@@ -213,6 +293,8 @@ def figures_text(figures: HeadFigures, older: Head | None = None) -> str:
     }.items():
         old = f"  (before: {getattr(before, name):.2f})" if before else ""
         lines.append(f"{getattr(figures, name):6.2f}  {what}{old}")
+    if figures.feedback_accuracy is not None:
+        lines.append(f"{figures.feedback_accuracy:6.2f}  of the feedback have the right label")
     for row in figures.labels:
         counted = f"{row.tracks} recordings of {row.groups} albums"
         lines.append(f"{row.recall:6.2f}  of {row.label} have their label: {counted}")

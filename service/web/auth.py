@@ -108,12 +108,12 @@ class Caller:
     """
 
     def __init__(self, authenticator: Authenticator, owner: str | None, address: str) -> None:
-        self._authenticator, self._owner, self._address = authenticator, owner, address
+        self._authenticator, self.owner, self._address = authenticator, owner, address
 
     async def count(self, cost: int) -> None:
         """Count the request `cost` times; raises `RateLimitedError`."""
         if cost:
-            await self._authenticator.count(self._owner, self._address, cost)
+            await self._authenticator.count(self.owner, self._address, cost)
 
 
 async def identify(connection: HTTPConnection, key: str | None) -> Caller:

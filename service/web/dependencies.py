@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from starlette.requests import HTTPConnection
 
+from service.feedback import Store
 from service.heads import Head, Heads
 from service.library.search import Vectors
 from service.model import Models, Scorer
@@ -31,6 +32,7 @@ def _state(name: str) -> Callable[[Request], Awaitable[Any]]:
 SettingsDep = Annotated[Settings, Depends(_state("settings"))]
 ModelsDep = Annotated[Models, Depends(_state("models"))]
 VectorsDep = Annotated[Vectors | None, Depends(_state("vectors"))]
+FeedbackDep = Annotated[Store | None, Depends(_state("feedback"))]
 HeadsDep = Annotated[Heads, Depends(_state("heads"))]
 TaxonomyDep = Annotated[Taxonomy, Depends(_state("taxonomy"))]
 LimitsDep = Annotated[Limits, Depends(_state("limits"))]
@@ -102,7 +104,12 @@ async def _batch(
     return await uploads.read_several(request, settings.max_upload_bytes, settings.upload_seconds)
 
 
+async def _json(request: Request, settings: SettingsDep, _: BodyInMemoryDep) -> bytes:
+    return await uploads.read_json(request, settings.upload_seconds)
+
+
 RequestedModelDep = Annotated[Scorer, Depends(_requested_model)]
 RequestedHeadDep = Annotated[Head | None, Depends(_requested_head)]
 UploadDep = Annotated[bytes, Depends(_upload)]
+JsonDep = Annotated[bytes, Depends(_json)]
 BatchDep = Annotated[list[uploads.Upload], Depends(_batch)]

@@ -20,6 +20,10 @@ The response to every error is a problem document (RFC 9457), ``application/prob
                                         OtherSpaceError              422
                                         MessageError                 422
                                         RequestValidationError       422
+    StoreError               503        NoFeedbackError              404
+      StoreFullError         507        UnknownFeedbackError         404
+    UnknownLabelError        422        ForeignEmbeddingError        422
+    NotJsonError             415        InvalidEmbeddingError        422
     HTTPException       404, 405        Exception                    500
 """
 
@@ -33,6 +37,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
 from service import audio
+from service.feedback import StoreError, StoreFullError
 from service.heads import OtherSpaceError, UnknownHeadError
 from service.library.search import NoLibraryError
 from service.model import NoEmbeddingError, UnknownModelError
@@ -45,6 +50,13 @@ from service.web.admission import (
     SenderLeftError,
 )
 from service.web.auth import RateLimitedError, UnauthorizedError
+from service.web.feedback import (
+    ForeignEmbeddingError,
+    InvalidEmbeddingError,
+    NoFeedbackError,
+    UnknownFeedbackError,
+    UnknownLabelError,
+)
 from service.web.headers import REQUEST_ID
 from service.web.metrics import Metrics
 from service.web.problem import (
@@ -89,9 +101,32 @@ KINDS: dict[type[Exception], Kind] = {
     RequestValidationError: Kind("invalid-request", 422),
     ForeignOriginError: Kind("foreign-origin", 403),
     MessageError: Kind("invalid-message", 422),
+    uploads.NotJsonError: Kind("unsupported-media-type", 415),
+    NoFeedbackError: Kind("no-feedback", 404),
+    UnknownFeedbackError: Kind("unknown-feedback", 404),
+    UnknownLabelError: Kind("unknown-label", 422),
+    ForeignEmbeddingError: Kind("embedding-of-another-model", 422),
+    InvalidEmbeddingError: Kind("invalid-embedding", 422),
+    StoreFullError: Kind("feedback-full", 507),
+    StoreError: Kind("feedback-unavailable", 503),
     Exception: Kind("internal-error", 500),
 }
 """The service's own errors; a subclass has the kind of its nearest listed ancestor."""
+
+FEEDBACK = (
+    uploads.NotJsonError,
+    NoFeedbackError,
+    UnknownFeedbackError,
+    UnknownLabelError,
+    ForeignEmbeddingError,
+    InvalidEmbeddingError,
+    StoreFullError,
+    StoreError,
+)
+"""The errors of /v1/feedback alone."""
+
+OF_A_RECORDING = tuple(kind for kind in KINDS if kind not in FEEDBACK)
+"""The errors of a request with a recording."""
 
 EXPECTED = tuple(kind for kind in KINDS if kind is not Exception)
 """All but faults of the service."""
@@ -156,8 +191,9 @@ def _headers(error: Exception, request: Request) -> dict[str, str]:
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, uploads.UnsupportedContentEncodingError):
         return {"Accept-Encoding": "identity"}  # as RFC 9110, 15.5.16, has it
-    if isinstance(error, uploads.UnsupportedMediaTypeError):
-        return {"Accept": ", ".join(uploads.MEDIA_TYPES)}
+    if isinstance(error, uploads.UnsupportedMediaTypeError | uploads.NotJsonError):
+        is_json = isinstance(error, uploads.NotJsonError)
+        return {"Accept": uploads.JSON if is_json else ", ".join(uploads.MEDIA_TYPES)}
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"  # which `web.middleware.head` handles before the router

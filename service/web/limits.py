@@ -25,4 +25,5 @@ def limits_of(settings: Settings) -> Limits:
         concurrency=settings.concurrency,
         queue_length=settings.queue_length,
         max_batch_files=uploads.MAX_BATCH_FILES,
+        max_feedback_bytes=uploads.MAX_JSON_BYTES if settings.feedback else 0,
     )

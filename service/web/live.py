@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.websockets import WebSocket
 
 from service import audio
+from service.heads import Head
 from service.live import Live, wav_header
 from service.messages import SENT, LiveEnd, LiveFinal, LiveReady, LiveRunning, LiveStart
 from service.model import Scorer
@@ -85,6 +86,8 @@ class Session:
     settings : Settings
     model : Scorer
     taxonomy : Taxonomy
+    head : Head or None
+        As the first message names it.
     queue : Queue
     caller : Caller
     """
@@ -97,16 +100,18 @@ class Session:
         settings: Settings,
         model: Scorer,
         taxonomy: Taxonomy,
+        head: Head | None,
         queue: Queue,
         caller: Caller,
     ) -> None:
         self._socket, self._start, self._settings = socket, start, settings
         self._model, self._taxonomy = model, taxonomy
+        self._head = head
         self._queue, self._caller = queue, caller
         self._turn = Turn(queue)
         self._turn_ends = 0.0
         self._stream = audio.Growing(forgetful=start.rolling, resting=self._turn.rest)
-        self._head = b""
+        self._inspected = b""
         self._received = 0
         self._counted = 0
         self._outgoing: asyncio.Queue[BaseModel | None] = asyncio.Queue()
@@ -164,7 +169,9 @@ class Session:
             if self._start.rolling:
                 live.roll()
                 return None
-            return live.run(timeline=self._start.timeline, embedding=self._start.embedding)
+            return live.run(
+                timeline=self._start.timeline, embedding=self._start.embedding, head=self._head
+            )
 
     def _check(self) -> None:
         """Stop the work if its connection has an error, or let others have their turn."""
@@ -207,7 +214,7 @@ class Session:
             self._stream.feed(wav_header(self._start.pcm))
         await self._receive_recording()
         if not self._received or not self._start.pcm:
-            uploads.usable(self._head)
+            uploads.usable(self._inspected)
         self._stream.end()
         while True:
             message = await self._socket.receive()
@@ -244,10 +251,10 @@ class Session:
         limit = self._settings.max_upload_bytes
         if self._received > limit and not self._start.rolling:
             raise uploads.BodyTooLargeError(f"Send at most {limit / 2**20:.3g} MiB.")
-        if len(self._head) < INSPECTED:
-            self._head += data[: INSPECTED - len(self._head)]
-            if len(self._head) == INSPECTED and not self._start.pcm:
-                uploads.usable(self._head)
+        if len(self._inspected) < INSPECTED:
+            self._inspected += data[: INSPECTED - len(self._inspected)]
+            if len(self._inspected) == INSPECTED and not self._start.pcm:
+                uploads.usable(self._inspected)
         self._stream.feed(data)
 
 

@@ -64,6 +64,12 @@ class Metrics:
             ["model", "verdict", "genre"],
             registry=self.registry,
         )
+        self.feedback = Counter(
+            "fifteen_feedback",
+            "Entries of feedback that senders stored and deleted.",
+            ["event"],
+            registry=self.registry,
+        )
         self.in_flight = self._gauge("fifteen_requests_in_flight", "Requests in progress.")
         self.live = self._gauge("fifteen_live_connections", "Live connections that are open.")
         self.running = self._gauge("fifteen_recordings_running", "Recordings being analysed.")

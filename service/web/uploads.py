@@ -1,4 +1,4 @@
-"""Uploads: the body of a request -> the bytes of one recording, in memory only.
+"""Uploads: the body of a request -> the bytes of one recording, or of JSON, in memory only.
 
 Nothing is written to disk, and no more than the limit is ever held. The sender's labels are not
 trusted: the media type only separates forms from raw bodies, and `service.audio` reads the content.
@@ -28,6 +28,9 @@ RAW = (
 )
 MEDIA_TYPES = (FORM, *RAW)
 """The media types to use. Others are taken, too, unless `_NOT_RECORDINGS` has them."""
+
+JSON = "application/json"
+MAX_JSON_BYTES = 16_384  # of a body in JSON; 128 numbers of 17 digits need 3,000
 
 FILE_PART = "file"  # name of the form's part that holds the recording
 FILES_PART = "files"  # and of those that hold several
@@ -60,6 +63,10 @@ class UploadError(ValueError):
 
 class UnsupportedMediaTypeError(UploadError):
     """The Content-Type is missing, or that of something which cannot be a recording."""
+
+
+class NotJsonError(UploadError):
+    """The Content-Type is not that of JSON, where the body must be."""
 
 
 class UnsupportedContentEncodingError(UploadError):
@@ -152,6 +159,20 @@ async def read_several(request: Request, max_bytes: int, seconds: float) -> list
     return [Upload(part.filename or "", await _content(part)) for part in parts]
 
 
+async def read_json(request: Request, seconds: float) -> bytes:
+    """Read a body of JSON, which is not parsed here, of at most `MAX_JSON_BYTES`; else as `read`.
+
+    The media type must be that of JSON: a page of another origin cannot send it unasked.
+    """
+    async with _body(request, MAX_JSON_BYTES, seconds) as chunks:
+        if _media_type(request) != JSON:
+            raise NotJsonError(f"Send JSON: Content-Type {JSON}.")
+        data = await _join(chunks)
+    if not data:
+        raise EmptyBodyError("The body is empty.")
+    return data
+
+
 def usable(data: bytes) -> bytes:
     """Return the bytes of a recording.
 
@@ -206,8 +227,8 @@ async def _body(
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in {"", "identity"}:
         raise UnsupportedContentEncodingError(
-            "A body with a Content-Encoding, such as gzip, is not accepted. Send the recording as "
-            "it is, without that header; recordings are compressed already."
+            "A body with a Content-Encoding, such as gzip, is not accepted. Send it as it is, "
+            "without that header; recordings are compressed already."
         )
     try:
         with fail_after(seconds):

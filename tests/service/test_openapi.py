@@ -16,9 +16,12 @@ def test_the_committed_document_is_current():
 
 
 @pytest.fixture
-def locked():
-    """A service with the API key `sesame`."""
-    server = Server(FIFTEEN_API_KEYS=f'{{"tests": "{digest_of("sesame")}"}}')
+def locked(tmp_path):
+    """A service with the API key `sesame`, which takes feedback."""
+    server = Server(
+        FIFTEEN_API_KEYS=f'{{"tests": "{digest_of("sesame")}"}}',
+        FIFTEEN_FEEDBACK=str(tmp_path / "feedback.sqlite"),
+    )
     server.wait_until_ready()
     yield server
     server.stop()

@@ -1,5 +1,6 @@
 """The measurements of `make benchmark`, in their smallest form. Figures depend on the machine."""
 
+import sys
 from collections import Counter
 
 import httpx2 as httpx
@@ -8,9 +9,13 @@ import onnx
 import pytest
 
 from service import audio
+from tools import signals
 from tools.benchmarks import (
     alternatives,
     cost,
+    field,
+    field_page,
+    live,
     load,
     measures,
     parts,
@@ -25,6 +30,7 @@ from tools.benchmarks.memory import AtRest
 from tools.benchmarks.performance import Figure, Measured, with_figure
 from tools.benchmarks.preparing import Preparing
 from tools.benchmarks.rivals import same_network
+from tools.server import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +46,63 @@ def test_the_search_is_measured_and_its_page_written():
     assert "costs 80 ns of each search and 700 bytes of memory" in page
     assert "12 times a second" in page
     assert "at about 620,000\nrecordings" in page
+
+
+def test_programs_are_asked_about_the_same_files(tmp_path):
+    paths = field.in_formats(tmp_path)
+    for name in ("fifteen", "librosa"):
+        said, most_mb = field.asked(name, sys.executable, [paths[0], tmp_path / "missing.wav"])
+        assert said[0]["bpm"] == pytest.approx(124, rel=0.04)
+        assert 0 <= field.key_of(said[0]) < 24
+        assert said[0]["milliseconds"] > 0
+        assert said[1]["error"]
+        assert 50 < most_mb < 3_000
+    assert field.asked("nobody", sys.executable, paths[:1]) == ([{"error": "status 1"}], 0)
+
+
+def test_the_field_is_measured_by_what_was_said():
+    said = [
+        {"bpm": 100, "key": ["C", "major"], "lufs": -10, "energy": 0.1},
+        {"bpm": 62, "key": ["Ab", "minor"], "lufs": -12, "energy": 0.5},
+        {"bpm": None, "key": None, "lufs": None, "energy": 0.9},
+    ]
+    bpm, key = np.array([101.0, 124, 90]), np.array([0, 11, 5])
+    figures = field.rhythm_figures(said, bpm, key, np.array([-10.5, -12.5, -9]))
+    assert figures["accuracy1"] == pytest.approx(1 / 3)
+    assert figures["accuracy2"] == pytest.approx(2 / 3)
+    assert figures["key"] == pytest.approx(1 / 3)
+    assert figures["key_score"] == pytest.approx((1 + 0.3) / 3)
+    assert figures["loudness"] == pytest.approx(0.5)
+    rows = [{f"spotify_{name}": each for name in field.LEARNED} for each in ("0.1", "0.4", "0.9")]
+    learned = field.learned_figures(said, rows)
+    assert learned == {"energy": pytest.approx(1), "energy_error": pytest.approx(0.1 / 3)}
+    assert field.drawn(9, 3) == field.drawn(9, 3) == sorted(field.drawn(9, 3))
+
+
+def test_the_page_of_the_field_names_what_is_missing():
+    ours = dict.fromkeys(field_page.ROWS, 0.5) | {"formats": [True] * len(signals.ENCODINGS)}
+    theirs = {"energy": 0.25, "formats": [False] * len(signals.ENCODINGS)}
+    found = field_page.Field({"fifteen": ours, "vibenet": theirs}, 9, 5, 7, field.PROGRAMS)
+    page = field_page.page(found, "one processor", 3)
+    assert "| energy: rank correlation with Spotify's | 0.50 | 0.25 |" in page
+    assert "| tempo: within 4 % | 0.50 | - |" in page
+    assert "| webm | yes | no |" in page
+    assert "9 clips of GTZAN" in page
+    assert "seed 3" in page
+
+
+def test_live_connections_are_measured_and_their_figures_written(process):
+    (found,) = live.costs(process, 5, 2, 1, paced=True, formats=("webm",))
+    assert found.post > 0
+    assert found.live > 0
+    assert found.paced > 0
+    costly = live.Cost("wav", 15, 40, 70, None)
+    block = live.figures("One", [live.Cost("webm", 15, 80, 100, 96), costly])
+    assert "| webm | 15 | 80 | 1.25 | 1.20 |" in block
+    assert "| wav | 15 | 40 | 1.75 | - |" in block
+    assert "Beyond 1.5 times: wav of 15 s." in block
+    page = (ROOT / "docs" / "LIVE.md").read_text()
+    assert block in live.with_figures(page, block)
 
 
 @pytest.fixture(scope="module")

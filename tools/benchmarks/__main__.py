@@ -1,6 +1,7 @@
 """``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md.
 
-With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md.
+With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md. With
+``--live``, measure live connections, and write their figures into docs/LIVE.md.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from service import audio
 from tools.benchmarks import (
     alternatives,
     cost,
+    live,
     measures,
     memory,
     parts,
@@ -46,6 +48,7 @@ def main():
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     parser.add_argument("--memory", action="store_true", help="measure only memory at rest again")
     parser.add_argument("--search", action="store_true", help="measure only the search")
+    parser.add_argument("--live", action="store_true", help="measure only live connections")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -55,6 +58,8 @@ def main():
     machine += f" {platform.python_version()}"
     if args.search:
         return search_again(args.docs / "SEARCH.md", machine, quick=args.quick)
+    if args.live:
+        return live_again(args.docs / "LIVE.md", machine, quick=args.quick)
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -86,6 +91,20 @@ def search_again(page, machine, *, quick=False):
     analysis = cost.stages(cost.clips()["mp3"], repeats).total
     page.write_text(search.page(machine, analysis, [search.alone(each, repeats) for each in sizes]))
     print(page.read_text())
+    return 0
+
+
+def live_again(page, machine, *, quick=False):
+    """Measure live connections, and write their figures into a page."""
+    repeats, rounds = (1, 1) if quick else (8, 3)
+    with serving() as server:
+        found = [
+            *live.costs(server, 15, repeats, rounds, paced=not quick),
+            *live.costs(server, 120, max(1, repeats // 4), rounds, paced=False),
+        ]
+    block = live.figures(machine, found)
+    page.write_text(live.with_figures(page.read_text(), block))
+    print(block)
     return 0
 
 

@@ -132,7 +132,7 @@ HandlerDep = Annotated[AnalyzeHandler, Depends()]
     "/v1/analyze",
     openapi_extra=ONE,
     response_model=Analysis,
-    responses=errors.responses(*errors.KINDS) | _NOT_MODIFIED,
+    responses=errors.responses(*errors.OF_A_RECORDING) | _NOT_MODIFIED,
 )
 async def analyze(
     request: Request, response: Response, handler: HandlerDep, upload: UploadDep
@@ -157,7 +157,9 @@ async def analyze(
     return analysis
 
 
-@router.post("/v1/analyze/batch", openapi_extra=_SEVERAL, responses=errors.responses(*errors.KINDS))
+@router.post(
+    "/v1/analyze/batch", openapi_extra=_SEVERAL, responses=errors.responses(*errors.OF_A_RECORDING)
+)
 async def analyze_batch(
     request: Request, caller: CallerDep, handler: HandlerDep, batch: BatchDep, limits: LimitsDep
 ) -> Batch:

@@ -56,8 +56,11 @@ async def _serve(socket: WebSocket) -> Analysis | None:
     caller = await identify(socket, key or start.key)
     await require_ready(socket)
     model = state.models[start.model or state.settings.model]
+    head = None if start.head is None else state.heads[start.head]
     if start.embedding:
         model.space()
+    if head:
+        head.require(model)
     async with state.live.hold(state.queue):
         session = Session(
             socket,
@@ -65,6 +68,7 @@ async def _serve(socket: WebSocket) -> Analysis | None:
             settings=state.settings,
             model=model,
             taxonomy=state.taxonomy,
+            head=head,
             queue=state.queue,
             caller=caller,
         )

@@ -137,7 +137,7 @@ def _neighbour(found: Found, folder: str) -> Neighbour:
     )
 
 
-@router.post("/v1/similar", openapi_extra=ONE, responses=errors.responses(*errors.KINDS))
+@router.post("/v1/similar", openapi_extra=ONE, responses=errors.responses(*errors.OF_A_RECORDING))
 async def similar(
     request: Request, handler: Annotated[SimilarHandler, Depends()], upload: UploadDep
 ) -> Similar:

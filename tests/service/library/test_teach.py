@@ -14,6 +14,7 @@ from service.library.labelled import (
     in_folders,
     in_table,
     require_enough,
+    require_one_label,
     without_duplicates,
 )
 from service.library.teach import analysis_settings, figures_of, figures_text, head_of
@@ -107,6 +108,18 @@ def test_a_recording_under_two_labels_is_refused(folder):
     (folder / "soft/copy.wav").write_text("loud/one.wav")
     with pytest.raises(TeachError, match=r"in two labels: .*one\.wav in loud, .*copy\.wav in soft"):
         without_duplicates(in_folders(folder))
+
+
+def test_a_copy_in_another_coding_under_two_labels_is_refused(tmp_path):
+    recordings = several(tmp_path, loud=[1, 1], soft=[1])
+    vectors = np.eye(3) * 0.999 + 0.001
+    require_one_label(recordings, vectors.tolist())
+    vectors[2] = vectors[1] + [0.01, 0, 0.01]
+    with pytest.raises(
+        TeachError, match=r"The same sound is in two labels: .* in loud, .* in soft"
+    ):
+        require_one_label(recordings, (vectors / np.linalg.norm(vectors, axis=1)[:, None]).tolist())
+    require_one_label([], [])
 
 
 def several(tmp_path, **albums):
@@ -214,7 +227,7 @@ def test_refusals_are_one_line(folder, tmp_path, tiny_models, bare_models, capsy
     monkeypatch.chdir(tmp_path)
     tiny = ["--name", "mine", "--models", os.fspath(tiny_models), "--model", "tiny"]
     music = os.fspath(folder)
-    assert "name a folder, or a table with --from" in refusal(["teach", *tiny], capsys)
+    assert "name a folder, a table with --from" in refusal(["teach", *tiny], capsys)
     assert "soft has 1" in refusal(["teach", music, *tiny], capsys)
     table = write_table(folder, [("loud/one.wav", "loud", "", "", "")])
     assert "one label only" in refusal(["teach", "--from", os.fspath(table), *tiny], capsys)

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from service import audio
+from service.feedback import StoreError, StoreFullError
 from service.heads import OtherSpaceError, UnknownHeadError
 from service.library.search import NoLibraryError
 from service.model import NoEmbeddingError, UnknownModelError
@@ -20,6 +21,13 @@ from service.web import errors, uploads
 from service.web.admission import NotReadyError, OverloadedError, SenderLeftError
 from service.web.auth import RateLimitedError, UnauthorizedError
 from service.web.errors import KINDS
+from service.web.feedback import (
+    ForeignEmbeddingError,
+    InvalidEmbeddingError,
+    NoFeedbackError,
+    UnknownFeedbackError,
+    UnknownLabelError,
+)
 from service.web.headers import SECURITY
 from service.web.limits import limits_of
 from service.web.metrics import Metrics
@@ -55,6 +63,14 @@ EXPECTED = {
     UnauthorizedError: (401, "unauthorized"),
     SenderLeftError: (499, "sender-left"),
     NotReadyError: (503, "not-ready"),
+    uploads.NotJsonError: (415, "unsupported-media-type"),
+    NoFeedbackError: (404, "no-feedback"),
+    UnknownFeedbackError: (404, "unknown-feedback"),
+    UnknownLabelError: (422, "unknown-label"),
+    ForeignEmbeddingError: (422, "embedding-of-another-model"),
+    InvalidEmbeddingError: (422, "invalid-embedding"),
+    StoreFullError: (507, "feedback-full"),
+    StoreError: (503, "feedback-unavailable"),
     RequestValidationError: (422, "invalid-request"),
     Exception: (500, "internal-error"),
 }

@@ -25,6 +25,7 @@ def test_limits_come_from_the_settings_and_the_front_end():
         "max_channels": audio.MAX_CHANNELS,
         "max_message_bytes": sockets.MAX_MESSAGE_BYTES,
         "max_batch_files": uploads.MAX_BATCH_FILES,
+        "max_feedback_bytes": 0,
     }
 
 

@@ -214,5 +214,8 @@ _LIMITS = """\
 * The genres are broad. Labels that a person hears in timbre, instruments and rhythm are learned
   from few recordings; labels about words, places or years are not in the sound.
 * The tested clips are few in rare genres: {fewest} in the rarest.
+* `teach --feedback` also teaches what senders said of answers. It is not measured here: there is
+  none yet. The artists of feedback are not known, so its figures by cross-validation are too good
+  where several words are about one artist.
 * A head knows what it was taught. Teach it what it will be asked about: the same microphone, the
   same quality, several albums of each label."""

@@ -36,6 +36,8 @@ class TestCors:
             before = client.options("/v1/analyze", headers=ORIGIN | preflight)
             assert before.status_code == 200
             assert before.headers["access-control-allow-origin"] == "https://a.org"
+            preflight["access-control-request-method"] = "DELETE"
+            assert client.options("/v1/feedback/x", headers=ORIGIN | preflight).status_code == 200
             response = client.get("/v1/limits", headers=ORIGIN)
             assert response.headers["access-control-allow-origin"] == "https://a.org"
             assert "ETag" in response.headers["access-control-expose-headers"]

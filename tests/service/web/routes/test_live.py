@@ -8,13 +8,15 @@ from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from service.messages import ANSWERED
+from service.model import Model
 from service.schemas import PROBLEM_TYPES
-from service.settings import Settings
+from service.settings import MODELS, Settings
 from service.web.auth import new_key
 from service.web.problem import MEDIA_TYPE
 from service.web.sockets import LIVE_PATH
 from tests.http import post, read_metrics, serving
 from tests.live import kinds
+from tests.service.heads.samples import write_head
 from tools import signals
 
 RATE = 22_050
@@ -118,6 +120,27 @@ class TestProtocol:
         with serving(Settings(models=bare_models, model="tiny")) as client:
             answers, code = converse(client, START | {"embedding": True})
         assert_refused(answers, code, 422, "no-embedding")
+
+    def test_the_labels_of_a_head_are_those_of_a_post(self, tiny_models, recording, tmp_path):
+        write_head(tmp_path, Model(tiny_models / "tiny.onnx"))
+        with serving(Settings(models=tiny_models, model="tiny", heads=tmp_path)) as client:
+            answers, code = converse(client, START | {"head": "mine"}, recording, END)
+            posted = client.post("/v1/analyze?head=mine", files={"file": recording}).json()
+            refused = converse(client, START | {"head": "other"})
+        assert code == 1_000
+        assert posted["head"]["name"] == "mine"
+        assert without_timings(answers[-1]["analysis"]) == without_timings(posted)
+        assert_refused(*refused, 404, "unknown-head")
+
+    def test_a_head_of_another_model(self, tiny_models, tmp_path):
+        folder = tmp_path / "models"
+        folder.mkdir()
+        for source in (tiny_models / "tiny.onnx", MODELS / "fifteen.onnx"):
+            (folder / source.name).symlink_to(source)
+        write_head(tmp_path, Model(tiny_models / "tiny.onnx"))
+        with serving(Settings(models=folder, heads=tmp_path)) as client:
+            answers, code = converse(client, START | {"head": "mine"})
+        assert_refused(answers, code, 422, "head-of-another-model")
 
     def test_too_many_bytes(self, tiny_models, recording):
         settings = Settings(models=tiny_models, model="tiny", max_upload_bytes=9_999)
