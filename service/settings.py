@@ -25,6 +25,7 @@ from service.logs import LogFormat
 from service.mood import Mood
 
 MODELS = Path(__file__).parent / "models"
+DEVICE_NUMBERS = "device.json"  # in a folder of `make device`
 
 
 KeyDigest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -117,6 +118,10 @@ class Settings(CommonSettings):
         description="*.jsonl file of `python -m service analyze --embedding true`, in which "
         "/v1/similar searches; each process holds it in memory.",
     )
+    device: Path | None = Field(
+        None,
+        description="Folder of `make device`, with which the web app answers on the phone itself.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
         8000, ge=0, le=65_535, description="TCP port to listen on; 0 selects a free one."
@@ -183,6 +188,15 @@ class Settings(CommonSettings):
     shutdown_seconds: int = Field(
         10, ge=1, description="Grace period for running requests at shutdown, seconds."
     )
+
+    @field_validator("device")
+    @classmethod
+    def _built(cls, device: Path | None) -> Path | None:
+        if device is not None and not (device / DEVICE_NUMBERS).is_file():
+            raise ValueError(
+                f"{device} is not a folder of `make device`: it has no file {DEVICE_NUMBERS}"
+            )
+        return device
 
 
 class LibrarySettings(CommonSettings):

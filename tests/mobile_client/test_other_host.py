@@ -2,37 +2,25 @@
 
 import json
 import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from service.web.routes.frontend import FOLDER
 from tools.browser import expect_answer, ready
 from tools.server import Server
+from tools.static import hosting
 
 pytestmark = pytest.mark.slow
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Log nothing."""
 
 
 @pytest.fixture
 def host(tmp_path):
     """The address of the client on a host of its own, set up as its README describes."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as httpd:
-        origin = f"http://127.0.0.1:{httpd.server_port}"
+    with hosting(tmp_path) as origin:
         service = Server("--cors-origins", json.dumps([origin]))
         service.wait_until_ready()
         _install(tmp_path / "music", service.url)
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
         yield f"{origin}/music/"
-        httpd.shutdown()
-        thread.join()
         service.stop()
 
 
