@@ -101,7 +101,7 @@ def create_app(
     for module in (analyze, live, similar, models, health, kserve, metrics, docs):
         app.include_router(module.router)
     app.mount("/docs", docs.FILES)
-    frontend.install(app)
+    frontend.install(app, settings.device)
     _add_middleware(app, settings)
     errors.install(app, app.state.limits)
     return app

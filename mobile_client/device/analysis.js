@@ -94,6 +94,7 @@ function averages(scores, { card, digits, middle }) {
 	const genres = card.genres
 		.map((genre, i) => ({ genre, probability: rounded(probabilities[i] / sum, digits.probability) }))
 		.sort((a, b) => b.probability - a.probability);
+	/** @type {Object<string, number>} */
 	const emotions = Object.fromEntries(
 		card.emotions.map((name, i) => [name, rounded(mean(scores, ({ emotion }) => emotion[i]), digits.score)]),
 	);

@@ -8,6 +8,7 @@ const FILE = new URL("device.json", import.meta.url).href;
 /**
  * @typedef {Object} Numbers
  * @property {string} version Of all files together.
+ * @property {boolean} [alone] Whether the page has no service.
  * @property {Object<string, {bytes: number, sha256: string}>} files By name.
  * @property {{name: string, version: string, digest: string, file: string, input: string, outputs: string[]}} model
  * @property {{genres: string[], emotions: string[], thresholds: Object<string, number>,

@@ -13,7 +13,11 @@ export function decide(peak, { music, known, probabilities }, thresholds) {
 	return probabilities[0] - (probabilities[1] ?? 0) < thresholds.margin ? "mixed" : "confident";
 }
 
-/** The quadrant of a recording in the plane of valence and energy; null where one is unknown. */
+/**
+ * The quadrant of a recording in the plane of valence and energy; null where one is unknown.
+ * @param {Object<string, number>} emotions
+ * @param {[number, number]} middle
+ */
 export function moodOf({ valence, energy }, [middleValence, middleEnergy]) {
 	if (valence === undefined || energy === undefined) return null;
 	if (energy >= middleEnergy) return valence >= middleValence ? "joyful" : "tense";
