@@ -107,6 +107,11 @@ def build(folder: Path, package: Path | None, settings: Settings, **more) -> dic
     return found
 
 
+def download_bytes(found: dict) -> int:
+    """Return the size of what a phone downloads."""
+    return sum(each["bytes"] for each in found["files"].values())
+
+
 def _unpack(package: Path, folder: Path) -> None:
     """Take the runtime, on one thread and without a GPU, out of its package."""
     with tarfile.open(package) as archive:
@@ -222,14 +227,9 @@ def main() -> None:
     """Write the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to write; its content is replaced")
-    parser.add_argument("--package", type=Path, help="package of the runtime, already downloaded")
     arguments = parser.parse_args()
-    pin = json.loads(PIN.read_text())
-    package = arguments.package
-    package = checked(package, pin["integrity"]) if package else fetch()
-    found = build(arguments.folder, package, Settings())
-    size = sum(each["bytes"] for each in found["files"].values())
-    print(f"{arguments.folder}: {size / 1e6:.1f} MB to download")
+    found = build(arguments.folder, fetch(), Settings())
+    print(f"{arguments.folder}: {download_bytes(found) / 1e6:.1f} MB to download")
 
 
 if __name__ == "__main__":

@@ -96,9 +96,10 @@ def test_every_language_has_every_text_of_the_device():
     assert texts.keys() == {path.stem for path in MESSAGES}
     for language, those in texts.items():
         assert list(those) == list(texts["en"])
+        assert those["site"].keys() == texts["en"]["site"].keys() <= messages(MESSAGES[0]).keys()
         for key, text in those.items():
-            places = re.findall(r"\{\w+\}", texts["en"][key])
-            assert re.findall(r"\{\w+\}", text) == places, (language, key)
+            places = re.findall(r"\{\w+\}", str(texts["en"][key]))
+            assert re.findall(r"\{\w+\}", str(text)) == places, (language, key)
 
 
 @pytest.mark.parametrize("path", sorted(device.MODULES.iterdir()), ids=lambda path: path.name)
