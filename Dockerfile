@@ -1,5 +1,13 @@
 # The image has the service only: no torch, no training, no tests, no compiler.
 ARG BASE_IMAGE=python:3.12-slim
+ARG NODE_IMAGE=node:22-slim
+# `--build-arg DEVICE=with` adds /opt/device, for the setting FIFTEEN_DEVICE=/opt/device
+ARG DEVICE=without
+
+FROM ${NODE_IMAGE} AS runtime
+WORKDIR /build
+COPY mobile_client/device/runtime.json ./
+RUN npm pack --ignore-scripts "$(node --print 'const { package: name, version } = require("./runtime.json"); `${name}@${version}`')"
 
 FROM ${BASE_IMAGE} AS build
 # [ray] for deploy/ray
@@ -17,8 +25,19 @@ COPY service service
 COPY mobile_client mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --force-reinstall .
 
+FROM build AS device-without
+RUN mkdir /opt/device
+
+FROM build AS device-with
+COPY tools/__init__.py tools/device.py tools/
+COPY --from=runtime /build/*.tgz build/
+RUN /opt/venv/bin/python -m tools.device /opt/device
+
+FROM device-${DEVICE} AS device
+
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/venv /opt/venv
+COPY --from=device /opt/device /opt/device
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

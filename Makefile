@@ -8,7 +8,7 @@ AUDIT_VENV = .venv-audit
 # On all processors. The tests of one file run in one process, because they share slow fixtures.
 PYTEST = pytest --numprocesses auto --dist loadfile
 
-.PHONY: serve test test-slow check dist docs train student example figures openapi client pictures benchmark torture audit sbom sbom-image clean
+.PHONY: serve test test-slow check dist docs train student example figures openapi client pictures device site benchmark torture audit sbom sbom-image clean
 
 serve: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m service
@@ -38,7 +38,7 @@ dist: $(FIFTEEN_VENV)/.test
 # Build the documentation as a site, build/site/html; fails if a link leads nowhere. The pages need a
 # server: .venv/bin/python -m http.server --directory build/site/html
 docs: $(FIFTEEN_VENV)/.test
-	$(FIFTEEN_VENV)/bin/python -m tools.site
+	$(FIFTEEN_VENV)/bin/python -m tools.docs_site
 
 # Train a model on a corpus: make train CORPUS=folder CONFIG=mine.toml MODELS=folder
 # With STUDENT=file, the heads read another student than the shipped one. `make student` trains one.
@@ -86,6 +86,15 @@ openapi: $(FIFTEEN_VENV)/.serve
 client: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tools.client_files
 
+# Write device/, with which the web app answers on a phone itself; `FIFTEEN_DEVICE=device make serve`
+# serves it. npm brings ONNX Runtime Web.
+device: $(FIFTEEN_VENV)/.serve
+	$(FIFTEEN_VENV)/bin/python -m tools.device device
+
+# Write site/: the web app alone, for a static host. It answers on the phone, without any service.
+site: $(FIFTEEN_VENV)/.serve
+	$(FIFTEEN_VENV)/bin/python -m tools.site site
+
 # Take the README's pictures of the web app; after a change of its looks or of the model.
 # Needs the font Roboto (Debian: fonts-roboto-unhinted).
 pictures: $(FIFTEEN_VENV)/.test
@@ -122,4 +131,4 @@ $(AUDIT_VENV)/.audit: constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build dist *.egg-info .venv-typescript .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(FIFTEEN_VENV) $(TRAINING_VENV) $(AUDIT_VENV) sbom.json sbom-image.cdx.json build dist device site *.egg-info .venv-typescript .mypy_cache .pytest_cache .ruff_cache

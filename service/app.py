@@ -104,7 +104,7 @@ def create_app(
     for module in (analyze, live, similar, feedback, models, health, kserve, metrics, docs):
         app.include_router(module.router)
     app.mount("/docs", docs.FILES)
-    frontend.install(app)
+    frontend.install(app, settings.device)
     _add_middleware(app, settings)
     feedback.publish(app)
     errors.install(app, app.state.limits)

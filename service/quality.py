@@ -14,7 +14,7 @@ DAMAGED = 0.02  # share of packets that cannot be decoded
 VERY_QUIET_DBFS = -40.0  # peak
 TELEPHONE_HZ = 4_300.0  # a telephone's band ends at 4 kHz
 NARROW_DB = -75.0  # limit of the level above that band, in most frames of a narrow-band recording
-_MOST = 95  # percent
+MOST = 95  # percent of the frames
 
 
 def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) -> list[Warned]:
@@ -100,4 +100,4 @@ def beyond_telephone(spectrograms: audio.Spectrograms) -> float:
     spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
     """
     loudest = spectrograms[:, audio.mel_edges()[1:-1] > TELEPHONE_HZ].max(axis=1)
-    return float(np.percentile(loudest, _MOST))
+    return float(np.percentile(loudest, MOST))

@@ -26,6 +26,7 @@ from service.logs import LogFormat
 from service.mood import Mood
 
 MODELS = Path(__file__).parent / "models"
+DEVICE_NUMBERS = "device.json"  # in a folder of `make device`
 
 
 KeyDigest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -128,6 +129,10 @@ class Settings(CommonSettings):
     feedback_bytes: int = Field(
         32 * 2**20, ge=LEAST_BYTES, description="Largest size of the file of feedback, bytes."
     )
+    device: Path | None = Field(
+        None,
+        description="Folder of `make device`, with which the web app answers on the phone itself.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(
         8000, ge=0, le=65_535, description="TCP port to listen on; 0 selects a free one."
@@ -194,6 +199,15 @@ class Settings(CommonSettings):
     shutdown_seconds: int = Field(
         10, ge=1, description="Grace period for running requests at shutdown, seconds."
     )
+
+    @field_validator("device")
+    @classmethod
+    def _built(cls, device: Path | None) -> Path | None:
+        if device is not None and not (device / DEVICE_NUMBERS).is_file():
+            raise ValueError(
+                f"{device} is not a folder of `make device`: it has no file {DEVICE_NUMBERS}"
+            )
+        return device
 
 
 class LibrarySettings(CommonSettings):
@@ -375,7 +389,7 @@ class FeedbackSettings(CommonSettings):
     """
 
     # the settings file may also have settings of the server
-    model_config = SettingsConfigDict(cli_prog_name="python -m service feedback", extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore")
 
     action: CliPositionalArg[Literal["count", "export", "delete"]] = Field(
         description="What to do with the entries."

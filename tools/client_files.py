@@ -8,6 +8,7 @@ declarations that the client and other programs are written against.
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 from service.app import create_app
 from service.settings import Settings
@@ -33,24 +34,24 @@ def page(text: str) -> str:
     return text
 
 
-def modules() -> list[str]:
+def modules(folder: Path = FOLDER) -> list[str]:
     """Return the name of every module but the first, which the page loads itself."""
-    paths = (FOLDER / "js").rglob("*.js")
+    paths = (folder / "js").rglob("*.js")
     return sorted(
         name
-        for name in (path.relative_to(FOLDER).as_posix() for path in paths)
+        for name in (path.relative_to(folder).as_posix() for path in paths)
         if name not in NOT_PRELOADED
     )
 
 
-def worker(text: str) -> str:
+def worker(text: str, folder: Path = FOLDER) -> str:
     """Return the service worker with its version and the files that the page does not list."""
-    files = sorted(path for path in FOLDER.rglob("*") if path.is_file() and path.name != WORKER)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != WORKER)
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.name.encode() + path.read_bytes())
-    names = [path.relative_to(FOLDER).as_posix() for path in files]
-    names = [name for name in names if name not in modules()]
+    names = [path.relative_to(folder).as_posix() for path in files]
+    names = [name for name in names if name not in modules(folder)]
     listed = "".join(f'\t"{"./" if name == PAGE else name}",\n' for name in names)
     text = re.sub(r'const VERSION = "[^"]*"', f'const VERSION = "{digest.hexdigest()[:12]}"', text)
     return re.sub(r"const FILES = \[[^\]]*\]", f"const FILES = [\n{listed}]", text)

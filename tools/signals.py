@@ -57,6 +57,13 @@ def wav(waveform: FLOAT, rate: int, channels: int = 1) -> bytes:
     return file.getvalue()
 
 
+def float_wav(channels: NDArray[np.floating], rate: int) -> bytes:
+    """Return a 32-bit WAV of channels; [shape=(n_channels, n_samples)]."""
+    file = io.BytesIO()
+    soundfile.write(file, channels.T, rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
 ENCODINGS = {
     "wav": ("wav", "pcm_s16le", {}),
     "aiff": ("aiff", "pcm_s16be", {}),

@@ -1,92 +1,70 @@
-"""``python -m tools.site``: build the documentation site into ``build/site/html``.
+"""``python -m tools.site FOLDER``: write the web app for a static host, without any service.
 
-The pages stay where they are in the repository, and so do their links: the site has the same
-folders. ``docs/site.toml`` names its pages.
+The host may serve it below any path, over TLS. The page answers on the visitor's device, with the
+files of `tools.device`; its texts say so. The service's own copy of the web app has no such parts.
 """
 
-import os
+import argparse
+import json
 import re
 import shutil
-import subprocess
-import sys
-import tomllib
 from pathlib import Path
 
-import fastapi_offline
-from fastapi.openapi.docs import get_swagger_ui_html
+from service.loading import load_served
+from service.schemas import ModelCard
+from service.settings import Settings
+from service.web.routes.frontend import FOLDER, PAGE
+from tools import client_files, device
 
-from tools.openapi import FILE as OPENAPI
-
-ROOT = Path(__file__).parent.parent
-CONFIG = ROOT / "docs" / "site.toml"
-REFERENCE = Path("docs/reference.html")
-"""The page of the OpenAPI document; it is not in the repository."""
-SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
+FIRST = '<script type="module" src="js/main.js">'
+STARTS = '<script type="module" src="device/site.js"></script>\n'
 
 
-def entries(navigation: list | str) -> list[str]:
-    """Return the paths in the navigation, in its order."""
-    if isinstance(navigation, str):
-        return [navigation]
-    return [path for entry in navigation for each in entry.values() for path in entries(each)]
-
-
-def pages() -> list[Path]:
-    """Return the pages of the site, as paths in the repository."""
-    project = tomllib.loads(CONFIG.read_text())["project"]
-    return [Path(path) for path in entries(project["nav"]) if path.endswith(".md")]
-
-
-def targets(page: Path) -> set[Path]:
-    """Return the files that a page links to or shows, as paths in the repository."""
-    text = (ROOT / page).read_text()
-    links = re.findall(r"""\]\(([^)#\s]+)|\bsrc(?:set)?="([^"]+)""", text)
-    local = [a or b for a, b in links if ":" not in a + b]
-    return {Path(os.path.normpath(page.parent / link)) for link in local}
-
-
-def copy(files: set[Path], folder: Path) -> None:
-    """Copy files of the repository to the same places in a folder."""
-    for file in files:
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / file, folder / file)
-
-
-def write_reference(folder: Path) -> None:
-    """Write the page of every address and schema, with all of its files."""
-    for name in SWAGGER:
-        shutil.copy(Path(fastapi_offline.__file__).parent / "static" / name, folder / "docs")
-    page = get_swagger_ui_html(
-        openapi_url=f"../{OPENAPI.name}",
-        title="Fifteen",
-        swagger_js_url=SWAGGER[0],
-        swagger_css_url=SWAGGER[1],
-        swagger_favicon_url=SWAGGER[2],
-        # There is no service behind the site, and no validator elsewhere may be asked.
-        swagger_ui_parameters={"supportedSubmitMethods": [], "validatorUrl": "none"},
-    )
-    text = bytes(page.body).decode().replace("<head>", '<head>\n    <meta charset="utf-8">', 1)
-    (folder / REFERENCE).write_text(text)
-
-
-def build(folder: Path) -> Path:
-    """Build the site in a folder, which is emptied; return the folder of its files.
-
-    Raises `subprocess.CalledProcessError` if a page or a heading that is linked to is missing.
-    """
+def build(folder: Path, package: Path, settings: Settings) -> dict:
+    """Write the site; return the numbers of its part that answers."""
     shutil.rmtree(folder, ignore_errors=True)
-    source, site = folder / "pages", folder / "html"
-    shown = set(pages())
-    linked = {Path(OPENAPI.name)}.union(*map(targets, shown))
-    copy(shown | {file for file in linked if file.suffix != ".md"}, source)
-    write_reference(source)
-    shutil.copy(CONFIG, folder)
-    command = ["build", "--strict", "--config-file", folder / CONFIG.name]
-    subprocess.run([sys.executable, "-m", "zensical", *command], check=True)
-    # Files of hidden folders are left out by the generator.
-    copy({file for file in linked - shown if not (site / file).exists()}, site)
-    return site
+    shutil.copytree(FOLDER, folder)
+    texts = json.loads((device.MODULES / "texts.json").read_text())
+    for path in (folder / "messages").glob("*.js"):
+        path.write_text(_renamed(path.read_text(), texts[path.stem]["site"]))
+    page = folder / PAGE
+    page.write_text(_page(page.read_text(), texts["en"]["site"]))
+    worker = folder / client_files.WORKER
+    worker.write_text(client_files.worker(worker.read_text(), folder))
+    model = load_served(settings)[settings.model]
+    card = folder / "v1" / "models" / model.card.name  # the page explains genres with it
+    card.parent.mkdir(parents=True)
+    card.write_text(ModelCard(**model.card.model_dump(), digest=model.digest).model_dump_json())
+    return device.build(folder / "device", package, settings, alone=True)
+
+
+def _renamed(messages: str, texts: dict[str, str]) -> str:
+    """Return the texts of a language with those that speak of no service."""
+    for key, text in texts.items():
+        line = re.compile(rf'^(\t"?{re.escape(key)}"?: )".*",$', re.MULTILINE)
+        messages, count = line.subn(lambda found, text=text: f'{found[1]}"{text}",', messages)
+        if count != 1:
+            raise ValueError(f"{key} is not one text of the web app.")
+    return messages
+
+
+def _page(text: str, texts: dict[str, str]) -> str:
+    """Return the page, which starts the part that answers before the rest."""
+    text = text.replace(FIRST, STARTS + FIRST)
+    for key, words in texts.items():
+        text = re.sub(rf'(data-text="{re.escape(key)}"[^>]*>)[^<]*', rf"\g<1>{words}", text)
+    return text
+
+
+def main() -> None:
+    """Write the site."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder to write; its content is replaced")
+    arguments = parser.parse_args()
+    found = build(arguments.folder, device.fetch(), Settings())
+    size = device.download_bytes(found)
+    print(f"{arguments.folder}: {size / 1e6:.1f} MB to download for the first answer")
 
 
 if __name__ == "__main__":
-    print(build(ROOT / "build" / "site"))
+    main()

@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "dda8861ffb46";
+const VERSION = "b070be59ac13";
 const FILES = [
 	"icons/192.png",
 	"icons/512.png",
@@ -24,6 +24,7 @@ const FILES = [
 
 const CACHE = `shell-${VERSION}`;
 const SHARED = "shared";
+const DEVICE = "device"; // what answers without a service
 const absolute = (file) => new URL(file, location.href).href;
 const SHELL = new Set(FILES.map(absolute));
 
@@ -51,18 +52,18 @@ addEventListener("fetch", (event) => {
 	}
 	address.hash = "";
 	if (request.mode === "navigate") address.search = "";
-	if (request.method === "GET" && (SHELL.has(address.href) || address.href.startsWith(absolute("js/")))) {
-		event.respondWith(kept(address.href, request));
+	const optional = address.href.startsWith(absolute("device/"));
+	if (request.method === "GET" && (optional || SHELL.has(address.href) || address.href.startsWith(absolute("js/")))) {
+		event.respondWith(kept(address.href, request, optional ? DEVICE : CACHE));
 	}
 });
 
-async function kept(address, request) {
-	const cache = await caches.open(CACHE);
-	return (await cache.match(address)) ?? fetch(request);
+async function kept(address, request, name = CACHE) {
+	return (await caches.match(address, { cacheName: name })) ?? fetch(request);
 }
 
 async function forgetOthers() {
-	const stale = (await caches.keys()).filter((name) => name !== CACHE && name !== SHARED);
+	const stale = (await caches.keys()).filter((name) => ![CACHE, SHARED, DEVICE].includes(name));
 	await Promise.all(stale.map((name) => caches.delete(name)));
 }
 

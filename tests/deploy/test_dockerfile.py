@@ -1,6 +1,10 @@
 """The Dockerfile installs dependencies with a stub of the package; the stub has every folder."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -24,3 +28,27 @@ def test_every_package_is_installed():
     found = {path.parent.relative_to(ROOT) for path in (ROOT / "service").rglob("__init__.py")}
     packages = {Path(*name.split(".")) for name in project["tool"]["setuptools"]["packages"]}
     assert found <= packages
+
+
+def test_the_stage_of_the_device_has_what_its_command_needs(tmp_path):
+    """The command runs where only the files of the image are; no container runs here."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    stage = re.search(
+        r"^FROM build AS device-with\n(.*?)\n\n", dockerfile, re.MULTILINE | re.DOTALL
+    )
+    for name in re.search(r"^COPY (tools.*) tools/$", stage[1], re.MULTILINE)[1].split():
+        assert f"!{name}\n" in (ROOT / ".dockerignore").read_text()
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("service", "mobile_client"):  # of the stage before
+        (tmp_path / name).symlink_to(ROOT / name)
+    command = re.search(r"^RUN /opt/venv/bin/python (.*) /opt/device$", stage[1], re.MULTILINE)[1]
+    result = subprocess.run(
+        [sys.executable, *command.split(), "--help"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

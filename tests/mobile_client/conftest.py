@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from service import audio
-from tools import signals
+from service.settings import Settings
+from tools import device, signals
 from tools.browser import CLIP, FAKE_DEVICE, GRANTED, HEADLESS, PERSON, open_client
 
 SPY = """
@@ -43,6 +44,23 @@ def sounds(tmp_path_factory):
     paths["text"] = folder / "text.mp3"
     paths["text"].write_text("This is no sound.")
     return paths
+
+
+@pytest.fixture(scope="session")
+def runtime():
+    """The package of ONNX Runtime Web."""
+    try:
+        return device.fetch()
+    except device.PackageError as error:
+        pytest.skip(f"nothing answered on the device: {error}")
+
+
+@pytest.fixture(scope="package")
+def device_folder(runtime, tmp_path_factory):
+    """The folder of `make device`."""
+    folder = tmp_path_factory.mktemp("device") / "device"
+    device.build(folder, runtime, Settings())
+    return folder
 
 
 @pytest.fixture(scope="package")

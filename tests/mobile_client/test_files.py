@@ -6,7 +6,7 @@ import re
 import pytest
 
 from service.web.routes.frontend import FOLDER, PAGE
-from tools import client_files
+from tools import client_files, device
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 TEXTS = [path for path in FILES if path.suffix != ".png"]
@@ -32,6 +32,7 @@ def messages(path):
 
 
 def test_the_files_are_small():
+    """Those that every visitor loads; the parts that answer on the device are a person's choice."""
     assert sum(path.stat().st_size for path in FILES) < 220_000
     assert (FOLDER / PAGE).stat().st_size < 14_600  # ten segments of TCP: one round trip
 
@@ -88,6 +89,22 @@ def test_the_page_itself_is_in_english():
     *some, last = (text for key, text in english.items() if key.startswith("genre."))
     english["what"] = english["what"].format(genres=f"{', '.join(some)} and {last}")
     assert {key: english[key] for key, _ in page} == dict(page)
+
+
+def test_every_language_has_every_text_of_the_device():
+    texts = json.loads((device.MODULES / "texts.json").read_text())
+    assert texts.keys() == {path.stem for path in MESSAGES}
+    for language, those in texts.items():
+        assert list(those) == list(texts["en"])
+        assert those["site"].keys() == texts["en"]["site"].keys() <= messages(MESSAGES[0]).keys()
+        for key, text in those.items():
+            places = re.findall(r"\{\w+\}", str(texts["en"][key]))
+            assert re.findall(r"\{\w+\}", str(text)) == places, (language, key)
+
+
+@pytest.mark.parametrize("path", sorted(device.MODULES.iterdir()), ids=lambda path: path.name)
+def test_the_device_needs_nothing_from_elsewhere(path):
+    assert "://" not in path.read_text()
 
 
 def test_every_used_text_exists():

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from service.web.routes.frontend import FOLDER
-from tests.hosting import hosted
 from tools.browser import expect_answer, ready
 from tools.server import Server
+from tools.static import hosting
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def host(tmp_path):
     """The address of the client on a host of its own, set up as its README describes."""
-    with hosted(tmp_path) as origin:
+    with hosting(tmp_path) as origin:
         service = Server("--cors-origins", json.dumps([origin]))
         service.wait_until_ready()
         _install(tmp_path / "music", service.url)

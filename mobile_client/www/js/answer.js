@@ -17,7 +17,7 @@ const SURE = 0.9; // probability from which an answer counts as certain
  *   Where the genre is null, the verdict says why.
  * @typedef {{verdict: string, reason: string, genre: string, hasGenre: boolean, genres: Genre[],
  *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
- *   truncated: boolean, seconds: number, analysed: number, model: ?string}} Reading
+ *   truncated: boolean, seconds: number, analysed: number, model: ?string, here: boolean}} Reading
  */
 
 /**
@@ -41,6 +41,7 @@ export function read(answer) {
 		seconds: answer.audio?.duration_seconds ?? 0,
 		analysed: answer.audio?.analysed_seconds ?? 0,
 		model: answer.model?.name ?? null,
+		here: /** @type {any} */ (answer).device === true,
 	};
 }
 

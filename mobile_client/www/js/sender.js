@@ -7,6 +7,7 @@
 
 import { on } from "./events.js";
 import * as service from "./service.js";
+import * as settings from "./settings.js";
 import * as store from "./store.js";
 
 const AT_ONCE = 2; // one for a batch, and one for clips that arrive meanwhile
@@ -53,7 +54,7 @@ export function wake() {
 
 /** The page may end: let the service worker send what waits, where the browser has Background Sync. */
 async function handOver() {
-	if (!waiting().length || !navigator.serviceWorker) return;
+	if (!waiting().length || !navigator.serviceWorker || settings.get("device")) return;
 	const registration = /** @type {any} */ (await navigator.serviceWorker.ready);
 	registration.sync?.register("send").catch(() => null); // not allowed
 }

@@ -82,6 +82,8 @@ export default {
 	truncated: "The recording is longer: only the first {time} were analysed.",
 	"kept-listening": "Listened for {time}; the answer and the sound are of its end.",
 	unkept: "not saved",
+	"by.device": "Answered on this device",
+	"by.service": "Answered by the service",
 	trouble: {
 		unkept: "This browser keeps no history: it will be gone when you close the page.",
 		full: "There is no space left on this device: the recording is not saved.",

@@ -82,6 +82,8 @@ export default {
 	truncated: "La grabación es más larga: solo se analizaron los primeros {time}.",
 	"kept-listening": "Escucha de {time}; la respuesta y el sonido son del final.",
 	unkept: "sin guardar",
+	"by.device": "Respondió este dispositivo",
+	"by.service": "Respondió el servicio",
 	trouble: {
 		unkept: "Este navegador no guarda el historial: desaparecerá con la página.",
 		full: "No queda espacio en el dispositivo: la grabación no está guardada.",

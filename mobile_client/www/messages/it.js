@@ -82,6 +82,8 @@ export default {
 	truncated: "La registrazione è più lunga: sono stati analizzati solo i primi {time}.",
 	"kept-listening": "Ascolto di {time}; la risposta e il suono riguardano la fine.",
 	unkept: "non salvata",
+	"by.device": "Risposta di questo dispositivo",
+	"by.service": "Risposta del servizio",
 	trouble: {
 		unkept: "Questo browser non conserva la cronologia: sparirà con la pagina.",
 		full: "Non c'è più spazio sul dispositivo: la registrazione non è salvata.",

@@ -23,6 +23,8 @@ export function show() {
 		section("about.more", element("ul", { class: "links" }, links())),
 	];
 	page.replaceChildren(...parts.filter((part) => part));
+	const offer = /** @type {string} */ ("../../device/offer.js"); // optional
+	import(offer).then(({ show }) => show(page)).catch(() => null);
 }
 
 /** This page holds nothing. */

@@ -167,11 +167,14 @@ function keyForm({ id }) {
 /** What the clip is, and what can be done with it. */
 function keeping(clip, again = null) {
 	const { id, created } = clip;
-	const unsaved = store.isKept(id) ? [] : [text("unkept")];
+	const notes = store.isKept(id) ? [] : [text("unkept")];
+	const here = clip.answer && read(clip.answer).here;
+	if (here) notes.push(text("by.device"));
+	else if (clip.answer && settings.get("device")) notes.push(text("by.service"));
 	return element(
 		"div",
 		{ class: "keeping" },
-		element("p", { class: "note" }, [title(clip), moment(created), ...unsaved].join(" · ")),
+		element("p", { class: "note" }, [title(clip), moment(created), ...notes].join(" · ")),
 		element(
 			"div",
 			{ class: "actions" },

@@ -1,9 +1,12 @@
 """The mobile client's files over HTTP; tests/mobile_client tests them in a browser."""
 
 import pytest
+from pydantic import ValidationError
 
+from service.settings import DEVICE_NUMBERS, Settings
 from service.web.errors import MEDIA_TYPE
-from service.web.routes.frontend import FOLDER, PAGE
+from service.web.routes.frontend import DEVICE_WORKER, FOLDER, PAGE
+from tests.http import serving
 
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
 EXPECTED_TYPES = {
@@ -59,3 +62,43 @@ def test_other_methods(client):
 def test_it_is_not_in_the_interface(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert not {f"/{name}" for name in ("", *FILES)} & paths.keys()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("device")
+    for name in (DEVICE_NUMBERS, DEVICE_WORKER, "answer.js"):
+        (folder / name).write_text("{}")
+    with serving(Settings(device=folder)) as client:
+        yield client
+
+
+class TestDevice:
+    """The folder of `make device`, which is off by default."""
+
+    def test_it_is_off_by_default(self, client):
+        assert client.get(f"/device/{DEVICE_NUMBERS}").status_code == 404
+
+    def test_only_its_worker_may_compile(self, installed):
+        policies = {
+            name: installed.get(f"/{name}").headers["content-security-policy"]
+            for name in ("", f"device/{DEVICE_WORKER}", "device/answer.js")
+        }
+        worker = policies.pop(f"device/{DEVICE_WORKER}")
+        assert "script-src 'self' 'wasm-unsafe-eval';" in worker
+        assert worker.startswith("default-src 'none'; ")
+        assert "unsafe-inline" not in worker
+        assert not any("unsafe" in policy for policy in policies.values())
+
+    def test_files_are_revalidated(self, installed):
+        response = installed.get(f"/device/{DEVICE_NUMBERS}")
+        assert (response.status_code, response.text) == (200, "{}")
+        assert response.headers["cache-control"] == "no-cache"
+
+    @pytest.mark.parametrize("path", ["/device", "/device/", "/device/../app.py", "/device/x.js"])
+    def test_there_is_nothing_else(self, installed, path):
+        assert installed.get(path).status_code == 404
+
+    def test_another_folder_is_refused(self, tmp_path):
+        with pytest.raises(ValidationError, match="make device"):
+            Settings(device=tmp_path)

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.hosting import hosted
-from tools import site
+from tools.static import hosting
+from tools import docs_site
 from tools.browser import HEADLESS
 
 pytest.importorskip("zensical", reason="zensical is not installed: the site was not built")
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The folder of the built site."""
-    return site.build(tmp_path_factory.mktemp("site"))
+    return docs_site.build(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +61,26 @@ def parsed(folder):
 
 
 def test_every_page_of_the_documentation_is_in_the_navigation():
-    pages = site.pages()
+    pages = docs_site.pages()
     assert len(set(pages)) == len(pages)
-    written = {path.relative_to(site.ROOT) for path in (site.ROOT / "docs").rglob("*.md")}
+    written = {path.relative_to(docs_site.ROOT) for path in (docs_site.ROOT / "docs").rglob("*.md")}
     assert written <= set(pages)
     assert Path("service/models/fifteen.md") in pages
 
 
 def test_a_link_to_a_missing_page_ends_the_build(tmp_path, monkeypatch):
-    for path in site.pages():
+    for path in docs_site.pages():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("# Page\n")
     (tmp_path / "README.md").write_text("# Page\n\n[There](docs/API.md#nowhere).\n")
-    monkeypatch.setattr(site, "ROOT", tmp_path)
-    shutil.copy(site.OPENAPI, tmp_path)
-    with pytest.raises(site.subprocess.CalledProcessError):
-        site.build(tmp_path / "build")
+    monkeypatch.setattr(docs_site, "ROOT", tmp_path)
+    shutil.copy(docs_site.OPENAPI, tmp_path)
+    with pytest.raises(docs_site.subprocess.CalledProcessError):
+        docs_site.build(tmp_path / "build")
 
 
 def test_every_link_leads_to_a_file_and_its_heading(parsed):
-    assert len(parsed) > len(site.pages())
+    assert len(parsed) > len(docs_site.pages())
     for path, page in parsed.items():
         for link in [*page.links, *page.loaded]:
             if link.startswith(("http:", "https:", "data:")):
@@ -108,7 +108,7 @@ def test_lists_and_tables_are_not_read_as_paragraphs(parsed):
 @pytest.fixture(scope="module")
 def address(folder):
     """The address of the site, served as any static host would."""
-    with hosted(folder) as origin:
+    with hosting(folder) as origin:
         yield origin
 
 
@@ -140,7 +140,7 @@ def visitor(request, browser, address):
 
 @pytest.mark.slow
 def test_no_page_is_wider_than_the_screen_or_asks_another_host(visitor):
-    for path in site.pages():
+    for path in docs_site.pages():
         name = path.with_suffix(".html") if path.name != "README.md" else path.parent
         visitor.goto(f"/{name}")
         expect(visitor.locator("h1").first).to_be_visible()
@@ -158,6 +158,6 @@ def test_a_page_is_found_by_its_words(visitor):
 
 @pytest.mark.slow
 def test_the_reference_shows_every_address(visitor):
-    visitor.goto(f"/{site.REFERENCE}")
+    visitor.goto(f"/{docs_site.REFERENCE}")
     expect(visitor.get_by_text("/v1/analyze/batch")).to_be_visible()
     expect(visitor.get_by_role("button", name="Try it out")).to_have_count(0)
