@@ -100,7 +100,7 @@ def test_live_connections_are_measured_and_their_figures_written(process):
     block = live.figures("One", [live.Cost("webm", 15, 80, 100, 96), costly])
     assert "| webm | 15 | 80 | 1.25 | 1.20 |" in block
     assert "| wav | 15 | 40 | 1.75 | - |" in block
-    assert "Beyond 1.5 times: wav of 15 s." in block
+    assert "1 of 2 rows have a figure above 1.5." in block
     page = (ROOT / "docs" / "LIVE.md").read_text()
     assert block in live.with_figures(page, block)
 

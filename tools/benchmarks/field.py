@@ -246,7 +246,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--environments", type=Path, help="keep the environments in this folder")
     args = parser.parse_args()
-    machine = f"one of {os.cpu_count()} processors ({platform.machine()})"
+    machine = f"a machine with {os.cpu_count()} processors ({platform.machine()})"
     with tempfile.TemporaryDirectory() as folder:
         pythons = {"fifteen": sys.executable}
         for name, package in PROGRAMS.items():

@@ -114,7 +114,7 @@ PAGE = """\
 *Written by `python -m tools.benchmarks.field`; run it again rather than edit.*
 
 {packages}, and this version of Fifteen, on the same
-clips in one run. Each had the middle 15 s of a clip as a WAV, mono, 22,050 Hz, and one thread of
+clips in one run. Each had the middle 15 s of a clip as a WAV, mono, 22,050 Hz, and one thread on
 {machine}. Each is used as its documentation begins, without tuning.
 
 ## Figures
@@ -134,7 +134,7 @@ A dash is where the program has no such answer.
   VibeNet was trained on the Free Music Archive with values of Echo Nest, say its authors; whether
   it heard some of these songs is not known. sonara says that its values are heuristics. Essentia's
   danceability has a scale of its own, so it has no error.
-* With so few clips, a difference of 0.05 may be chance.
+* With so few clips, a difference of 0.1 may be chance.
 * librosa has no key: it is the usual one, its chroma with Temperley's profiles. Essentia's wheel
   has no models; its tempo is `RhythmExtractor2013`, its key `KeyExtractor`.
 * **Processor time** is the median for all that the program answers here, reading the WAV included,
@@ -150,6 +150,6 @@ it. librosa and VibeNet read more where the program ffmpeg is installed{ffmpeg}.
 
 ## What they have
 
-From their documentation, by hand.
+By hand, from their documentation; not all of it was tried.
 
 {features}"""
