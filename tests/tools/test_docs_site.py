@@ -9,9 +9,9 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tools.static import hosting
 from tools import docs_site
 from tools.browser import HEADLESS
+from tools.static import hosting
 
 pytest.importorskip("zensical", reason="zensical is not installed: the site was not built")
 
