@@ -1,6 +1,7 @@
 """``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md.
 
 With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md.
+With ``--raspberry-pi``, count instructions on emulated cores, and write docs/RASPBERRY_PI.md.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from service import audio
+from tools import emulated
 from tools.benchmarks import (
     alternatives,
     cost,
@@ -21,6 +23,7 @@ from tools.benchmarks import (
     parts,
     performance,
     preparing,
+    raspberry,
     scaling,
     search,
 )
@@ -46,6 +49,7 @@ def main():
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     parser.add_argument("--memory", action="store_true", help="measure only memory at rest again")
     parser.add_argument("--search", action="store_true", help="measure only the search")
+    parser.add_argument("--raspberry-pi", action="store_true", help="estimate only that")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -55,6 +59,8 @@ def main():
     machine += f" {platform.python_version()}"
     if args.search:
         return search_again(args.docs / "SEARCH.md", machine, quick=args.quick)
+    if args.raspberry_pi:
+        return raspberry_again(args.docs / "RASPBERRY_PI.md")
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -85,6 +91,15 @@ def search_again(page, machine, *, quick=False):
     sizes, repeats = ((1_000, 10_000), 1) if quick else (search.SIZES, search.REPEATS)
     analysis = cost.stages(cost.clips()["mp3"], repeats).total
     page.write_text(search.page(machine, analysis, [search.alone(each, repeats) for each in sizes]))
+    print(page.read_text())
+    return 0
+
+
+def raspberry_again(page):
+    """Count the instructions on the cores of Raspberry Pis, and write the page."""
+    if missing := emulated.missing("cc"):
+        sys.exit(f"These programs are needed: {', '.join(missing)}.")
+    page.write_text(raspberry.page(raspberry.counts()))
     print(page.read_text())
     return 0
 
