@@ -92,8 +92,8 @@ class Server(Served):
         for line in self.process.stderr:
             self.log += line
 
-    def wait_until_ready(self):
-        for _ in range(400):
+    def wait_until_ready(self, seconds=20):
+        for _ in range(20 * seconds):
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
                     return

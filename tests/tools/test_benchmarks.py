@@ -1,9 +1,15 @@
 """The benchmark runs and computes its tables correctly. The figures depend on the machine."""
 
+import platform
+import re
+import shutil
+import subprocess
+
 import pytest
 
-from tools.benchmarks import cost, load, memory, scaling
+from tools.benchmarks import cost, load, memory, raspberry, scaling
 from tools.benchmarks.cost import Stages
+from tools.server import ROOT
 
 
 def test_the_stages_of_an_analysis_are_measured(clips):
@@ -57,3 +63,34 @@ def test_memory_at_rest_is_measured(process):
     rest = memory.at_rest(process, 30, short, long)
     assert rest.requests == 30
     assert 50 < rest.mb < 450
+
+
+LOOP = """
+int main(int count, char **arguments)
+{
+    long n = count > 1 ? 2000000 : 1000000;
+    __asm__ volatile("1: dec %0\\n nop\\n nop\\n jnz 1b" : "+r"(n));
+    return 0;
+}
+"""
+
+
+@pytest.mark.slow
+def test_the_counter_of_instructions_counts_a_loop_exactly(tmp_path):
+    if platform.machine() != "x86_64" or not all(map(shutil.which, ("qemu-x86_64", "cc"))):
+        pytest.skip("QEMU for x86-64 or a compiler is not installed: nothing was counted")
+    (tmp_path / "loop.c").write_text(LOOP)
+    loop = tmp_path / "loop"
+    subprocess.run(["cc", "-static", "-o", loop, tmp_path / "loop.c"], check=True)
+    command = ["qemu-x86_64", "-plugin", raspberry.build_counter(tmp_path), loop]
+    counted = raspberry.count(command), raspberry.count([*command, "twice"])
+    assert counted[1] - counted[0] == pytest.approx(4_000_000, abs=1_000)
+
+
+def test_the_page_of_an_estimate_has_each_machine_at_each_rate():
+    measured = {each.name: 1.8e9 for each in raspberry.MACHINES}
+    page = raspberry.page(measured)
+    assert "| Raspberry Pi 4 | cortex-a72 | 1.8 | 1,800 | 2.00 | 1.00 | 0.50 |" in page
+    committed = (ROOT / "docs" / "RASPBERRY_PI.md").read_text()
+    numbers = re.compile(r"\d[\d.,]*")
+    assert numbers.sub("N", committed) == numbers.sub("N", page)

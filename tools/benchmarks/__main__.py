@@ -1,7 +1,8 @@
 """``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md.
 
 With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md. With
-``--live``, measure live connections, and write their figures into docs/LIVE.md.
+``--live``, measure live connections, and write their figures into docs/LIVE.md. With
+``--raspberry-pi``, count instructions on emulated cores, and write docs/RASPBERRY_PI.md.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from service import audio
+from tools import emulated
 from tools.benchmarks import (
     alternatives,
     cost,
@@ -23,6 +25,7 @@ from tools.benchmarks import (
     parts,
     performance,
     preparing,
+    raspberry,
     scaling,
     search,
 )
@@ -49,6 +52,7 @@ def main():
     parser.add_argument("--memory", action="store_true", help="measure only memory at rest again")
     parser.add_argument("--search", action="store_true", help="measure only the search")
     parser.add_argument("--live", action="store_true", help="measure only live connections")
+    parser.add_argument("--raspberry-pi", action="store_true", help="estimate only that")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -60,6 +64,8 @@ def main():
         return search_again(args.docs / "SEARCH.md", machine, quick=args.quick)
     if args.live:
         return live_again(args.docs / "LIVE.md", machine, quick=args.quick)
+    if args.raspberry_pi:
+        return raspberry_again(args.docs / "RASPBERRY_PI.md")
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -105,6 +111,15 @@ def live_again(page, machine, *, quick=False):
     block = live.figures(machine, found)
     page.write_text(live.with_figures(page.read_text(), block))
     print(block)
+    return 0
+
+
+def raspberry_again(page):
+    """Count the instructions on the cores of Raspberry Pis, and write the page."""
+    if missing := emulated.missing("cc"):
+        sys.exit(f"These programs are needed: {', '.join(missing)}.")
+    page.write_text(raspberry.page(raspberry.counts()))
+    print(page.read_text())
     return 0
 
 
