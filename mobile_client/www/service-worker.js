@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "dda8861ffb46";
+const VERSION = "278114a1b803";
 const FILES = [
 	"icons/192.png",
 	"icons/512.png",
@@ -14,11 +14,11 @@ const FILES = [
 	"./",
 	"js/main.js",
 	"manifest.webmanifest",
-	"messages/el.js",
-	"messages/en.js",
-	"messages/es.js",
-	"messages/it.js",
-	"messages/ru.js",
+	"messages/el.txt",
+	"messages/en.txt",
+	"messages/es.txt",
+	"messages/it.txt",
+	"messages/ru.txt",
 	"style.css",
 ];
 

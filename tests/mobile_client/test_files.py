@@ -10,24 +10,19 @@ from tools import client_files
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 TEXTS = [path for path in FILES if path.suffix != ".png"]
-MESSAGES = sorted((FOLDER / "messages").glob("*.js"))
-GROUP = re.compile(r"^\t([\w-]+): {$")
-ENTRY = re.compile(r'^\t+"?([\w.-]*)"?: "(.*)",$')
+MESSAGES = sorted((FOLDER / "messages").glob("*.txt"))
+ENTRY = re.compile(r"(\t?)([\w.-]+):(?: (\S.*))?")
 
 
 def messages(path):
     """The texts of one language, by key."""
-    lines = path.read_text().splitlines()
-    assert (lines[0], lines[-1]) == ("export default {", "};")
     texts, group = {}, ""
-    for line in lines[1:-1]:
-        if found := GROUP.match(line):
-            group = f"{found[1]}."
-        elif line == "\t},":
-            group = ""
-        else:
-            key, text = ENTRY.match(line).groups()
-            texts[(group + key).removesuffix(".")] = text
+    for line in path.read_text().splitlines():
+        indent, key, text = ENTRY.fullmatch(line).groups()
+        if not indent:
+            group = key
+        if text:
+            texts[f"{group}.{key}" if indent else key] = text
     return texts
 
 
@@ -72,7 +67,7 @@ def test_the_manifest_can_be_installed():
 
 
 def test_every_language_has_every_text():
-    english = messages(FOLDER / "messages" / "en.js")
+    english = messages(FOLDER / "messages" / "en.txt")
     for path in MESSAGES:
         texts = messages(path)
         assert list(texts) == list(english), path.name
@@ -82,7 +77,7 @@ def test_every_language_has_every_text():
 
 
 def test_the_page_itself_is_in_english():
-    english = messages(FOLDER / "messages" / "en.js")
+    english = messages(FOLDER / "messages" / "en.txt")
     page = re.findall(r'data-text="([\w.-]+)"[^>]*>([^<]*)<', (FOLDER / PAGE).read_text())
     assert page
     *some, last = (text for key, text in english.items() if key.startswith("genre."))
@@ -91,7 +86,7 @@ def test_the_page_itself_is_in_english():
 
 
 def test_every_used_text_exists():
-    english = messages(FOLDER / "messages" / "en.js")
+    english = messages(FOLDER / "messages" / "en.txt")
     source = "".join(path.read_text() for path in TEXTS if path.parent.name != "messages")
     keys = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
     assert keys

@@ -120,7 +120,6 @@ function corner(name, here) {
 	);
 }
 
-/** The intervals of both, if there are any. */
 function spread(x, y) {
 	const [left, right] = [x.low ?? x.value, x.high ?? x.value];
 	const [bottom, top] = [y.low ?? y.value, y.high ?? y.value];
@@ -161,7 +160,6 @@ export function timeline(windows, play) {
 	);
 }
 
-/** The genres of some windows, the longest first. */
 function byTime(windows) {
 	const seconds = new Map();
 	for (const { genre, start, end } of windows) {

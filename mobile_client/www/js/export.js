@@ -114,7 +114,6 @@ function cell(value) {
 
 const file = (extension, type, content) => new File([content], `fifteen.${extension}`, { type });
 
-/** Let the browser save a file. */
 export function save(/** @type {File} */ content) {
 	const address = URL.createObjectURL(content);
 	const link = document.createElement("a");

@@ -27,10 +27,8 @@ let genre = null;
 let peak = null;
 let refused = false;
 
-/** Whether the loudest sample means silence. */
 export const isSilent = (/** @type {?number} */ loudest) => loudest !== null && loudest <= SILENCE;
 
-/** Begin to follow the recorder. */
 export function start() {
 	on(recorder.events, "state", (state) => {
 		controller?.abort();

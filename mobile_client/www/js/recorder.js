@@ -57,13 +57,10 @@ let state = "idle";
 /** @type {?Session} */
 let session = null;
 
-/** The state now. */
 export const now = () => state;
 
-/** Seconds since it listens. */
 export const seconds = () => (session?.started ? (performance.now() - session.started) / 1000 : 0);
 
-/** Whether there is enough to stop. */
 export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
 /** Whether it goes on until the person stops it. */
@@ -107,7 +104,6 @@ export async function start(source = "microphone") {
 	}
 }
 
-/** End the recording and keep it, if it is long enough. */
 export function stop() {
 	if (isEnough()) close();
 }

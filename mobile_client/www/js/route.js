@@ -18,7 +18,6 @@ const scrolled = new Map();
 let route = read();
 let entry = begin();
 
-/** The route now. */
 export const now = () => route;
 
 /** The address of a page, for links. */

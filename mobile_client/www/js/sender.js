@@ -21,7 +21,6 @@ let failures = 0; // one after the other
 let pausedUntil = 0; // for all clips that the person did not choose
 let timer = null;
 
-/** Begin to follow the store and the network. */
 export function start() {
 	on(store.events, "change", ({ id, kind }) => {
 		if (kind === "removed") sending.get(id)?.abort();
@@ -31,7 +30,6 @@ export function start() {
 	document.addEventListener("visibilitychange", () => (document.hidden ? handOver() : wake()));
 }
 
-/** Send a clip before the others. */
 export function prefer(id) {
 	wanted = id;
 	drain();
@@ -58,7 +56,6 @@ async function handOver() {
 	registration.sync?.register("send").catch(() => null); // not allowed
 }
 
-/** Send all that can be sent now. */
 export function drain() {
 	clearTimeout(timer);
 	for (let clip = next(); clip; clip = next()) begin(clip);

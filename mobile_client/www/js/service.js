@@ -21,7 +21,6 @@ export class RefusedError extends Error {
 	}
 }
 
-/** The service is busy: retry later. */
 export class BusyError extends RefusedError {
 	constructor(problem, seconds) {
 		super(problem);
@@ -35,7 +34,6 @@ export class UnreachableError extends Error {}
 /** The recording itself cannot be read: its file was moved, changed or is a folder. */
 export class UnreadableError extends Error {}
 
-/** The client aborted the request. */
 export class AbortedError extends Error {}
 
 /**
@@ -57,7 +55,6 @@ export function analyzeSoFar(audio, signal) {
 	return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
 }
 
-/** Whether the service is up. */
 export async function isHealthy() {
 	try {
 		return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
@@ -71,12 +68,10 @@ let limits = null;
 /** The service's limits, null while they are not known. */
 export const knownLimits = () => limits;
 
-/** Ask for the service's limits. */
 export async function loadLimits() {
 	limits = await get(LIMITS);
 }
 
-/** A model's card, null if it is not available. */
 export const modelCard = (name) => (name ? get(`${MODELS}/${encodeURIComponent(name)}`) : null);
 
 async function get(path) {

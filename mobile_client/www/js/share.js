@@ -80,7 +80,6 @@ function write(context, words, weight, size, y, colour, x = WIDTH / 2) {
 	context.fillText(words, x, y);
 }
 
-/** Write a sentence in as many lines as it takes. */
 function wrap(context, sentence, weight, size, y, colour, width) {
 	context.font = `${weight} ${size}px ${FONT}`;
 	const lines = [""];

@@ -3,7 +3,6 @@
 import { certainty, named, read } from "./answer.js";
 import { current, either, percent, text, textOr } from "./language.js";
 
-/** A genre's name in the person's language. */
 export const genreName = (genre) => textOr(`genre.${genre}`, genre);
 
 /** The name of an answer: its genre, both genres, or that it has none. */
@@ -12,7 +11,6 @@ export function headline(reading) {
 	return names.length ? either(names) : textOr(`verdict.${reading.verdict}`, genreName(reading.genre));
 }
 
-/** A clip in one line. */
 export function summary(clip) {
 	if (clip.state !== "answered") return text(clip.why ?? clip.state);
 	const reading = read(clip.answer);
@@ -42,13 +40,10 @@ export function problemWords({ type, detail }) {
 	return textOr(`problem.${slug(type)}`, detail || text("refused"));
 }
 
-/** The next step after a problem. */
 export const advice = ({ type }) => textOr(`advice.${slug(type)}`, text("advice"));
 
-/** The last part of a problem's type. */
 export const slug = (type) => (type ?? "").split(":").at(-1);
 
-/** A warning, in the person's language where it is known. */
 export const warningWords = ({ type, detail }) => textOr(`warning.${type}`, detail);
 
 /** A score's place among the reference recordings, in words. */

@@ -10,7 +10,6 @@ const THEMES = ["light", "dark"];
 
 const page = byId("about");
 
-/** Show the page. */
 export function show() {
 	const parts = [
 		element("h1", { tabindex: "-1" }, text("about")),
@@ -25,7 +24,6 @@ export function show() {
 	page.replaceChildren(...parts.filter((part) => part));
 }
 
-/** This page holds nothing. */
 export const leave = () => null;
 
 const section = (key, ...children) =>

@@ -26,7 +26,6 @@ let ticking = null;
 
 player.events.addEventListener("change", follow);
 
-/** Show a clip. */
 export function show({ id }) {
 	leave();
 	shown = id;
@@ -36,7 +35,6 @@ export function show({ id }) {
 	sender.prefer(id);
 }
 
-/** Show a clip again after a change. */
 export function changed({ id }) {
 	if (id !== shown) return;
 	const focused = page.contains(document.activeElement);
@@ -54,7 +52,6 @@ export function leave() {
 	drawn = null;
 }
 
-/** Draw the ring in the current colours and size. */
 export function redraw() {
 	const clip = store.get(shown);
 	if (clip) draw(clip);
@@ -111,7 +108,6 @@ function answered(clip) {
 
 const paragraph = (kind, words) => words && element("p", { class: kind }, words);
 
-/** What the person should know about the recording. */
 function notesOf({ warnings, verdict, truncated, analysed, windows }, { note }) {
 	// Silence is quiet: one message is enough.
 	const some = warnings.filter(({ type }) => verdict !== "silence" || type !== "very_quiet");
@@ -164,7 +160,6 @@ function keyForm({ id }) {
 	);
 }
 
-/** What the clip is, and what can be done with it. */
 function keeping(clip, again = null) {
 	const { id, created } = clip;
 	const unsaved = store.isKept(id) ? [] : [text("unkept")];
@@ -236,7 +231,6 @@ function slider() {
 	return canvas;
 }
 
-/** Play and pause, and the time. */
 function controls({ audio }) {
 	if (!audio?.size) return null;
 	return element(
@@ -247,7 +241,6 @@ function controls({ audio }) {
 	);
 }
 
-/** Show where the player is. */
 function follow() {
 	const time = page.querySelector(".time");
 	if (!time) return;
