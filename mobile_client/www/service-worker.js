@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "278114a1b803";
+const VERSION = "fbbccb406d45";
 const FILES = [
 	"icons/192.png",
 	"icons/512.png",

@@ -6,6 +6,7 @@
  */
 
 import { on } from "./events.js";
+import { finalOf } from "./live.js";
 import * as service from "./service.js";
 import * as store from "./store.js";
 
@@ -104,7 +105,8 @@ async function send(clip, signal) {
 	if (!(await store.isWaiting(id))) return;
 	store.touch(id, { state: "sending", why: null, retryAt: null });
 	try {
-		const answer = await service.analyze(audio ?? new Blob([]), name ?? "recording", signal);
+		const heard = await finalOf(audio, signal);
+		const answer = heard ?? (await service.analyze(audio ?? new Blob([]), name ?? "recording", signal));
 		failures = 0;
 		await store.change(id, { state: "answered", answer, tries: 0 });
 	} catch (error) {

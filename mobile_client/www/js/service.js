@@ -5,6 +5,7 @@ import * as settings from "./settings.js";
 const ANALYZE = "v1/analyze?timeline=true";
 const SO_FAR = "v1/analyze?timeline=false";
 const LIMITS = "v1/limits";
+const LIVE = "v1/live";
 const MODELS = "v1/models";
 const HEALTH = "healthz";
 const RETRY_SECONDS = 5; // if a busy service sends no Retry-After, or hides it from another origin
@@ -139,6 +140,13 @@ function refusal(response, answer) {
 	const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
 	if (!BUSY.includes(status)) return new RefusedError(problem);
 	return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
+}
+
+/** The address of a live connection. */
+export function liveAddress() {
+	const url = address(LIVE);
+	url.protocol = url.protocol.replace("http", "ws");
+	return url;
 }
 
 /** The address of something of the service's, or of the page that answers for its own files. */
