@@ -6,9 +6,8 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "fbbccb406d45";
+const VERSION = "04c0cdd6d6fb";
 const FILES = [
-	"icons/192.png",
 	"icons/512.png",
 	"icons/icon.svg",
 	"./",

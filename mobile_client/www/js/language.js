@@ -63,6 +63,8 @@ export function megabytes(bytes) {
 	return new Intl.NumberFormat(locale, /** @type {any} */ (format)).format(bytes / 1e6);
 }
 
+export const number = (/** @type {number} */ value) => new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }).format(value);
+
 export function clock(seconds) {
 	const whole = Math.round(seconds);
 	return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;

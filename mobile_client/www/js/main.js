@@ -186,7 +186,6 @@ async function show(id) {
 	await picture(id);
 }
 
-/** Show the only new file or all of them, unless the app listens. */
 async function taken(ids) {
 	if (recorder.now() !== "idle") toast(text("added", { count: String(ids.length) }));
 	else if (ids.length === 1) route.go("clip", ids[0]);

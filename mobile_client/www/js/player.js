@@ -27,7 +27,6 @@ export const pause = () => audio.pause();
 export const isPlaying = () => !audio.paused;
 export const place = () => audio.currentTime;
 
-/** The length in seconds, null while it is not known. */
 export const length = () => (Number.isFinite(audio.duration) && audio.duration) || null;
 
 export function toggle() {

@@ -42,7 +42,6 @@ export function retry(id) {
 	wake();
 }
 
-/** Retry failed clips at once: there may be a network again. */
 export function wake() {
 	failures = 0;
 	pausedUntil = 0;

@@ -66,7 +66,6 @@ export async function isHealthy() {
 
 let limits = null;
 
-/** The service's limits, null while they are not known. */
 export const knownLimits = () => limits;
 
 export async function loadLimits() {

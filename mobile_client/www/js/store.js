@@ -61,7 +61,6 @@ export function all() {
 
 export const get = (/** @type {?string} */ id) => clips.get(id ?? "");
 
-/** Whether the browser keeps a clip beyond this page. */
 export const isKept = (/** @type {string} */ id) => !unkept.has(id);
 
 /**
@@ -127,7 +126,6 @@ export function remove(id) {
 	return keep(id, "removed", (store) => store.delete(id));
 }
 
-/** Delete the sound of every answered clip; the answers stay. */
 export async function freeSounds() {
 	const answered = all().filter(({ state, audio }) => state === "answered" && audio);
 	for (const { id } of answered) await change(id, { audio: null });

@@ -1,7 +1,7 @@
 /** The page of one recording: its answer, its refusal or its wait. */
 
 import { read } from "../answer.js";
-import { genreBars, gauges, plane, timeline } from "../charts.js";
+import { genreBars, gauges, measures, plane, timeline } from "../charts.js";
 import { button, byId, element } from "../dom.js";
 import { clock, moment, text } from "../language.js";
 import * as player from "../player.js";
@@ -10,7 +10,7 @@ import * as route from "../route.js";
 import * as sender from "../sender.js";
 import * as settings from "../settings.js";
 import * as store from "../store.js";
-import { advice, certaintyWords, headline, problemWords, reason, slug, summary, title, warningWords } from "../words.js";
+import { advice, certaintyWords, headline, problemWords, reason, slug, soundWords, summary, title, warningWords } from "../words.js";
 import { correction } from "./correction.js";
 import { explain } from "./explain.js";
 import { removeWithUndo } from "./removal.js";
@@ -85,6 +85,7 @@ function answered(clip) {
 	const figures = [
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
+		reading.sound && element("section", { class: "panel sound" }, measures(soundWords(reading.sound))),
 		panel("moods", plane(reading.emotions, reading.mood)),
 		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
 	];
@@ -134,7 +135,6 @@ function unanswered(clip) {
 	];
 }
 
-/** The reason for a missing answer, and the next step. */
 function refusal(problem, clip) {
 	return [
 		element("p", { class: "verdict" }, problemWords(problem)),
@@ -143,7 +143,6 @@ function refusal(problem, clip) {
 	];
 }
 
-/** Asks for the key that the service wants, and tries again with it. */
 function keyForm({ id }) {
 	const attributes = { class: "entry", type: "password", autocomplete: "off", required: true };
 	const input = element("input", attributes);

@@ -245,7 +245,6 @@ function fillTools() {
 	tools.replaceChildren(search, genres, moods, selection);
 }
 
-/** The genres that there are; a chosen one stays. */
 function fillGenres() {
 	const names = [...new Set(store.all().flatMap(genresOf))].sort();
 	const listed = ["", ...names];
@@ -257,7 +256,6 @@ function fillGenres() {
 	genres.value = listed.includes(value) ? value : "";
 }
 
-/** Begin to select clips with these, or end it with null. */
 function select(/** @type {?string[]} */ ids) {
 	chosen = ids && new Set(ids);
 	page.classList.toggle("selecting", chosen !== null);

@@ -147,7 +147,6 @@ function drawColumns(first, end) {
 
 const drawnTo = () => Math.ceil(Math.min(1, recorder.seconds() / recorder.SECONDS) * spectrogram.COLUMNS);
 
-/** Show the live answer; end early where it is sure and stays so. */
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
