@@ -571,6 +571,8 @@ export interface LiveRunning {
   message: "running";
   /** Sound that has been heard. */
   heard_seconds: number;
+  /** As in the answer of `POST /v1/analyze`. */
+  emotion: Partial<Record<"valence" | "energy" | "danceability", EmotionRange>>;
   /** Whether the verdict is confident, and the genre the same as in the message before. */
   certain: boolean;
   /** The prediction for each window of 15 s that was completed since the message before. */
@@ -594,10 +596,15 @@ export interface LiveStart {
   /** The head of the operator whose labels the final answer has; see /v1/heads. */
   head?: string | null;
   /**
-   * Whether to listen for hours. Then the answers are about the last five minutes, the beginning
-   * is forgotten, and there is no final answer.
+   * Whether to listen for hours. Then the answers are about the last minutes, the beginning is
+   * forgotten, and there is no final answer.
    */
   rolling?: boolean;
+  /**
+   * What the answers are about, if it listens for hours: so much of the end, in whole windows of
+   * 15 s, and the rest after them.
+   */
+  rolling_seconds?: number;
   /** For samples without a container. The default is a file in a container. */
   pcm?: LivePcm | null;
 }

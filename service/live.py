@@ -15,15 +15,14 @@ import numpy as np
 from service import audio
 from service.analysis import NOTHING_HEARD, Heard, conclude, named, summary, timeline_of
 from service.heads import Head
-from service.messages import LivePcm, LiveRunning
+from service.messages import ROLLING_SECONDS, LivePcm, LiveRunning
 from service.model import Scorer, Scores
 from service.schemas import Analysis
 from service.taxonomy import Taxonomy
 from service.verdict import Verdict
 
-FIRST_SECONDS = (5.0, 10.0)  # of sound, at which the first running answers come
+FIRST_SECONDS = (3.0, 6.0, 10.0)  # of sound, at which the first running answers come
 EVERY_SECONDS = 7.5  # of sound, at which the others come: half a window
-ROLLING_WINDOWS = 20  # five minutes, which a rolling answer is about
 SECONDS_DIGITS = 3
 
 UNKNOWN_SIZE = 0xFFFFFFFF
@@ -130,8 +129,13 @@ class Live:
             head=head,
         )
 
-    def roll(self) -> None:
-        """Analyse a recording of hours; the answers are about its last `ROLLING_WINDOWS`.
+    def roll(self, seconds: float = ROLLING_SECONDS) -> None:
+        """Analyse a recording of hours.
+
+        Parameters
+        ----------
+        seconds : float
+            Of its end, which the answers are about: whole windows, and the rest after them.
 
         Raises
         ------
@@ -139,7 +143,7 @@ class Live:
             As `run`.
         """
         self._rolling = True
-        self._windows = deque(maxlen=ROLLING_WINDOWS)
+        self._windows = deque(maxlen=max(1, round(seconds / audio.WINDOW_SECONDS)))
         audio.follow(self._stream, self._bounds, self._hear)
         running = self._running(at_the_end=True)
         if running is None:

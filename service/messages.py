@@ -9,8 +9,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from service.audio import MAX_RATE, MIN_RATE
-from service.schemas import Analysis, Answer, HeardWindow, Judgement, ModelName, Prediction, Problem
+from service.audio import MAX_RATE, MIN_RATE, WINDOW_SECONDS
+from service.card import Emotion
+from service.schemas import (
+    Analysis,
+    Answer,
+    EmotionRange,
+    HeardWindow,
+    Judgement,
+    ModelName,
+    Prediction,
+    Problem,
+)
+
+ROLLING_SECONDS = 300.0  # which the answers of one that listens for hours are about
 
 Encoding = Literal["s16le", "f32le"]
 
@@ -55,8 +67,15 @@ class LiveStart(_Sent):
     )
     rolling: bool = Field(
         default=False,
-        description="Whether to listen for hours. Then the answers are about the last five "
-        "minutes, the beginning is forgotten, and there is no final answer.",
+        description="Whether to listen for hours. Then the answers are about the last minutes, the "
+        "beginning is forgotten, and there is no final answer.",
+    )
+    rolling_seconds: float = Field(
+        ROLLING_SECONDS,
+        ge=WINDOW_SECONDS,
+        le=ROLLING_SECONDS,
+        description="What the answers are about, if it listens for hours: so much of the end, in "
+        "whole windows of 15 s, and the rest after them.",
     )
     pcm: LivePcm | None = Field(
         None, description="For samples without a container. The default is a file in a container."
@@ -81,6 +100,9 @@ class LiveRunning(Prediction, Judgement):
 
     message: Literal["running"]
     heard_seconds: float = Field(description="Sound that has been heard.", examples=[22.5])
+    emotion: dict[Emotion, EmotionRange] = Field(
+        description="As in the answer of `POST /v1/analyze`."
+    )
     certain: bool = Field(
         description="Whether the verdict is confident, and the genre the same as in the message "
         "before.",

@@ -25,7 +25,7 @@ def build(folder: Path, package: Path, settings: Settings) -> dict:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(FOLDER, folder)
     texts = json.loads((device.MODULES / "texts.json").read_text())
-    for path in (folder / "messages").glob("*.js"):
+    for path in (folder / "messages").iterdir():
         path.write_text(_renamed(path.read_text(), texts[path.stem]["site"]))
     page = folder / PAGE
     page.write_text(_page(page.read_text(), texts["en"]["site"]))
@@ -41,8 +41,10 @@ def build(folder: Path, package: Path, settings: Settings) -> dict:
 def _renamed(messages: str, texts: dict[str, str]) -> str:
     """Return the texts of a language with those that speak of no service."""
     for key, text in texts.items():
-        line = re.compile(rf'^(\t"?{re.escape(key)}"?: )".*",$', re.MULTILINE)
-        messages, count = line.subn(lambda found, text=text: f'{found[1]}"{text}",', messages)
+        *group, name = key.split(".")
+        before = rf"^{group[0]}:.*\n(?:\t.*\n)*?\t" if group else "^"
+        line = re.compile(rf"({before}{name}: ).*$", re.MULTILINE)
+        messages, count = line.subn(lambda found, text=text: found[1] + text, messages)
         if count != 1:
             raise ValueError(f"{key} is not one text of the web app.")
     return messages

@@ -8,17 +8,16 @@
 
 const VERSION = "b070be59ac13";
 const FILES = [
-	"icons/192.png",
 	"icons/512.png",
 	"icons/icon.svg",
 	"./",
 	"js/main.js",
 	"manifest.webmanifest",
-	"messages/el.js",
-	"messages/en.js",
-	"messages/es.js",
-	"messages/it.js",
-	"messages/ru.js",
+	"messages/el.txt",
+	"messages/en.txt",
+	"messages/es.txt",
+	"messages/it.txt",
+	"messages/ru.txt",
 	"style.css",
 ];
 

@@ -167,7 +167,7 @@ class Session:
         with self._turn.held():
             live = Live(self._stream, self._model, bounds, self._taxonomy, self._tell)
             if self._start.rolling:
-                live.roll()
+                live.roll(self._start.rolling_seconds)
                 return None
             return live.run(
                 timeline=self._start.timeline, embedding=self._start.embedding, head=self._head

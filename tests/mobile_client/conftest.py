@@ -23,6 +23,14 @@ navigator.mediaDevices.getUserMedia = async (constraints) => {
 """
 """Records the page's microphone requests and their tracks."""
 
+POSTS = """
+const Real = WebSocket;
+globalThis.WebSocket = class extends Real {
+  constructor(url) { super(String(url).replace("v1/live", "v1/none")); }
+};
+"""
+"""The service has no live connections."""
+
 
 @pytest.fixture(scope="package")
 def sounds(tmp_path_factory):
@@ -90,13 +98,20 @@ def browser(launch, sounds):
 
 
 @pytest.fixture
-def visit(server, browser):
+def scripts():
+    """What runs before the page's own; a module with its own fixture adds to it."""
+    return [SPY]
+
+
+@pytest.fixture
+def visit(server, browser, scripts):
     """Open the client in a new profile and yield its ready page. A page error fails the test."""
 
     @contextmanager
     def visiting(browser=browser, **person):
         context = browser.new_context(**{"base_url": server} | PERSON | person)
-        context.add_init_script(SPY)
+        for script in scripts:
+            context.add_init_script(script)
         page = context.new_page()
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -118,6 +133,10 @@ def page(visit):
 
 def _note(message, errors):
     """Record an error of the page; Chromium itself logs every refusal and lost network."""
-    expected = ("Failed to load resource", "Service Worker registration blocked by Playwright")
+    expected = (
+        "Failed to load resource",
+        "WebSocket connection to",
+        "Service Worker registration blocked by Playwright",
+    )
     if message.type in ("error", "warning") and not message.text.startswith(expected):
         errors.append(message.text)

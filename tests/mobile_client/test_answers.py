@@ -161,3 +161,48 @@ class TestMembers:
         genres = [{"genre": "Κλαμπ", "probability": 0.7}, {"genre": "<b>&", "probability": 0.3}]
         page = answered("Κλαμπ", genre="Κλαμπ", genres=genres)
         expect(page.locator(".bars li").last).to_contain_text("<b>&")
+
+
+KEY = {"tonic": "C#", "mode": "minor", "probability": 0.5}
+CLOSE = {"tonic": "E", "mode": "major", "probability": 0.4}
+FAST = {"bpm": 120.2, "probability": 0.5}
+SLOW = {"bpm": 60.1, "probability": 0.3}
+
+
+def measured(tempi, keys):
+    """An answer with these candidates, the first the most probable."""
+    tempo = {"bpm": tempi[0]["bpm"], "confidence": tempi[0]["probability"], "candidates": tempi}
+    return ANALYSIS | {"tempo": tempo, "key": keys[0] | {"candidates": keys}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "locale", "words"),
+    [
+        (measured([FAST], [KEY]), "en-GB", ["120 beats a minute", "C♯ minor"]),
+        (
+            measured([FAST, SLOW], [KEY, CLOSE]),
+            "en-GB",
+            ["120 or 60 beats a minute", "C♯ minor or E major"],
+        ),
+        (measured([FAST | {"probability": 0.2}], [KEY]), "it", ["forse 120 battiti", "Do♯ minore"]),
+        (ANALYSIS | {"tempo": None, "key": None}, "en-GB", ["unclear"]),
+    ],
+)
+def test_tempo_and_key_are_told_on_demand(visit, sounds, answer, locale, words):
+    with visit(locale=locale) as page:
+        page.route("**/v1/analyze*", lambda route: route.fulfill(json=answer))
+        page.set_input_files("#files", sounds["m4a"])
+        expect(page.locator(".sound dl")).to_be_hidden()
+        page.click(".sound summary")
+        for each in words:
+            expect(page.locator(".sound")).to_contain_text(each)
+        expect(page.locator(".sound")).to_contain_text("LUFS")
+
+
+def test_an_answer_without_measures_has_no_place_for_them(page, sounds):
+    """That of an older service, or of a live connection."""
+    missing = {"tempo": None, "key": None, "loudness": None, "features": None}
+    page.route("**/v1/analyze*", lambda route: route.fulfill(json=ANALYSIS | missing))
+    page.set_input_files("#files", sounds["m4a"])
+    expect_answer(page, "house")
+    expect(page.locator(".sound")).to_have_count(0)

@@ -3,9 +3,17 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.mobile_client.conftest import POSTS
 from tools.browser import expect_heard, ready, record
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def scripts(scripts):
+    """No live connection, because `page.route` does not reach it."""
+    return [*scripts, POSTS]
+
 
 HIDE = """() => {
   Object.defineProperty(document, "hidden", { get: () => true, configurable: true });

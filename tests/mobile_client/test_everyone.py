@@ -10,7 +10,7 @@ from tools.browser import expect_answer
 
 pytestmark = pytest.mark.slow
 
-LANGUAGES = sorted(path.stem for path in (FOLDER / "messages").glob("*.js"))
+LANGUAGES = sorted(path.stem for path in (FOLDER / "messages").glob("*.txt"))
 
 
 def assert_accessible(page):
@@ -75,7 +75,7 @@ class TestLanguages:
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_each_language(self, visit, sounds, language):
         """The longest words fit into the narrowest window, too."""
-        texts = messages(FOLDER / "messages" / f"{language}.js")
+        texts = messages(FOLDER / "messages" / f"{language}.txt")
         viewport = {"width": 320, "height": 640}
         with visit(locale=f"{language}-{language.upper()}", viewport=viewport) as page:
             assert page.get_attribute("html", "lang").split("-")[0] == language

@@ -10,24 +10,19 @@ from tools import client_files, device
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 TEXTS = [path for path in FILES if path.suffix != ".png"]
-MESSAGES = sorted((FOLDER / "messages").glob("*.js"))
-GROUP = re.compile(r"^\t([\w-]+): {$")
-ENTRY = re.compile(r'^\t+"?([\w.-]*)"?: "(.*)",$')
+MESSAGES = sorted((FOLDER / "messages").glob("*.txt"))
+ENTRY = re.compile(r"(\t?)([\w.-]+):(?: (\S.*))?")
 
 
 def messages(path):
     """The texts of one language, by key."""
-    lines = path.read_text().splitlines()
-    assert (lines[0], lines[-1]) == ("export default {", "};")
     texts, group = {}, ""
-    for line in lines[1:-1]:
-        if found := GROUP.match(line):
-            group = f"{found[1]}."
-        elif line == "\t},":
-            group = ""
-        else:
-            key, text = ENTRY.match(line).groups()
-            texts[(group + key).removesuffix(".")] = text
+    for line in path.read_text().splitlines():
+        indent, key, text = ENTRY.fullmatch(line).groups()
+        if not indent:
+            group = key
+        if text:
+            texts[f"{group}.{key}" if indent else key] = text
     return texts
 
 
@@ -67,13 +62,13 @@ def test_the_policy_is_strict():
 def test_the_manifest_can_be_installed():
     manifest = json.loads((FOLDER / "manifest.webmanifest").read_text())
     assert manifest.keys() >= {"name", "short_name", "start_url", "display", "icons"}
-    assert {"192x192", "512x512"} <= {icon["sizes"] for icon in manifest["icons"]}
+    assert {"any", "512x512"} <= {icon["sizes"] for icon in manifest["icons"]}
     assert "maskable" in {icon.get("purpose") for icon in manifest["icons"]}
     assert all((FOLDER / icon["src"]).is_file() for icon in manifest["icons"])
 
 
 def test_every_language_has_every_text():
-    english = messages(FOLDER / "messages" / "en.js")
+    english = messages(FOLDER / "messages" / "en.txt")
     for path in MESSAGES:
         texts = messages(path)
         assert list(texts) == list(english), path.name
@@ -83,7 +78,7 @@ def test_every_language_has_every_text():
 
 
 def test_the_page_itself_is_in_english():
-    english = messages(FOLDER / "messages" / "en.js")
+    english = messages(FOLDER / "messages" / "en.txt")
     page = re.findall(r'data-text="([\w.-]+)"[^>]*>([^<]*)<', (FOLDER / PAGE).read_text())
     assert page
     *some, last = (text for key, text in english.items() if key.startswith("genre."))
@@ -108,7 +103,7 @@ def test_the_device_needs_nothing_from_elsewhere(path):
 
 
 def test_every_used_text_exists():
-    english = messages(FOLDER / "messages" / "en.js")
+    english = messages(FOLDER / "messages" / "en.txt")
     source = "".join(path.read_text() for path in TEXTS if path.parent.name != "messages")
     keys = set(re.findall(r'(?:\btext\(|data-(?:text|label)=)"([\w.]+)"', source))
     assert keys

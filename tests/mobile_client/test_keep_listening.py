@@ -1,10 +1,11 @@
-"""Keep listening: a running window whose timeline grows, in bounded memory, until Stop."""
+"""Keep listening without a live connection: whole posts of a running window, in bounded memory."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.mobile_client.conftest import POSTS
 from tests.mobile_client.test_everyone import assert_accessible, assert_fits
 from tests.mobile_client.test_looks import OUTSIDE
 from tools.browser import FAKE_DEVICE, GRANTED, expect_heard, ready
@@ -46,6 +47,11 @@ def wait(page, clock):
     """Wait until it has listened so long, less than ten minutes."""
     reached = "(clock) => document.querySelector('#listen-count').textContent >= clock"
     page.wait_for_function(reached, arg=clock, timeout=60_000)
+
+
+@pytest.fixture
+def scripts(scripts):
+    return [*scripts, POSTS]
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ class TestWords:
     @pytest.mark.parametrize("width", [320, 360])
     def test_the_words_fit_on_the_disc(self, visit, language, width):
         viewport = {"width": width, "height": 640}
-        texts = messages(FOLDER / "messages" / f"{language}.js")
+        texts = messages(FOLDER / "messages" / f"{language}.txt")
         with visit(locale=language, viewport=viewport) as page:
             assert page.evaluate(OUTSIDE) == []
             page.click("#listen")

@@ -261,7 +261,7 @@ class TestFirstTap:
 
     def test_a_language_that_does_not_load(self, visit):
         with visit(locale="it-IT") as page:
-            page.route("**/messages/it.js", lambda route: route.abort())
+            page.route("**/messages/it.txt", lambda route: route.abort())
             page.reload()
             ready(page)
             assert page.get_attribute("html", "lang").startswith("en")

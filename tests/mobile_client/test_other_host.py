@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from service.web.routes.frontend import FOLDER
-from tools.browser import expect_answer, ready
+from tools.browser import expect_answer, expect_heard, ready, record
 from tools.server import Server
 from tools.static import hosting
 
@@ -29,7 +29,7 @@ def _install(folder, service):
     page = folder / "index.html"
     text = page.read_text()
     for before, after in (
-        ("connect-src 'self'", f"connect-src 'self' {service}"),
+        ("connect-src 'self'", f"connect-src 'self' {service} {service.replace('http', 'ws')}"),
         ('name="fifteen-service" content=""', f'name="fifteen-service" content="{service}"'),
     ):
         assert text.count(before) == 1
@@ -48,3 +48,15 @@ def test_the_client_uses_the_service_that_the_page_names(visit, host, sounds):
         page.reload()
         ready(page)
         expect_answer(page)
+
+
+def test_a_recording_goes_up_while_it_grows(visit, host):
+    with visit() as page:
+        page.goto(host)
+        ready(page)
+        posts = []
+        page.on("request", lambda sent: posts.append(sent.url) if "analyze" in sent.url else None)
+        with page.expect_websocket(lambda socket: socket.url.endswith("/v1/live")):
+            record(page)
+        expect_heard(page)
+        assert posts == []

@@ -8,9 +8,17 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
+from tests.mobile_client.conftest import POSTS
 from tools.browser import expect_answer, expect_heard, open_client, ready, record
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def scripts(scripts):
+    """Recordings are posted: `test_live` is about the other way."""
+    return [*scripts, POSTS]
+
 
 ANALYZE = "**/v1/analyze*"
 FOLDER = """async (data) => {

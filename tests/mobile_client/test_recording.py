@@ -5,9 +5,17 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.mobile_client.conftest import POSTS
 from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, expect_heard, record
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def scripts(scripts):
+    """Recordings are posted: `test_live` is about the other way."""
+    return [*scripts, POSTS]
+
 
 UNPROCESSED = {"echoCancellation", "noiseSuppression", "autoGainControl"}
 

@@ -8,8 +8,8 @@ import pytest
 
 from service import audio
 from service.analysis import analyze
-from service.live import EVERY_SECONDS, FIRST_SECONDS, ROLLING_WINDOWS, Live, wav_header
-from service.messages import LivePcm
+from service.live import EVERY_SECONDS, FIRST_SECONDS, Live, wav_header
+from service.messages import ROLLING_SECONDS, LivePcm
 from service.model import Model
 from service.taxonomy import MODELS_OWN
 from tests.growing import Arriving
@@ -17,6 +17,7 @@ from tools import signals
 
 RATE = 22_050
 SECONDS = 19
+ROLLING_WINDOWS = round(ROLLING_SECONDS / audio.WINDOW_SECONDS)
 ROLLED_SECONDS = (ROLLING_WINDOWS + 4) * audio.WINDOW_SECONDS
 
 
@@ -124,6 +125,7 @@ class TestRunning:
             whole = analyze(signals.wav(heard, RATE), tiny_model)
             assert answer.verdict == whole.verdict
             assert answer.valence == pytest.approx(whole.valence, abs=2e-3)
+            assert answer.emotion.keys() == whole.emotion.keys()
             for ours, theirs in zip(answer.genres, whole.genres, strict=True):
                 assert ours.probability == pytest.approx(theirs.probability, abs=2e-3)
 
@@ -150,6 +152,15 @@ class TestRolling:
         assert starts[:-1] == list(range(0, ROLLED_SECONDS, 15))
         assert starts[-1] == pytest.approx(ROLLED_SECONDS - 10, abs=0.1)  # moved back by the rest
         assert rolled[-1].heard_seconds == pytest.approx(ROLLED_SECONDS + 5, abs=0.1)
+
+    def test_answers_about_the_last_seconds_follow_a_change(self, model):
+        """Silence is the answer once the music before it was forgotten, and only then."""
+        waveform = np.concatenate([signals.groove(30, RATE), 0 * signals.sine(32)])
+        stream = Arriving(signals.wav(waveform, RATE), 4_096, forgetful=True)
+        told = []
+        Live(stream, model, audio.UNBOUNDED, MODELS_OWN, told.append).roll(15)
+        silent = {answer.heard_seconds: answer.verdict == "silence" for answer in told}
+        assert silent == {seconds: seconds >= 45 for seconds in silent}
 
     def test_too_little_sound(self, tiny_model):
         with pytest.raises(audio.ClipTooShortError):

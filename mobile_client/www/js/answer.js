@@ -1,7 +1,8 @@
 /**
  * Reads answers; no other module does.
  *
- * An older service may not send intervals, percentiles, warnings and the timeline.
+ * An older service may not send intervals, percentiles, warnings, the timeline, tempo and key; a
+ * live answer does not.
  */
 
 export const EMOTIONS = ["valence", "energy", "danceability"];
@@ -15,8 +16,10 @@ const SURE = 0.9; // probability from which an answer counts as certain
  * @typedef {{start: number, end: number, genre: ?string, verdict: ?string, mood: ?string,
  *   energy: ?number}} Window
  *   Where the genre is null, the verdict says why.
+ * @typedef {{tempo: ?import("../../fifteen").TempoFound, key: ?import("../../fifteen").KeyFound,
+ *   lufs: ?number}} Sound
  * @typedef {{verdict: string, reason: string, genre: string, hasGenre: boolean, genres: Genre[],
- *   emotions: Emotion[], mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
+ *   emotions: Emotion[], sound: ?Sound, mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
  *   truncated: boolean, seconds: number, analysed: number, model: ?string, here: boolean}} Reading
  */
 
@@ -34,6 +37,7 @@ export function read(answer) {
 		hasGenre,
 		genres: answer.genres,
 		emotions: emotionsOf(answer),
+		sound: hasGenre ? soundOf(answer) : null,
 		mood: hasGenre ? answer.mood ?? null : null,
 		windows: (answer.timeline ?? []).map(windowOf),
 		warnings: answer.warnings ?? [],
@@ -58,7 +62,6 @@ export function certainty(reading) {
 	return probability >= SURE ? "sure" : probability >= 0.7 ? "likely" : "guess";
 }
 
-/** Whether an answer is good enough to end a recording early. */
 export const isSure = (reading) =>
 	reading.verdict === "confident" && certainty(reading) === "sure";
 
@@ -76,6 +79,10 @@ export function windowOf(window) {
 		mood: window.mood ?? null,
 		energy: window.energy ?? null,
 	};
+}
+
+function soundOf({ tempo, key, loudness }) {
+	return loudness ? { tempo, key, lufs: loudness.integrated_lufs } : null;
 }
 
 function emotionsOf(answer) {

@@ -70,6 +70,12 @@ function numbers({ value, low, high, percentile }) {
 	);
 }
 
+export function measures(rows) {
+	const name = rows.map(([term]) => term).join(" · ");
+	const parts = rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
+	return element("details", {}, element("summary", {}, name), element("dl", {}, ...parts));
+}
+
 function placed(kind, from, to = from) {
 	const mark = element("i", { class: kind });
 	mark.style.setProperty("inset-inline-start", `${from * 100}%`);
@@ -98,7 +104,6 @@ export function plane(emotions, mood) {
 	);
 }
 
-/** The plane itself, with what is drawn on it. */
 export function field(label, viewBox, ...parts) {
 	return drawing(
 		"svg",
@@ -120,7 +125,6 @@ function corner(name, here) {
 	);
 }
 
-/** The intervals of both, if there are any. */
 function spread(x, y) {
 	const [left, right] = [x.low ?? x.value, x.high ?? x.value];
 	const [bottom, top] = [y.low ?? y.value, y.high ?? y.value];
@@ -161,7 +165,6 @@ export function timeline(windows, play) {
 	);
 }
 
-/** The genres of some windows, the longest first. */
 function byTime(windows) {
 	const seconds = new Map();
 	for (const { genre, start, end } of windows) {
@@ -170,7 +173,6 @@ function byTime(windows) {
 	return [...seconds.keys()].sort((a, b) => seconds.get(b) - seconds.get(a));
 }
 
-/** Neighbouring windows of one genre, as one. */
 function runs(windows) {
 	const found = [];
 	for (const { genre, verdict, start, end } of windows) {

@@ -22,13 +22,11 @@ export function drawing(name, attributes = {}, ...children) {
 	return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** One of the icons of the page. */
 export function icon(name) {
 	const use = drawing("use", { href: `#icon-${name}` });
 	return drawing("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, use);
 }
 
-/** A button with an icon and a word. */
 export function button(iconName, text, onclick, attributes = {}) {
 	return element("button", { type: "button", onclick, ...attributes }, icon(iconName), text);
 }

@@ -1,11 +1,9 @@
 /** Events with a value, between the parts of the client. */
 
-/** Listen to events of a name. */
 export function on(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {(value: any) => void} */ act) {
 	source.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
 }
 
-/** Send an event. */
 export function emit(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {any} */ value) {
 	source.dispatchEvent(new CustomEvent(name, { detail: value }));
 }

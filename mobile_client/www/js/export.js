@@ -98,7 +98,6 @@ export async function labelled(clips) {
 
 const safe = (name) => name.replace(/[^\p{L}\p{N}._ -]/gu, "_").replace(/^\.+/, "_");
 
-/** The suffix that a recording's name lacks. */
 function suffix(name, { type }) {
 	if (name && /\.\w+$/.test(name)) return "";
 	return type.includes("mp4") ? ".m4a" : type.includes("webm") ? ".webm" : "";
@@ -114,7 +113,6 @@ function cell(value) {
 
 const file = (extension, type, content) => new File([content], `fifteen.${extension}`, { type });
 
-/** Let the browser save a file. */
 export function save(/** @type {File} */ content) {
 	const address = URL.createObjectURL(content);
 	const link = document.createElement("a");

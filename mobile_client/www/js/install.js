@@ -6,7 +6,6 @@ import { text } from "./language.js";
 /** @type {any} The browser's offer, which can be taken once. */
 let offer = null;
 
-/** Begin to wait for the browser's offer. */
 export function start() {
 	addEventListener("beforeinstallprompt", (event) => {
 		event.preventDefault();

@@ -61,7 +61,6 @@ async function clipOf(/** @type {File} */ file) {
 
 const refused = (name, problem) => store.add({ name, state: "refused", problem });
 
-/** The files of a drop, with those in folders. */
 async function dropped(/** @type {DataTransfer} */ transfer) {
 	const items = [...transfer.items].filter(({ kind }) => kind === "file");
 	// Both are gone after the first await.

@@ -2,7 +2,6 @@
 
 import * as settings from "./settings.js";
 
-/** Each language by its own name. */
 export const LANGUAGES = { en: "English", it: "Italiano", el: "Ελληνικά", ru: "Русский", es: "Español" };
 
 let locale = "en"; // with the person's region, for numbers and dates
@@ -15,7 +14,7 @@ export async function load() {
 	const chosen = tags.find((tag) => language(tag) in LANGUAGES) ?? "en";
 	for (const name of new Set([language(chosen), "en"])) {
 		try {
-			messages = flat((await import(`../messages/${name}.js`)).default);
+			messages = await textsOf(name);
 			locale = name === language(chosen) ? (navigator.languages.find((tag) => language(tag) === name) ?? name) : name;
 			break;
 		} catch {
@@ -33,7 +32,6 @@ export async function load() {
 	}
 }
 
-/** The language, without its region. */
 export const current = () => language(locale);
 
 /**
@@ -46,7 +44,6 @@ export function text(key, values = {}) {
 	return message.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** The text of a key, or a fallback: a service may add names. */
 export function textOr(key, other, values = {}) {
 	return key in messages ? text(key, values) : other;
 }
@@ -61,43 +58,44 @@ export function percent(share) {
 	return share < 0.995 ? format.format(share) : `>${format.format(0.99)}`;
 }
 
-/** Bytes, in MB. */
 export function megabytes(bytes) {
 	const format = { style: "unit", unit: "megabyte", maximumFractionDigits: 1 };
 	return new Intl.NumberFormat(locale, /** @type {any} */ (format)).format(bytes / 1e6);
 }
 
-/** Seconds as a clock shows them. */
+export const number = (/** @type {number} */ value) => new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }).format(value);
+
 export function clock(seconds) {
 	const whole = Math.round(seconds);
 	return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-/** A moment, short. */
 export function moment(iso) {
 	return date(iso, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 }
 
-/** A time of day. */
 export const time = (iso) => date(iso, { hour: "numeric", minute: "2-digit" });
 
-/** A day, in words. */
 export const day = (iso) => date(iso, { weekday: "long", day: "numeric", month: "long" });
 
-/** Names as a list: one, two or three. */
 export const either = (names) => list("disjunction", names);
 
 const list = (type, names) => new Intl.ListFormat(locale, { type }).format(names);
 
 const language = (tag) => tag.split("-")[0];
 
-/** The texts of a file by their whole keys: "group.key", or "group" where the key is empty. */
-function flat(texts) {
-	const parts = Object.entries(texts).map(([key, value]) => {
-		if (typeof value === "string") return [[key, value]];
-		return Object.entries(value).map(([rest, each]) => [rest ? `${key}.${rest}` : key, each]);
-	});
-	return Object.fromEntries(parts.flat());
+/** The texts of a language by their whole keys: a line is `key: text`, and indented, `group.key`. */
+async function textsOf(name) {
+	const response = await fetch(`messages/${name}.txt`);
+	if (!response.ok) throw new Error(`HTTP ${response.status}`);
+	/** @type {Object<string, string>} */
+	const texts = {};
+	let group = "";
+	for (const [, indent, key, words] of (await response.text()).matchAll(/^(\t?)([\w.-]+):(?: (.*))?$/gm)) {
+		if (!indent) group = key;
+		if (words) texts[indent ? `${group}.${key}` : key] = words;
+	}
+	return texts;
 }
 
 const date = (iso, format) => new Intl.DateTimeFormat(locale, format).format(new Date(iso));

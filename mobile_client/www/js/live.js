@@ -1,15 +1,19 @@
 /**
- * Live answers: from the third second on, the recording so far, or the end of a long one, is sent
- * every few seconds, and the answer is shown. A recording of silence is not sent.
+ * Live answers, from the third second on. The recording is sent once, over a live connection, as
+ * it grows. Without a connection, the recording so far, or the end of a long one, is posted every
+ * few seconds. A recording of silence is not sent.
  */
 
 import { isSure, read } from "./answer.js";
+import { connect } from "./connection.js";
 import { on, emit } from "./events.js";
 import * as recorder from "./recorder.js";
 import { BusyError, analyzeSoFar } from "./service.js";
+import * as settings from "./settings.js";
 
 const PAUSE_SECONDS = 2.5; // between two answers
 const SURE_TIMES = 2; // one after the other, with the same genre
+const ROLLING_SECONDS = 15; // of sound, which an answer is about where the recorder keeps listening
 const FAILED_SECONDS = 15; // after a failure, where the recorder keeps listening
 const SILENCE = 1e-3; // -60 dBFS, where the service's verdict is silence too
 
@@ -26,11 +30,14 @@ let same = 0; // sure answers with the same genre, one after the other
 let genre = null;
 let peak = null;
 let refused = false;
+/** @type {?(ReturnType<typeof connect> & {rolling: boolean, stop: () => void})} Over which the recording goes. */
+let connection = null;
+let broken = false; // whole recordings are posted
+/** @type {WeakMap<Blob, ReturnType<typeof connect>>} By the recording that it was about. */
+const ended = new WeakMap();
 
-/** Whether the loudest sample means silence. */
 export const isSilent = (/** @type {?number} */ loudest) => loudest !== null && loudest <= SILENCE;
 
-/** Begin to follow the recorder. */
 export function start() {
 	on(recorder.events, "state", (state) => {
 		controller?.abort();
@@ -40,20 +47,77 @@ export function start() {
 	on(recorder.events, "frame", (frame) => {
 		peak = frame.peak;
 	});
+	on(recorder.events, "piece", (piece) => connection?.rolling === false && connection.send(piece));
 	on(recorder.events, "chunk", next);
+	on(recorder.events, "recorded", ({ blob }) => {
+		if (connection?.rolling === false) {
+			connection.end();
+			ended.set(blob, connection);
+			connection = null;
+		}
+		drop();
+	});
+	on(recorder.events, "cancelled", drop);
+	on(recorder.events, "failed", drop);
+}
+
+/** The answer to a recording that was sent as it grew; null if there is none. */
+export function finalOf(/** @type {?Blob} */ audio, /** @type {AbortSignal} */ signal) {
+	const its = ended.get(audio);
+	if (!its) return null;
+	signal.addEventListener("abort", its.close);
+	return its.final;
 }
 
 function reset() {
 	[due, same, genre, peak, refused] = [recorder.MIN_SECONDS, 0, null, null, false];
+	broken = false;
 }
 
 function next(seconds) {
 	if (seconds < recorder.MIN_SECONDS) return;
 	const quiet = isSilent(peak) && !document.hidden; // a hidden page measures nothing
 	emit(events, "quiet", quiet);
-	if (quiet || controller || seconds < due || (refused && !recorder.keeps())) return;
+	if (connection && (quiet || connection.rolling !== recorder.keeps())) drop();
+	if (quiet) return;
+	if (!connection && !broken && !settings.get("device")) open(); // the device's answers need no service
+	if (connection || controller || seconds < due || (refused && !recorder.keeps())) return;
 	due = seconds + (recorder.keeps() ? recorder.TURN_SECONDS : PAUSE_SECONDS);
 	ask(recorder.soFar(), seconds);
+}
+
+function open() {
+	const rolling = recorder.keeps();
+	const options = rolling ? { rolling, rolling_seconds: ROLLING_SECONDS } : { timeline: true };
+	try {
+		const heard = (running) => connection === mine && tell(running, recorder.soFar(), recorder.seconds());
+		const failed = () => connection === mine && lose();
+		const mine = Object.assign(connect(options, heard, failed), { rolling, stop: () => null });
+		connection = mine;
+		if (rolling) mine.stop = recorder.follow(mine.send);
+		else mine.send(recorder.soFar());
+	} catch {
+		lose();
+	}
+}
+
+function lose() {
+	broken = true;
+	drop();
+}
+
+function drop() {
+	const its = connection;
+	connection = null;
+	its?.stop();
+	its?.close();
+}
+
+function tell(answer, audio, seconds) {
+	const reading = read(answer);
+	same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
+	genre = reading.genre;
+	emit(events, "answer", { answer, reading, audio, seconds, sure: same >= SURE_TIMES });
 }
 
 async function ask(audio, seconds) {
@@ -61,11 +125,7 @@ async function ask(audio, seconds) {
 	controller = mine;
 	try {
 		const answer = await analyzeSoFar(audio, mine.signal);
-		const reading = read(answer);
-		if (mine.signal.aborted) return;
-		same = isSure(reading) && (reading.genre === genre || !same) ? same + 1 : Number(isSure(reading));
-		genre = reading.genre;
-		emit(events, "answer", { answer, reading, audio, seconds, sure: same >= SURE_TIMES });
+		if (!mine.signal.aborted) tell(answer, audio, seconds);
 	} catch (error) {
 		if (mine.signal.aborted) return;
 		if (recorder.keeps()) {

@@ -57,7 +57,6 @@ function takeOver() {
 	delete dataset.early;
 }
 
-/** Show the page. */
 async function start() {
 	await texts;
 	arrive(route.now());
@@ -101,7 +100,6 @@ function turn({ route: to, before, top }) {
 	else change();
 }
 
-/** Show the page of the route. */
 function arrive({ page, id }) {
 	const clip = store.get(id);
 	if (page === "clip" && !clip) {
@@ -188,7 +186,6 @@ async function show(id) {
 	await picture(id);
 }
 
-/** Show the only new file or all of them, unless the app listens. */
 async function taken(ids) {
 	if (recorder.now() !== "idle") toast(text("added", { count: String(ids.length) }));
 	else if (ids.length === 1) route.go("clip", ids[0]);
@@ -196,7 +193,6 @@ async function taken(ids) {
 	for (const id of ids) await picture(id);
 }
 
-/** Draw a clip as the browser decodes it, where it can. */
 async function picture(id) {
 	const { audio } = store.get(id) ?? {};
 	const found = audio?.size ? await ofFile(audio) : null;
@@ -213,7 +209,6 @@ async function trySample() {
 	await taken([id]);
 }
 
-/** Report a failure of the storage, and offer a remedy. */
 async function trouble(reason) {
 	await texts;
 	const free = { label: text("free"), act: () => route.go("history") };

@@ -16,7 +16,6 @@ export function load(/** @type {Blob} */ blob, /** @type {HTMLElement} */ parent
 	parent.append(audio);
 }
 
-/** Release the recording. */
 export function unload() {
 	audio.pause();
 	if (audio.src) URL.revokeObjectURL(audio.src);
@@ -28,24 +27,20 @@ export const pause = () => audio.pause();
 export const isPlaying = () => !audio.paused;
 export const place = () => audio.currentTime;
 
-/** The length in seconds, null while it is not known. */
 export const length = () => (Number.isFinite(audio.duration) && audio.duration) || null;
 
-/** Play from where it is, or pause. */
 export function toggle() {
 	until = Infinity;
 	if (audio.paused) play();
 	else audio.pause();
 }
 
-/** Play a part, from a second to another. */
 export function part(from, to) {
 	seek(from);
 	until = to;
 	play();
 }
 
-/** Move to a second. */
 export function seek(seconds) {
 	until = Infinity;
 	audio.currentTime = Math.max(0, Math.min(seconds, length() ?? seconds));

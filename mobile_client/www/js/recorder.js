@@ -46,7 +46,8 @@ const UNPROCESSED = {
 
 /**
  * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
- * listens, where columns beyond the last begin again at the first; "chunk" with the seconds so far;
+ * listens, where columns beyond the last begin again at the first; "piece" with the next bytes of
+ * the recording, and then "chunk" with the seconds so far;
  * "muted" by the system; "recorded" with a `Recorded`; "cancelled"; "failed" with the reason, which
  * ends a key of the messages.
  */
@@ -57,13 +58,10 @@ let state = "idle";
 /** @type {?Session} */
 let session = null;
 
-/** The state now. */
 export const now = () => state;
 
-/** Seconds since it listens. */
 export const seconds = () => (session?.started ? (performance.now() - session.started) / 1000 : 0);
 
-/** Whether there is enough to stop. */
 export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
 /** Whether it goes on until the person stops it. */
@@ -80,6 +78,18 @@ export function keep() {
 export function soFar() {
 	const turn = session?.turns[0];
 	return turn?.chunks.length ? new Blob(turn.chunks, { type: turn.recorder.mimeType }) : null;
+}
+
+/**
+ * Record a second file from now on, without an end; nothing of it is held.
+ * @param {(piece: Blob) => void} take
+ * @returns {() => void} Ends it.
+ */
+export function follow(take) {
+	const recorder = recorderOf(session);
+	recorder.addEventListener("dataavailable", ({ data }) => take(data));
+	recorder.start(CHUNK_MS);
+	return () => recorder.state === "inactive" || recorder.stop();
 }
 
 /**
@@ -107,7 +117,6 @@ export async function start(source = "microphone") {
 	}
 }
 
-/** End the recording and keep it, if it is long enough. */
 export function stop() {
 	if (isEnough()) close();
 }
@@ -167,12 +176,12 @@ function record(/** @type {Session} */ mine) {
 
 /** Begin a recorder on the stream. */
 function begin(/** @type {Session} */ mine) {
-	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
-	const recorder = new MediaRecorder(mine.stream, { mimeType, audioBitsPerSecond: 96_000 });
+	const recorder = recorderOf(mine);
 	/** @type {Turn} */
 	const turn = { recorder, chunks: [], started: 0, peak: null };
 	recorder.addEventListener("dataavailable", ({ data }) => {
 		if (data.size) turn.chunks.push(data);
+		if (session === mine && turn === mine.turns[0]) emit(events, "piece", data);
 		if (session !== mine || state !== "listening" || turn !== mine.turns[0]) return;
 		emit(events, "chunk", seconds());
 		if (mine.keeps) change(mine);
@@ -182,6 +191,11 @@ function begin(/** @type {Session} */ mine) {
 	recorder.start(CHUNK_MS);
 	turn.started = performance.now();
 	mine.turns.push(turn);
+}
+
+function recorderOf(/** @type {Session} */ { stream }) {
+	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
+	return new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
 }
 
 /** Let the next recorder begin, and the oldest end, when it is time; timers of hidden pages lag. */
@@ -251,10 +265,10 @@ function watch(/** @type {Session} */ mine) {
 	} catch {
 		analyser = null;
 	}
-	follow(mine, analyser);
+	picture(mine, analyser);
 }
 
-function follow(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analyser) {
+function picture(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analyser) {
 	const levels = new Uint8Array(COLUMNS * BANDS);
 	let drawn = 0;
 	let last = 0;

@@ -48,7 +48,6 @@ export function draw(canvas, levels, { from = 0, to = COLUMNS, rim = false } = {
 	else for (const each of table.slice(from, to)) put(context, image, each);
 }
 
-/** Make the canvas empty, and as large as its pixels on the screen. */
 export function clear(canvas) {
 	const size = Math.min(LARGEST, Math.round(canvas.clientWidth * devicePixelRatio) || 480);
 	canvas.width = size;

@@ -18,10 +18,8 @@ const scrolled = new Map();
 let route = read();
 let entry = begin();
 
-/** The route now. */
 export const now = () => route;
 
-/** The address of a page, for links. */
 export function address(page, id = null) {
 	const query = { home: "", clip: `?clip=${id}`, history: "?history", about: "?about" }[page];
 	return new URL(`./${query}`, document.baseURI).href;
@@ -41,7 +39,6 @@ export function replace(page, id = null) {
 	arrive(0);
 }
 
-/** Begin to follow links and the browser's own buttons. */
 export function follow() {
 	addEventListener("popstate", () => {
 		entry = history.state?.entry ?? name();

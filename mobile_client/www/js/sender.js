@@ -6,6 +6,7 @@
  */
 
 import { on } from "./events.js";
+import { finalOf } from "./live.js";
 import * as service from "./service.js";
 import * as settings from "./settings.js";
 import * as store from "./store.js";
@@ -22,7 +23,6 @@ let failures = 0; // one after the other
 let pausedUntil = 0; // for all clips that the person did not choose
 let timer = null;
 
-/** Begin to follow the store and the network. */
 export function start() {
 	on(store.events, "change", ({ id, kind }) => {
 		if (kind === "removed") sending.get(id)?.abort();
@@ -32,7 +32,6 @@ export function start() {
 	document.addEventListener("visibilitychange", () => (document.hidden ? handOver() : wake()));
 }
 
-/** Send a clip before the others. */
 export function prefer(id) {
 	wanted = id;
 	drain();
@@ -44,7 +43,6 @@ export function retry(id) {
 	wake();
 }
 
-/** Retry failed clips at once: there may be a network again. */
 export function wake() {
 	failures = 0;
 	pausedUntil = 0;
@@ -59,7 +57,6 @@ async function handOver() {
 	registration.sync?.register("send").catch(() => null); // not allowed
 }
 
-/** Send all that can be sent now. */
 export function drain() {
 	clearTimeout(timer);
 	for (let clip = next(); clip; clip = next()) begin(clip);
@@ -108,7 +105,8 @@ async function send(clip, signal) {
 	if (!(await store.isWaiting(id))) return;
 	store.touch(id, { state: "sending", why: null, retryAt: null });
 	try {
-		const answer = await service.analyze(audio ?? new Blob([]), name ?? "recording", signal);
+		const heard = await finalOf(audio, signal);
+		const answer = heard ?? (await service.analyze(audio ?? new Blob([]), name ?? "recording", signal));
 		failures = 0;
 		await store.change(id, { state: "answered", answer, tries: 0 });
 	} catch (error) {

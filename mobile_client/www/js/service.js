@@ -5,6 +5,7 @@ import * as settings from "./settings.js";
 const ANALYZE = "v1/analyze?timeline=true";
 const SO_FAR = "v1/analyze?timeline=false";
 const LIMITS = "v1/limits";
+const LIVE = "v1/live";
 const MODELS = "v1/models";
 const HEALTH = "healthz";
 const RETRY_SECONDS = 5; // if a busy service sends no Retry-After, or hides it from another origin
@@ -21,7 +22,6 @@ export class RefusedError extends Error {
 	}
 }
 
-/** The service is busy: retry later. */
 export class BusyError extends RefusedError {
 	constructor(problem, seconds) {
 		super(problem);
@@ -35,7 +35,6 @@ export class UnreachableError extends Error {}
 /** The recording itself cannot be read: its file was moved, changed or is a folder. */
 export class UnreadableError extends Error {}
 
-/** The client aborted the request. */
 export class AbortedError extends Error {}
 
 /**
@@ -57,7 +56,6 @@ export function analyzeSoFar(audio, signal) {
 	return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
 }
 
-/** Whether the service is up. */
 export async function isHealthy() {
 	try {
 		return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
@@ -68,15 +66,12 @@ export async function isHealthy() {
 
 let limits = null;
 
-/** The service's limits, null while they are not known. */
 export const knownLimits = () => limits;
 
-/** Ask for the service's limits. */
 export async function loadLimits() {
 	limits = await get(LIMITS);
 }
 
-/** A model's card, null if it is not available. */
 export const modelCard = (name) => (name ? get(`${MODELS}/${encodeURIComponent(name)}`) : null);
 
 async function get(path) {
@@ -154,6 +149,13 @@ function refusal(response, answer) {
 	const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
 	if (!BUSY.includes(status)) return new RefusedError(problem);
 	return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
+}
+
+/** The address of a live connection. */
+export function liveAddress() {
+	const url = address(LIVE);
+	url.protocol = url.protocol.replace("http", "ws");
+	return url;
 }
 
 /** The address of something of the service's, or of the page that answers for its own files. */

@@ -18,7 +18,6 @@ export const events = new EventTarget();
 let timeline = [];
 let last = null; // the last answer and its sound
 
-/** Begin to follow the live answers. */
 export function start() {
 	on(recorder.events, "state", (state) => {
 		if (state === "listening") [timeline, last] = [[], null];
@@ -40,7 +39,6 @@ export function clip() {
 	return { audio, state: "answered", answer: { ...answer, timeline }, note: "kept-listening" };
 }
 
-/** Add a window up to now. */
 function add(found, seconds) {
 	const before = timeline.at(-1);
 	if (found === SILENCE && before?.verdict === "silence") {

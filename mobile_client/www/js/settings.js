@@ -5,13 +5,11 @@ const PREFIX = "fifteen-"; // the page's own script reads the theme by it, befor
 /** @type {Map<string, ?string>} */
 const values = new Map();
 
-/** A setting, null where there is none. */
 export function get(name) {
 	if (!values.has(name)) values.set(name, stored(name));
 	return values.get(name) ?? null;
 }
 
-/** Choose; null removes a choice. */
 export function set(name, /** @type {?string} */ value) {
 	values.set(name, value);
 	try {
@@ -33,7 +31,6 @@ function stored(name) {
 	}
 }
 
-/** Show the chosen theme, or the system's. */
 export function applyTheme() {
 	document.documentElement.dataset.theme = get("theme") ?? (dark.matches ? "dark" : "light");
 }

@@ -5,7 +5,7 @@ import { save } from "./export.js";
 import { capital, percent, text } from "./language.js";
 import { picture as ringPicture } from "./ring.js";
 import { toast } from "./toast.js";
-import { certaintyWords, headline, placeWords, reason, summary } from "./words.js";
+import { certaintyWords, headline, placeWords, reason, soundWords, summary } from "./words.js";
 
 const WIDTH = 1080;
 const HEIGHT = 1350;
@@ -20,7 +20,7 @@ export async function share(clip) {
 		const files = [new File([await blob], "fifteen.png", { type: "image/png" })];
 		if (navigator.canShare({ files })) {
 			try {
-				await navigator.share({ files, text: summary(clip) });
+				await navigator.share({ files, text: caption(clip) });
 				return;
 			} catch (error) {
 				if (error.name === "AbortError") return; // the person changed their mind
@@ -33,6 +33,13 @@ export async function share(clip) {
 	} catch {
 		save(new File([await blob], "fifteen.png", { type: "image/png" }));
 	}
+}
+
+/** The words beside the picture: the answer, tempo and key. */
+function caption(clip) {
+	const { sound } = read(clip.answer);
+	const measured = sound ? soundWords(sound).slice(0, 2) : [];
+	return [summary(clip), ...measured.map(([, value]) => value)].join(" · ");
 }
 
 /** @returns {Promise<Blob>} */
@@ -80,7 +87,6 @@ function write(context, words, weight, size, y, colour, x = WIDTH / 2) {
 	context.fillText(words, x, y);
 }
 
-/** Write a sentence in as many lines as it takes. */
 function wrap(context, sentence, weight, size, y, colour, width) {
 	context.font = `${weight} ${size}px ${FONT}`;
 	const lines = [""];
@@ -92,7 +98,6 @@ function wrap(context, sentence, weight, size, y, colour, width) {
 	lines.forEach((each, row) => write(context, each, weight, size, y + row * size * 1.25, colour));
 }
 
-/** An emotion: its name, and its place in words. */
 function line(context, { name, value, percentile }, y, colour) {
 	const place = percentile === null ? percent(value) : placeWords(name, percentile);
 	context.textAlign = "left";

@@ -55,15 +55,12 @@ export function open() {
 	return settled;
 }
 
-/** All clips, the newest first. */
 export function all() {
 	return [...clips.values()].sort((a, b) => b.created.localeCompare(a.created));
 }
 
-/** A clip, or undefined. */
 export const get = (/** @type {?string} */ id) => clips.get(id ?? "");
 
-/** Whether the browser keeps a clip beyond this page. */
 export const isKept = (/** @type {string} */ id) => !unkept.has(id);
 
 /**
@@ -124,19 +121,16 @@ export async function isWaiting(id) {
 	return clips.get(id)?.state === "waiting";
 }
 
-/** Forget a clip, on the disk too. */
 export function remove(id) {
 	forget(id);
 	return keep(id, "removed", (store) => store.delete(id));
 }
 
-/** Delete the sound of every answered clip; the answers stay. */
 export async function freeSounds() {
 	const answered = all().filter(({ state, audio }) => state === "answered" && audio);
 	for (const { id } of answered) await change(id, { audio: null });
 }
 
-/** Bytes that the recordings take. */
 export const bytes = () => all().reduce((sum, { audio }) => sum + (audio?.size ?? 0), 0);
 
 function connect() {

@@ -24,7 +24,6 @@ export function toast(sentence, action = null) {
 	timer = setTimeout(hide, action ? WITH_ACTION_MS : SHOWN_MS);
 }
 
-/** Let a screen reader read a sentence. */
 export function say(sentence) {
 	status.textContent = sentence;
 }

@@ -1,9 +1,14 @@
 /** An answer in words, the same in the title, the history, the picture and for screen readers. */
 
 import { certainty, named, read } from "./answer.js";
-import { current, either, percent, text, textOr } from "./language.js";
+import { current, either, number, percent, text, textOr } from "./language.js";
 
-/** A genre's name in the person's language. */
+const TORN = 0.5; // of the best candidate's probability, from which another is named too
+const DOUBTFUL = 0.4; // probability below which it is "perhaps"
+const OCTAVE = 0.06; // tolerance, in octaves, of half and double
+const QUIET_LUFS = -24;
+const LOUD_LUFS = -14;
+
 export const genreName = (genre) => textOr(`genre.${genre}`, genre);
 
 /** The name of an answer: its genre, both genres, or that it has none. */
@@ -12,7 +17,6 @@ export function headline(reading) {
 	return names.length ? either(names) : textOr(`verdict.${reading.verdict}`, genreName(reading.genre));
 }
 
-/** A clip in one line. */
 export function summary(clip) {
 	if (clip.state !== "answered") return text(clip.why ?? clip.state);
 	const reading = read(clip.answer);
@@ -20,10 +24,8 @@ export function summary(clip) {
 	return mood ? `${headline(reading)}, ${text(`mood.${mood}`)}` : headline(reading);
 }
 
-/** The name of a clip in lists: the person's name for it, or the file's. */
 export const title = (clip) => clip.name ?? text("recording");
 
-/** The reason of an unusual verdict, else null. */
 export function reason({ verdict, reason: words, genres }) {
 	if (verdict === "confident") return null;
 	const names = genres.slice(0, 2).map(({ genre }) => genreName(genre));
@@ -36,19 +38,48 @@ export function certaintyWords(reading) {
 	return level && text(`certainty.${level}`, { share: percent(reading.genres[0].probability) });
 }
 
+/** Tempo, key and loudness in words: names and values. */
+export function soundWords(/** @type {import("./answer.js").Sound} */ { tempo, key, lufs }) {
+	const level = lufs < QUIET_LUFS ? "quiet" : lufs < LOUD_LUFS ? "medium" : "loud";
+	const rows = {
+		tempo: tempo ? tempoWords(tempo) : text("unclear"),
+		tonality: key ? keyWords(key) : text("unclear"),
+		loudness: lufs === null ? text("unclear") : `${text(`loudness.${level}`)} (${number(lufs)} LUFS)`,
+	};
+	return Object.entries(rows).map(([name, value]) => [text(name), value]);
+}
+
+/** A tempo, and its half or double where it is hard to tell which. */
+function tempoWords({ bpm, confidence, candidates }) {
+	const isOther = (each) => Math.abs(Math.abs(Math.log2(each.bpm / bpm)) - 1) < OCTAVE;
+	const other = candidates.find((each) => isOther(each) && each.probability >= TORN * confidence);
+	const value = text("tempo.value", { bpm: either([bpm, ...(other ? [other.bpm] : [])].map(number)) });
+	return other ? value : doubted(value, confidence);
+}
+
+/** A key, or two if they are close. */
+function keyWords({ probability, candidates }) {
+	const close = candidates.slice(0, 2).filter((each) => each.probability >= TORN * probability);
+	return close.length > 1 ? either(close.map(keyName)) : doubted(keyName(close[0]), probability);
+}
+
+function keyName({ tonic: [letter, accidental], mode }) {
+	const name = text("tonality.tonics").split(" ")["CDEFGAB".indexOf(letter)];
+	return text(`tonality.${mode}`, { tonic: name + ({ "#": "♯", b: "♭" }[accidental] ?? "") });
+}
+
+const doubted = (value, probability) => (probability < DOUBTFUL ? text("perhaps", { value }) : value);
+
 /** A problem in the person's language: the service's own words are English, and have figures. */
 export function problemWords({ type, detail }) {
 	if (detail && current() === "en") return detail;
 	return textOr(`problem.${slug(type)}`, detail || text("refused"));
 }
 
-/** The next step after a problem. */
 export const advice = ({ type }) => textOr(`advice.${slug(type)}`, text("advice"));
 
-/** The last part of a problem's type. */
 export const slug = (type) => (type ?? "").split(":").at(-1);
 
-/** A warning, in the person's language where it is known. */
 export const warningWords = ({ type, detail }) => textOr(`warning.${type}`, detail);
 
 /** A score's place among the reference recordings, in words. */

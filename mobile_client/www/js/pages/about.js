@@ -10,7 +10,6 @@ const THEMES = ["light", "dark"];
 
 const page = byId("about");
 
-/** Show the page. */
 export function show() {
 	const parts = [
 		element("h1", { tabindex: "-1" }, text("about")),
@@ -27,7 +26,6 @@ export function show() {
 	import(offer).then(({ show }) => show(page)).catch(() => null);
 }
 
-/** This page holds nothing. */
 export const leave = () => null;
 
 const section = (key, ...children) =>

@@ -1,7 +1,7 @@
 /** The page of one recording: its answer, its refusal or its wait. */
 
 import { read } from "../answer.js";
-import { genreBars, gauges, plane, timeline } from "../charts.js";
+import { genreBars, gauges, measures, plane, timeline } from "../charts.js";
 import { button, byId, element } from "../dom.js";
 import { clock, moment, text } from "../language.js";
 import * as player from "../player.js";
@@ -10,7 +10,7 @@ import * as route from "../route.js";
 import * as sender from "../sender.js";
 import * as settings from "../settings.js";
 import * as store from "../store.js";
-import { advice, certaintyWords, headline, problemWords, reason, slug, summary, title, warningWords } from "../words.js";
+import { advice, certaintyWords, headline, problemWords, reason, slug, soundWords, summary, title, warningWords } from "../words.js";
 import { correction } from "./correction.js";
 import { explain } from "./explain.js";
 import { removeWithUndo } from "./removal.js";
@@ -26,7 +26,6 @@ let ticking = null;
 
 player.events.addEventListener("change", follow);
 
-/** Show a clip. */
 export function show({ id }) {
 	leave();
 	shown = id;
@@ -36,7 +35,6 @@ export function show({ id }) {
 	sender.prefer(id);
 }
 
-/** Show a clip again after a change. */
 export function changed({ id }) {
 	if (id !== shown) return;
 	const focused = page.contains(document.activeElement);
@@ -54,7 +52,6 @@ export function leave() {
 	drawn = null;
 }
 
-/** Draw the ring in the current colours and size. */
 export function redraw() {
 	const clip = store.get(shown);
 	if (clip) draw(clip);
@@ -88,6 +85,7 @@ function answered(clip) {
 	const figures = [
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
+		reading.sound && element("section", { class: "panel sound" }, measures(soundWords(reading.sound))),
 		panel("moods", plane(reading.emotions, reading.mood)),
 		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
 	];
@@ -111,7 +109,6 @@ function answered(clip) {
 
 const paragraph = (kind, words) => words && element("p", { class: kind }, words);
 
-/** What the person should know about the recording. */
 function notesOf({ warnings, verdict, truncated, analysed, windows }, { note }) {
 	// Silence is quiet: one message is enough.
 	const some = warnings.filter(({ type }) => verdict !== "silence" || type !== "very_quiet");
@@ -138,7 +135,6 @@ function unanswered(clip) {
 	];
 }
 
-/** The reason for a missing answer, and the next step. */
 function refusal(problem, clip) {
 	return [
 		element("p", { class: "verdict" }, problemWords(problem)),
@@ -147,7 +143,6 @@ function refusal(problem, clip) {
 	];
 }
 
-/** Asks for the key that the service wants, and tries again with it. */
 function keyForm({ id }) {
 	const attributes = { class: "entry", type: "password", autocomplete: "off", required: true };
 	const input = element("input", attributes);
@@ -164,7 +159,6 @@ function keyForm({ id }) {
 	);
 }
 
-/** What the clip is, and what can be done with it. */
 function keeping(clip, again = null) {
 	const { id, created } = clip;
 	const notes = store.isKept(id) ? [] : [text("unkept")];
@@ -239,7 +233,6 @@ function slider() {
 	return canvas;
 }
 
-/** Play and pause, and the time. */
 function controls({ audio }) {
 	if (!audio?.size) return null;
 	return element(
@@ -250,7 +243,6 @@ function controls({ audio }) {
 	);
 }
 
-/** Show where the player is. */
 function follow() {
 	const time = page.querySelector(".time");
 	if (!time) return;

@@ -7,7 +7,6 @@ import { genreName, headline } from "../words.js";
 
 const OTHERS = ["other", "not_music"];
 
-/** The question, and the genres to choose from. */
 export function correction(clip, reading) {
 	const { id, label } = clip;
 	const names = [...reading.genres.map(({ genre }) => genre).sort(), ...OTHERS];
@@ -29,6 +28,5 @@ const question = (reading) =>
 		? text("label.not", { genre: headline(reading) })
 		: text("label.what");
 
-/** A label's name in the person's language. */
 const labelName = (label) =>
 	OTHERS.includes(label) ? text(`label.${label}`) : genreName(label);

@@ -8,7 +8,6 @@ import { genreName } from "../words.js";
 const OFTEN = 0.1; // of a genre's recordings
 const MOST = 2; // genres that are named
 
-/** Show a genre in a dialog. */
 export async function explain(genre, model) {
 	const dialog = byId("explain");
 	const taken = element("p", {});

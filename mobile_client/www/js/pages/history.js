@@ -50,7 +50,6 @@ const nearEnd = new IntersectionObserver(([entry]) => entry.isIntersecting && mo
 });
 const pictures = new IntersectionObserver(paint, { rootMargin: "200px" });
 
-/** Show the page. */
 export function show() {
 	visible = true;
 	most = Math.max(FIRST_ROWS, rows.size);
@@ -61,13 +60,11 @@ export function show() {
 	nearEnd.observe(end);
 }
 
-/** Leave the page; the rows stay, so that the scroll position can be restored. */
 export function leave() {
 	visible = false;
 	nearEnd.disconnect();
 }
 
-/** Draw the rings in the current colours. */
 export function redraw() {
 	for (const row of rows.values()) pictureLater(row);
 }
@@ -85,7 +82,6 @@ export function changed({ id, kind }) {
 	settling = setTimeout(settled, SETTLED_MS);
 }
 
-/** After the last of several changes. */
 function settled() {
 	fillGenres();
 	countSelected();
@@ -221,7 +217,6 @@ function drop(id) {
 	for (const [name, each] of sections) if (each === section) sections.delete(name);
 }
 
-/** Draw a row's ring when it becomes visible. */
 function pictureLater(row) {
 	pictures.unobserve(row);
 	pictures.observe(row);
@@ -250,7 +245,6 @@ function fillTools() {
 	tools.replaceChildren(search, genres, moods, selection);
 }
 
-/** The genres that there are; a chosen one stays. */
 function fillGenres() {
 	const names = [...new Set(store.all().flatMap(genresOf))].sort();
 	const listed = ["", ...names];
@@ -262,7 +256,6 @@ function fillGenres() {
 	genres.value = listed.includes(value) ? value : "";
 }
 
-/** Begin to select clips with these, or end it with null. */
 function select(/** @type {?string[]} */ ids) {
 	chosen = ids && new Set(ids);
 	page.classList.toggle("selecting", chosen !== null);
@@ -294,7 +287,6 @@ function choose(id, wanted) {
 	say(count.textContent);
 }
 
-/** The selected clips that are not filtered out. */
 const selected = () => matching().filter(({ id }) => chosen?.has(id));
 
 function countSelected() {
@@ -311,7 +303,6 @@ function removeSelected() {
 	if (ids.length) removeWithUndo(...ids);
 }
 
-/** Buttons that save clips as files. */
 function exportsOf(clips) {
 	const label = (kind) => ({ "aria-label": text("export", { kind }) });
 	return [

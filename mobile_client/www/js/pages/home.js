@@ -52,7 +52,6 @@ export function start() {
 	forgetOnceAllowed();
 }
 
-/** Show the page. */
 export function show() {
 	if (recorder.now() === "idle") ring.draw(canvas, spectrogram.idle());
 }
@@ -64,13 +63,11 @@ export function leave() {
 	complain("");
 }
 
-/** Draw the ring in the current colours and size. */
 export function redraw() {
 	if (levels) ring.draw(canvas, levels, { rim: true, to: drawnTo() });
 	else ring.draw(canvas, spectrogram.idle());
 }
 
-/** Start to listen, or stop. */
 export function press(/** @type {"microphone"|"device"} */ source = "microphone") {
 	if (recorder.now() === "idle") {
 		complain("");
@@ -82,7 +79,6 @@ export function press(/** @type {"microphone"|"device"} */ source = "microphone"
 	}
 }
 
-/** Show an error; an empty sentence clears it. */
 export function complain(sentence) {
 	complaint.textContent = sentence;
 	complaint.hidden = !sentence;
@@ -151,7 +147,6 @@ function drawColumns(first, end) {
 
 const drawnTo = () => Math.ceil(Math.min(1, recorder.seconds() / recorder.SECONDS) * spectrogram.COLUMNS);
 
-/** Show the live answer; end early where it is sure and stays so. */
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
@@ -186,7 +181,6 @@ function goOn() {
 	button.focus();
 }
 
-/** Show the timeline of a session that keeps listening. */
 function grow(windows) {
 	if (recorder.keeps()) heard.replaceChildren(timeline(windows.map(windowOf), null));
 }

@@ -5,7 +5,6 @@ import * as store from "../store.js";
 import { toast } from "../toast.js";
 import { title } from "../words.js";
 
-/** Delete clips, and offer to undo it. */
 export function removeWithUndo(...ids) {
 	const clips = ids.map((id) => store.get(id)).filter((clip) => clip);
 	for (const id of ids) store.remove(id);

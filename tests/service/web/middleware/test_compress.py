@@ -32,7 +32,7 @@ def exchange(server, method, path, *headers, body=b""):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/js/main.js", "/messages/ru.js", "/manifest.webmanifest", "/icons/icon.svg"]
+    "path", ["/", "/js/main.js", "/messages/ru.txt", "/manifest.webmanifest", "/icons/icon.svg"]
 )
 def test_the_clients_files_are_compressed(process, path):
     plain = (FOLDER / (path.removeprefix("/") or "index.html")).read_bytes()

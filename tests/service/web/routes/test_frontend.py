@@ -13,6 +13,7 @@ EXPECTED_TYPES = {
     ".html": "text/html",
     ".js": "javascript",
     ".css": "text/css",
+    ".txt": "text/plain",
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".webmanifest": "application/manifest+json",

@@ -1,0 +1,71 @@
+/**
+ * A live connection (docs/LIVE.md): the recording goes up while it grows, and answers come back.
+ *
+ * It ends without a final answer where the service has no such address, where a proxy refuses
+ * WebSockets, and where it breaks off. Then whole recordings are posted.
+ */
+
+import { liveAddress } from "./service.js";
+import * as settings from "./settings.js";
+
+const READY_SECONDS = 3; // for the service to accept
+const FINAL_SECONDS = 12; // for the last answer, beyond the upload
+const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
+
+/**
+ * Connect.
+ * @param {Object<string, any>} options Members of the service's `LiveStart`.
+ * @param {(running: any) => void} tell Called with each answer so far.
+ * @param {() => void} fail Called if there will be no final answer.
+ * @throws {DOMException} If the page may not connect there.
+ */
+export function connect(options, tell, fail) {
+	const socket = new WebSocket(liveAddress());
+	const opened = new Promise((resolve) => socket.addEventListener("open", resolve));
+	let settle = null;
+	/** @type {Promise<?import("../../fifteen").Analysis>} */
+	const final = new Promise((resolve) => {
+		settle = resolve;
+	});
+	let model = null;
+	let timer = null;
+	const send = async (/** @type {string | Blob} */ message) => {
+		await opened;
+		if (socket.readyState === WebSocket.OPEN) socket.send(message);
+	};
+	const finish = (answer) => {
+		clearTimeout(timer);
+		settle(answer);
+		socket.close();
+	};
+	const within = (seconds) => {
+		clearTimeout(timer);
+		timer = setTimeout(finish, seconds * 1000, null);
+	};
+	socket.addEventListener("close", () => finish(null));
+	socket.addEventListener("message", ({ data }) => {
+		const { message, ...rest } = JSON.parse(data);
+		if (message === "ready") {
+			clearTimeout(timer);
+			model = rest.model;
+		}
+		if (message === "running") tell({ model, ...rest });
+		if (message === "final") finish(rest.analysis);
+	});
+	final.then((answer) => answer ?? fail());
+	within(READY_SECONDS);
+	const key = settings.get("key") ?? undefined;
+	send(JSON.stringify({ message: "start", key, ...options }));
+	return {
+		send,
+		/** The answer to the whole, null if there is none. */
+		final,
+		/** The recording is complete. */
+		end() {
+			send('{"message": "end"}');
+			within(FINAL_SECONDS + socket.bufferedAmount / SLOWEST_BYTES);
+		},
+		/** Give up. */
+		close: () => finish(null),
+	};
+}
