@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "b070be59ac13";
+const VERSION = "e337680de620";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",
