@@ -1,6 +1,7 @@
 """``python -m tools.benchmarks``: measure, and write docs/PERFORMANCE.md and docs/SCALING.md.
 
 With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md.
+With ``--device``, measure answers on the device in Chromium, and write docs/DEVICE.md.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from service import audio
 from tools.benchmarks import (
     alternatives,
     cost,
+    device,
     measures,
     memory,
     parts,
@@ -46,6 +48,7 @@ def main():
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the pages go")
     parser.add_argument("--memory", action="store_true", help="measure only memory at rest again")
     parser.add_argument("--search", action="store_true", help="measure only the search")
+    parser.add_argument("--device", action="store_true", help="measure only the device part")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -55,6 +58,8 @@ def main():
     machine += f" {platform.python_version()}"
     if args.search:
         return search_again(args.docs / "SEARCH.md", machine, quick=args.quick)
+    if args.device:
+        return device_again(args.docs / "DEVICE.md", machine, quick=args.quick)
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -85,6 +90,13 @@ def search_again(page, machine, *, quick=False):
     sizes, repeats = ((1_000, 10_000), 1) if quick else (search.SIZES, search.REPEATS)
     analysis = cost.stages(cost.clips()["mp3"], repeats).total
     page.write_text(search.page(machine, analysis, [search.alone(each, repeats) for each in sizes]))
+    print(page.read_text())
+    return 0
+
+
+def device_again(page, machine, *, quick=False):
+    """Measure answers on the device, and write their page."""
+    page.write_text(device.page(machine, device.measured(1 if quick else device.REPEATS)))
     print(page.read_text())
     return 0
 
