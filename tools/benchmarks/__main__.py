@@ -3,6 +3,7 @@
 With ``--search``, measure the search for similar recordings, and write docs/SEARCH.md. With
 ``--live``, measure live connections, and write their figures into docs/LIVE.md. With
 ``--raspberry-pi``, count instructions on emulated cores, and write docs/RASPBERRY_PI.md.
+With ``--device``, measure answers on the device in Chromium, and write docs/DEVICE.md.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from tools import emulated
 from tools.benchmarks import (
     alternatives,
     cost,
+    device,
     live,
     measures,
     memory,
@@ -53,6 +55,7 @@ def main():
     parser.add_argument("--search", action="store_true", help="measure only the search")
     parser.add_argument("--live", action="store_true", help="measure only live connections")
     parser.add_argument("--raspberry-pi", action="store_true", help="estimate only that")
+    parser.add_argument("--device", action="store_true", help="measure only the device part")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -66,6 +69,8 @@ def main():
         return live_again(args.docs / "LIVE.md", machine, quick=args.quick)
     if args.raspberry_pi:
         return raspberry_again(args.docs / "RASPBERRY_PI.md")
+    if args.device:
+        return device_again(args.docs / "DEVICE.md", machine, quick=args.quick)
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -119,6 +124,12 @@ def raspberry_again(page):
     if missing := emulated.missing("cc"):
         sys.exit(f"These programs are needed: {', '.join(missing)}.")
     page.write_text(raspberry.page(raspberry.counts()))
+    return 0
+
+
+def device_again(page, machine, *, quick=False):
+    """Measure answers on the device, and write their page."""
+    page.write_text(device.page(machine, device.measured(1 if quick else device.REPEATS)))
     print(page.read_text())
     return 0
 

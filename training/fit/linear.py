@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from service.card import EMOTIONS
 from training.data.dataset import Dataset
-from training.data.takes import MEASURED_TAKES
+from training.data.takes import MEASURED_TAKES, Take
 from training.fit.config import Config
 from training.fit.feature_cache import FeatureCache
 from training.fit.student_file import TrainedStudent
@@ -61,7 +61,7 @@ def fit_linear(
 
 
 def _by_track(
-    head: Head, dataset: Dataset, cache: FeatureCache, take: str, tracks: Indices
+    head: Head, dataset: Dataset, cache: FeatureCache, take: Take, tracks: Indices
 ) -> Floats:
     """Return the mean standardised input of each of some tracks, which ascend."""
     rows = dataset.rows(take, tracks)
