@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "e337680de620";
+const VERSION = "ca77ebd22c29";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

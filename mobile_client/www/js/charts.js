@@ -52,7 +52,6 @@ function gauge({ name, value, low, high, percentile }) {
 	);
 }
 
-/** The score itself, its interval and its percentile, folded away. */
 function numbers({ value, low, high, percentile }) {
 	if (low === null && percentile === null) return null;
 	const scale = element("div", { class: "track", "aria-hidden": "true" });
@@ -183,7 +182,6 @@ function runs(windows) {
 	return found;
 }
 
-/** Several windows as one, where there are too many for a bar each. */
 function gathered(windows) {
 	const size = Math.ceil(windows.length / MOST_BARS);
 	if (size === 1) return windows;

@@ -64,7 +64,6 @@ export const seconds = () => (session?.started ? (performance.now() - session.st
 
 export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
-/** Whether it goes on until the person stops it. */
 export const keeps = () => session?.keeps === true;
 
 /** Go on after 15 s, until the person stops it or two hours are over. */
@@ -121,7 +120,6 @@ export function stop() {
 	if (isEnough()) close();
 }
 
-/** Stop, or stop asking, and discard the recording. */
 export function cancel() {
 	const mine = session;
 	if (!mine || state === "closing" || state === "idle") return;
@@ -245,7 +243,6 @@ function finish(/** @type {Session} */ mine) {
 	else emit(events, "recorded", recorded);
 }
 
-/** Release the microphone in any state. */
 function release(/** @type {Session} */ mine) {
 	clearTimeout(mine.timer);
 	for (const track of mine.stream?.getTracks() ?? []) track.stop();

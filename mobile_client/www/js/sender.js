@@ -37,7 +37,6 @@ export function prefer(id) {
 	drain();
 }
 
-/** Send a clip that was refused, or that waits, now. */
 export function retry(id) {
 	store.change(id, { state: "waiting", why: null, retryAt: null, tries: 0, problem: null });
 	wake();
@@ -140,7 +139,6 @@ function later(clip, why, seconds) {
 	return { state: "waiting", why, retryAt, tries: (clip.tries ?? 0) + 1 };
 }
 
-/** Nothing can be sent for now: mark all waiting clips. */
 function pause(why, until) {
 	pausedUntil = until;
 	for (const { id, tries } of waiting()) if (!tries) store.touch(id, { why, retryAt: until });

@@ -80,7 +80,6 @@ export function add(recording) {
 	return clip;
 }
 
-/** Put a clip back that was removed, or that comes from an export. */
 export function restore(clip) {
 	clips.set(clip.id, clip);
 	notify(clip.id, "added");
@@ -163,7 +162,6 @@ async function adopt(/** @type {IDBDatabase} */ opened) {
 	}
 }
 
-/** Follow a change that another tab has written. */
 async function follow({ id, kind }) {
 	if (kind === "removed") forget(id);
 	if (kind === "removed" || !database) return;

@@ -44,7 +44,6 @@ export function changed({ id }) {
 	if (focused && !page.contains(document.activeElement)) page.querySelector("h1").focus();
 }
 
-/** Release the page's resources; the player stops. */
 export function leave() {
 	clearInterval(ticking);
 	player.unload();
@@ -211,7 +210,6 @@ function medallion(name, mood, clip) {
 	);
 }
 
-/** The ring as the place to move in the recording. */
 function slider() {
 	const canvas = element("canvas", {
 		...{ role: "slider", tabindex: "0", "aria-label": text("place"), "aria-valuemin": "0" },
@@ -266,5 +264,4 @@ function panel(name, figure) {
 	return element("section", { class: `panel ${name}` }, element("h2", {}, text(name)), figure);
 }
 
-/** A clip's news for screen readers and for the title. */
 export const news = (clip) => (clip.problem ? `${summary(clip)}. ${problemWords(clip.problem)}` : summary(clip));

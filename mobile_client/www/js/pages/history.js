@@ -69,7 +69,6 @@ export function redraw() {
 	for (const row of rows.values()) pictureLater(row);
 }
 
-/** Show one clip that was added, changed or removed: no other row is touched. */
 export function changed({ id, kind }) {
 	const row = rows.get(id);
 	const clip = store.get(id);
