@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "ca77ebd22c29";
+const VERSION = "cfc596e047a3";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
 from service.web.routes.frontend import FOLDER
+from tests.mobile_client.conftest import POSTS
 from tests.mobile_client.test_everyone import LANGUAGES, assert_accessible, assert_fits
 from tests.mobile_client.test_files import messages
 from tools.browser import expect_answer, expect_heard, open_client
@@ -308,6 +309,11 @@ class TestWordsForPeople:
 
 
 class TestLiveAnswer:
+    @pytest.fixture
+    def scripts(self, scripts):
+        """Recordings are posted: `test_live` is about the other way."""
+        return [*scripts, POSTS]
+
     def test_it_shows_early_and_ends_early(self, page):
         page.route("**/v1/analyze?timeline=false", answer_surely)
         page.click("#listen")

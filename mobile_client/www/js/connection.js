@@ -8,7 +8,7 @@
 import { liveAddress } from "./service.js";
 import * as settings from "./settings.js";
 
-const READY_SECONDS = 3; // for the service to accept
+const READY_SECONDS = 5; // for the service to accept
 const FINAL_SECONDS = 12; // for the last answer, beyond the upload
 const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
 
