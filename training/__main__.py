@@ -18,6 +18,7 @@ from training.data.prepare import prepare
 from training.data.teachers import read_targets
 from training.evaluation.evaluate import evaluate
 from training.fit import musicnn
+from training.fit.adapt import EPOCHS, adapt
 from training.fit.config import ConfigError, read_recipe
 from training.fit.distill import distill
 from training.fit.feature_cache import FeatureCache
@@ -166,6 +167,18 @@ def _add_student(commands: Commands) -> None:
     )
 
     command = _add(
+        commands,
+        "adapt",
+        _adapt,
+        "Train the shipped student further on a corpus, without teachers.",
+    )
+    _add_paths(command, dataset="folder of `prepare`", student="folder for the student")
+    command.add_argument("--start", type=Path, default=SHIPPED, help="another student's file")
+    command.add_argument(
+        "--epochs", type=_positive, default=EPOCHS, help=f"number of epochs; default {EPOCHS}"
+    )
+
+    command = _add(
         commands, "finish", _finish, "Compute the scales and the projection of a student again."
     )
     _add_paths(
@@ -257,6 +270,11 @@ def _distill(arguments: argparse.Namespace) -> None:
     dataset = Dataset(arguments.dataset)
     config = read_recipe(arguments.recipe).training.student
     print(distill(dataset, read_targets(arguments.teachers, dataset), config, arguments.student))
+
+
+def _adapt(arguments: argparse.Namespace) -> None:
+    dataset = Dataset(arguments.dataset)
+    print(adapt(dataset, arguments.start, arguments.student, arguments.epochs))
 
 
 def _finish(arguments: argparse.Namespace) -> None:

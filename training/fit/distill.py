@@ -27,7 +27,7 @@ from training.files import write_atomically
 from training.fit.augment import mask, mix_power, random_crops, simulate_phone
 from training.fit.config import StudentConfig
 from training.fit.finish import finish
-from training.fit.student_file import save_student
+from training.fit.student_file import TrainedStudent, save_student
 from training.models.base import device
 from training.models.student import Student
 from training.types import Indices
@@ -59,8 +59,35 @@ def distill(dataset: Dataset, targets: Targets, config: StudentConfig, folder: P
     path : Path
         `STUDENT_FILE`, for `load_student`.
     """
+    network = fit(dataset, targets, config, folder)
+    path = folder / STUDENT_FILE
+    save_student(finish(dataset, targets, network, config), path)
+    return path
+
+
+def fit(
+    dataset: Dataset,
+    targets: Targets,
+    config: StudentConfig,
+    folder: Path,
+    start: TrainedStudent | None = None,
+) -> Student:
+    """Train a student's network, or go on with a training that was interrupted.
+
+    Parameters
+    ----------
+    dataset, targets, config, folder
+        As of `distill`.
+    start : TrainedStudent or None
+        Its weights are the initial ones.
+
+    Returns
+    -------
+    network : Student
+        The moving average of the weights, in evaluation mode.
+    """
     train, watched = _places(dataset, targets)
-    training = _Training.resumed(dataset, targets, config, folder / CHECKPOINT)
+    training = _Training.resumed(dataset, targets, config, folder / CHECKPOINT, start)
     steps = len(train) // config.batch_size
     while training.epoch < config.epochs:
         rng = np.random.default_rng([config.seed, training.epoch])
@@ -74,9 +101,7 @@ def distill(dataset: Dataset, targets: Targets, config: StudentConfig, folder: P
             progress.set_description(f"epoch {training.epoch + 1}, loss {np.mean(losses):.4f}")
         training.finish_epoch(float(np.mean(losses)), _watch(dataset, targets, training, watched))
         training.save(folder / CHECKPOINT)
-    path = folder / STUDENT_FILE
-    save_student(finish(dataset, targets, training.averaged, config), path)
-    return path
+    return training.averaged
 
 
 def _places(dataset: Dataset, targets: Targets) -> tuple[Indices, Indices]:
@@ -131,13 +156,22 @@ def _views(
 class _Training:
     """A student in training: its weights, their moving average and the optimizer."""
 
-    def __init__(self, dataset: Dataset, targets: Targets, config: StudentConfig) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        targets: Targets,
+        config: StudentConfig,
+        start: TrainedStudent | None = None,
+    ) -> None:
         torch.manual_seed(config.seed)
         self.made_from = f"{dataset.rows_digest} {targets.digest} {config.model_dump_json()}"
+        self.made_from += f" {start.digest}" if start else ""
         self.epoch = 0
         self.history: list[tuple[float, float]] = []
         self.steps = 0
         self.student = _new(dataset, targets, config)
+        if start:
+            self.student.load_state_dict(start.network.state_dict())
         self.averaged = _new(dataset, targets, config).eval()
         self.averaged.load_state_dict(self.student.state_dict())
         self.weights = _weights(targets).to(device())
@@ -147,10 +181,15 @@ class _Training:
 
     @classmethod
     def resumed(
-        cls, dataset: Dataset, targets: Targets, config: StudentConfig, path: Path
+        cls,
+        dataset: Dataset,
+        targets: Targets,
+        config: StudentConfig,
+        path: Path,
+        start: TrainedStudent | None,
     ) -> "_Training":
         """Return the training in a checkpoint, or a new one."""
-        training = cls(dataset, targets, config)
+        training = cls(dataset, targets, config, start)
         if path.exists():
             saved = torch.load(path, map_location=device(), weights_only=True)
             if saved["made_from"] == training.made_from:
