@@ -6,7 +6,7 @@
  * The list of the other files and the version are written by `make client`.
  */
 
-const VERSION = "cfc596e047a3";
+const VERSION = "ff91811b186f";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

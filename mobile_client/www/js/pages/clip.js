@@ -84,8 +84,8 @@ function answered(clip) {
 	const figures = [
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
-		reading.sound && element("section", { class: "panel sound" }, measures(soundWords(reading.sound))),
 		panel("moods", plane(reading.emotions, reading.mood)),
+		reading.sound && element("section", { class: "panel sound" }, measures(soundWords(reading.sound))),
 		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
 	];
 	return [
