@@ -1,6 +1,6 @@
 """What senders say of answers, in one SQLite file: the vector, the right label, the time. No sound.
 
-Several processes of one machine may use the same file. Each operation opens it anew, so that none
+Several processes of one machine may use the same file. Each operation opens it again, so that none
 holds it, and waits for the others at most `BUSY_SECONDS`.
 """
 

@@ -153,6 +153,28 @@ def numbers(model) -> dict:
             for name in ("genres", "emotions", "thresholds", "intervals", "percentiles")
         },
         "middle": list(middle_of(model.card)),
+        **_sound(),
+        "quality": {
+            "clipped": quality.CLIPPED,
+            "very_quiet_dbfs": quality.VERY_QUIET_DBFS,
+            "telephone_hz": quality.TELEPHONE_HZ,
+            "narrow_db": quality.NARROW_DB,
+            "most": quality.MOST,
+        },
+        "digits": {
+            "probability": PROBABILITY_DIGITS,
+            "score": SCORE_DIGITS,
+            "level": LEVEL_DIGITS,
+            "percentile": PERCENTILE_DIGITS,
+            "seconds": SECONDS_DIGITS,
+        },
+        "problems": PROBLEM_TYPES,
+    }
+
+
+def _sound() -> dict:
+    """Return the numbers of the modules that handle waveforms."""
+    return {
         "audio": audio.front_end()
         | {
             "n_samples": audio.N_SAMPLES,
@@ -180,21 +202,6 @@ def numbers(model) -> dict:
             "reach": REACH,
             "responses": {str(rate): response(rate) for rate in RATES},
         },
-        "quality": {
-            "clipped": quality.CLIPPED,
-            "very_quiet_dbfs": quality.VERY_QUIET_DBFS,
-            "telephone_hz": quality.TELEPHONE_HZ,
-            "narrow_db": quality.NARROW_DB,
-            "most": quality.MOST,
-        },
-        "digits": {
-            "probability": PROBABILITY_DIGITS,
-            "score": SCORE_DIGITS,
-            "level": LEVEL_DIGITS,
-            "percentile": PERCENTILE_DIGITS,
-            "seconds": SECONDS_DIGITS,
-        },
-        "problems": PROBLEM_TYPES,
     }
 
 

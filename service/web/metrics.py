@@ -32,11 +32,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "fifteen_requests",
-            "Requests answered.",
-            ["method", "route", "status"],
-            registry=self.registry,
+        self.requests = self._counter(
+            "fifteen_requests", "Requests answered.", ["method", "route", "status"]
         )
         self.request_seconds = Histogram(
             "fifteen_request_seconds",
@@ -45,11 +42,10 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.refusals = Counter(
+        self.refusals = self._counter(
             "fifteen_refusals",
             "Requests, and files of a batch, that were refused, by problem type.",
             ["type"],
-            registry=self.registry,
         )
         self.stage_seconds = Histogram(
             "fifteen_stage_seconds",
@@ -58,17 +54,11 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.answers = Counter(
-            "fifteen_answers",
-            "Recordings analysed.",
-            ["model", "verdict", "genre"],
-            registry=self.registry,
+        self.answers = self._counter(
+            "fifteen_answers", "Recordings analysed.", ["model", "verdict", "genre"]
         )
-        self.feedback = Counter(
-            "fifteen_feedback",
-            "Entries of feedback that senders stored and deleted.",
-            ["event"],
-            registry=self.registry,
+        self.feedback = self._counter(
+            "fifteen_feedback", "Entries of feedback that senders stored and deleted.", ["event"]
         )
         self.in_flight = self._gauge("fifteen_requests_in_flight", "Requests in progress.")
         self.live = self._gauge("fifteen_live_connections", "Live connections that are open.")
@@ -81,6 +71,9 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
+
+    def _counter(self, name: str, help_: str, labels: list[str]) -> Counter:
+        return Counter(name, help_, labels, registry=self.registry)
 
     def _gauge(self, name: str, help_: str) -> Gauge:
         return Gauge(name, help_, registry=self.registry, multiprocess_mode="livesum")
