@@ -69,7 +69,8 @@ def test_a_live_connection(process, client):
     data = signals.encode(signals.groove(8, 48_000), 48_000, "webm")
     with live(process) as peer:
         answers = peer.start().send(data).end().rest()
-    assert kinds(answers) == ["ready", "running", "final"]
+    first, *between, last = kinds(answers)
+    assert (first, set(between), last) == ("ready", {"running"}, "final")
     assert peer.code == 1_000
     whole = assert_analysis(post(client, data))
     found = Analysis.model_validate(answers[-1]["analysis"])
