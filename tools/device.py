@@ -48,9 +48,7 @@ PACKED = ".gzip"  # as packed.js names it; hosts and browsers treat .gz in ways 
 
 RATES = (8_000, 11_025, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000)
 REACH = 110  # samples of the lower rate: what soxr's filter reaches
-GRID = (
-    2 * 128
-)  # frequencies up to a whole turn: a filter that reaches less than half of it is exact
+GRID = 256  # frequencies of a whole turn: a filter that reaches less than half of it is exact
 NOTHING = 1e-6  # of a response
 
 

@@ -15,10 +15,10 @@ LOWEST, HIGHEST = 0.01, 0.99  # of a linear emotion, whose logit is finite
 class Head(nn.Module):
     """Inputs -> logits of classes and emotions.
 
-    Perceptron and linear model err differently, so that their mean is better than either. The
-    perceptron and the linear model of the classes read the features of the student. That of the
-    emotions reads the statistics of the spectrogram, too: they tell much of energy, but also the
-    source of a recording, which classes are not to learn.
+    Perceptron and linear model are about as accurate and err differently: their mean finds other
+    music better than either. Both read the features of the student for the classes. The linear
+    model of the emotions reads the statistics of the spectrogram, too: they tell much of energy,
+    but also the source of a recording, which classes are not to learn.
 
     Parameters
     ----------
