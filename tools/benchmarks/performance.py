@@ -237,7 +237,8 @@ The naive baseline is `tools/benchmarks/rivals.py`: FastAPI, `librosa.load`,
 
 Milliseconds of processor time. The column `fastest known` is the sum of four parts: FFmpeg or
 libsndfile that decodes without an output, soxr in one call, a real FFT of each frame, and ONNX
-Runtime.
+Runtime. `decode` includes loudness (EBU R 128), and a request also measures tempo and key; the
+fastest known parts, the naive baseline and Essentia's loader do none of the three.
 
 | format | decode | spectrogram | inference | sum | fastest known | request |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -249,7 +250,7 @@ Time of a request, by the number of concurrent clients: {clients}.
 ## Alternatives
 
 The processor time of an alternative, relative to the part that it replaces. Above 1, the
-alternative costs more.
+alternative costs more. Those through FFmpeg's resampler and libsndfile do not measure loudness.
 
 | alternative | instead of | relative cost | notes |
 | --- | --- | --- | --- |
