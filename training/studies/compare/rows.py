@@ -160,7 +160,7 @@ ROWS = (
     Row(5, (COARSE,), "CNN", Classifier(CNN), GENRES),
     Row(5, (NO_SILENCES,), "CNN", Classifier(CNN), GENRES),
     Row(5, (FINE,), "CNN", Classifier(CNN), GENRES, seeds=1),
-    Row(5, (COARSE,), "CNN, two-phase stop", Classifier(CNN, "two phases"), GENRES),
+    Row(5, (COARSE,), "CNN, two-phase stop", Classifier(CNN, "two phases"), GENRES, seeds=1),
     Row(5, ("log-mel",), "this project's CNN, alone", Classifier(BACKBONE), GENRES, seeds=1),
     Row(5, (COARSE,), "CNN", Classifier(CNN), JAZZ),
     Row(5, (COARSE,), "CNN", Classifier(CNN), PUNK),
