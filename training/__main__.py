@@ -233,6 +233,7 @@ def _add_studies(commands: Commands) -> None:
     command.add_argument(
         "--docs", type=Path, help="folder for the page; default docs, with --fast WORK"
     )
+    command.add_argument("--teachers", type=Path, help="folder of networks trained elsewhere")
     command.add_argument("--fast", action="store_true", help="a trial: few recordings, one epoch")
     _add_jobs(command)
 
@@ -330,7 +331,8 @@ def _learning_curve(arguments: argparse.Namespace) -> None:
 def _compare(arguments: argparse.Namespace) -> None:
     budget = FAST if arguments.fast else FULL
     docs = arguments.docs or (arguments.work if arguments.fast else Path("docs"))
-    print(compare(arguments.corpus, arguments.work, docs, budget, arguments.jobs))
+    corpus, work, teachers = arguments.corpus, arguments.work, arguments.teachers
+    print(compare(corpus, work, docs, budget, teachers=teachers, jobs=arguments.jobs))
 
 
 def _synthesise(arguments: argparse.Namespace) -> None:

@@ -53,6 +53,29 @@ class Classical:
         return f"{type(self.estimator).__name__}({sorted(settings.items(), key=lambda p: p[0])})"
 
 
+@dataclass(frozen=True, repr=False)
+class Regression(Classical):
+    """A regression of all scales at once."""
+
+    def __call__(self, trial: Trial) -> Prediction:
+        """Train on the cases that have every score, and predict the test cases."""
+        train = trial.train.at(~np.isnan(trial.train.scores).any(axis=1))
+        pipeline = make_pipeline(StandardScaler(), clone(self.estimator))
+        pipeline.fit(table(train.inputs), train.scores)
+        return Prediction(scores=pipeline.predict(table(trial.test.inputs)))
+
+
+@dataclass(frozen=True)
+class AsTheyAre:
+    """Columns of the first feature, which are scores already."""
+
+    columns: tuple[int, ...]
+
+    def __call__(self, trial: Trial) -> Prediction:
+        """Return the columns of the test cases."""
+        return Prediction(scores=trial.test.inputs[0][:, self.columns])
+
+
 @dataclass(frozen=True)
 class KMeansClusters:
     """k-means: the sum of squared distances by number of clusters, and the genres of three."""

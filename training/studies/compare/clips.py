@@ -23,8 +23,8 @@ class Clip:
         As its source names it; empty if unknown.
     votes : dict of str to float
         Share of listeners by feeling; empty without votes.
-    emotion : dict of str to (float, str)
-        Value in [0, 1] and origin of valence and energy.
+    emotion : dict of str to float
+        Spotify's values in [0, 1]; empty if unknown.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Clip:
     kind: str
     subgenre: str
     votes: dict[str, float]
-    emotion: dict[str, tuple[float, str]]
+    emotion: dict[str, float]
 
 
 def read_clips(corpus: Path, most: int | None = None) -> list[Clip]:
@@ -59,7 +59,7 @@ def read_clips(corpus: Path, most: int | None = None) -> list[Clip]:
             kind=track.genre or track.other or "",
             subgenre=rows.get(track.id, {}).get("subgenre", ""),
             votes=_votes(labels.get(track.id, {})),
-            emotion={name: (each.value, each.origin) for name, each in track.proxies.items()},
+            emotion=dict(track.emotion),
         )
         for track in read_corpus(corpus.resolve())
     ]

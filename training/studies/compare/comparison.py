@@ -6,8 +6,8 @@ from tqdm import tqdm
 
 from training import parallel
 from training.fit.train import run_trainings
-from training.studies.compare import backbone, results
-from training.studies.compare.classical import Classical, KMeansClusters
+from training.studies.compare import backbone, elsewhere, results
+from training.studies.compare.classical import AsTheyAre, Classical, KMeansClusters
 from training.studies.compare.clips import read_clips
 from training.studies.compare.measure import digest_of, measure
 from training.studies.compare.page import write_page
@@ -15,10 +15,18 @@ from training.studies.compare.rows import ROWS
 from training.studies.compare.sample import Budget
 from training.studies.compare.store import Store, extract
 
-CLASSICAL = (Classical, KMeansClusters)
+CLASSICAL = (Classical, AsTheyAre, KMeansClusters)
 
 
-def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int | None) -> Path:
+def compare(
+    corpus: Path,
+    work: Path,
+    docs: Path,
+    budget: Budget,
+    *,
+    teachers: Path | None = None,
+    jobs: int | None = None,
+) -> Path:
     """Run every row on a corpus, and write the page.
 
     Parameters
@@ -30,8 +38,10 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int | No
     docs : Path
         Folder for the page and its pictures.
     budget : Budget
-    jobs : int or None
-        Number of processes; None for one per processor.
+    teachers : Path, optional
+        Folder of networks trained elsewhere; without it, their rows have no figures.
+    jobs : int, optional
+        Number of processes; one per processor by default.
 
     Returns
     -------
@@ -45,9 +55,11 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int | No
     clips = read_clips(corpus, budget.recordings)
     store = Store(work / "features", clips)
     backbone.declare(store, budget)
-    wanted, embedded = _wanted(store)
+    elsewhere.declare(store, teachers)
+    wanted, embedded, heard = _wanted(store)
     extract(store, wanted, jobs)
     backbone.embed(store, embedded, budget, jobs)
+    elsewhere.listen(store, heard, teachers, jobs)
     missing = [(place, store, work, budget) for place in _missing(store, work, budget)]
     missing.reverse()  # the last take longest
     networks = [task for task in missing if not isinstance(ROWS[task[0]].model, CLASSICAL)]
@@ -60,17 +72,21 @@ def compare(corpus: Path, work: Path, docs: Path, budget: Budget, jobs: int | No
     return write_page(clips, work, docs)
 
 
-def _wanted(store: Store) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
-    """Return the recordings that each feature is needed for: features of sound, and embeddings."""
-    wanted: dict[str, set[int]] = {}
+Wanted = dict[str, set[int]]
+
+
+def _wanted(store: Store) -> tuple[Wanted, Wanted, Wanted]:
+    """Return the recordings that need each feature: of sound, of backbones, from elsewhere."""
+    wanted: Wanted = {}
     for row in ROWS:
         concerned = {i for i, clip in enumerate(store.clips) if row.task.applies_to(clip)}
         for feature in (*row.features, *row.task.needs):
             wanted.setdefault(feature, set()).update(concerned)
     embedded = {name: wanted.pop(name) for name in backbone.BACKBONES}
+    heard = {name: wanted.pop(name) for name in elsewhere.ELSEWHERE}
     for name, places in embedded.items():
         wanted[backbone.INPUT] |= places | set(backbone.training_places(name, store.clips))
-    return wanted, embedded
+    return wanted, embedded, heard
 
 
 def _missing(store: Store, work: Path, budget: Budget) -> list[int]:

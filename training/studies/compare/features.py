@@ -233,7 +233,6 @@ FEATURES = {
     "log-mel": Feature("the project's own spectrogram, 128 x 451", audio.log_mel),
     "seventeen": Feature("17 numbers of level, spectrum, rhythm and key", seventeen),
     "attributes": Feature("the project's danceability, and the 17 numbers", attributes),
-    "danceability": Feature("the project's own formula", measured_danceability),
     "statistics": Feature(
         "MFCC, tonnetz, tempo, harmonic and percussive power, seven statistics of each", statistics
     ),

@@ -173,46 +173,27 @@ def subgenres(
     return labels
 
 
-def emotions(clips: Sequence[Clip], store: Store, budget: Budget) -> Labels:
-    """Label genres, and valence, energy and danceability of recordings with a genre or a valence.
-
-    Valence and energy have the labels of the most frequent origin only, since each origin has its
-    own scale. Danceability is measured by the project's formula.
+def emotions(clips: Sequence[Clip], _store: Store, budget: Budget) -> Labels:
+    """Label genres, and Spotify's valence, energy and danceability.
 
     Raises
     ------
     TooFewError
-        If no scale has enough labels.
+        If a scale has too few values.
     """
-    concerned = [place for place, clip in enumerate(clips) if rated(clip)]
-    columns = [_of_most_frequent_origin(clips, scale) for scale in SCALES[:2]]
-    columns.append(store.means("danceability", concerned)[:, 0])
-    enough = [_enough(column, clips, budget) for column in columns]
-    if not any(enough):
-        raise TooFewError("too few recordings have a valence, an energy or a danceability")
-    chosen = [place for place, there in enumerate(enough) if there]
-    scores = np.stack([columns[place] for place in chosen], axis=1).astype(np.float32)
+    values = [[clip.emotion.get(scale, np.nan) for scale in SCALES] for clip in clips]
+    scores = np.array(values, np.float32)
+    for scale, column in zip(SCALES, scores.T, strict=True):
+        sides = Counter(clips[place].subset for place in np.flatnonzero(~np.isnan(column)).tolist())
+        if any(sides[side] < max(budget.fewest[side], 2) for side in SUBSETS):
+            raise TooFewError(f"too few recordings have a {scale} of Spotify")
     known = labels_of([clip.genre for clip in clips])
-    return Labels(known.classes, known.label, tuple(SCALES[place] for place in chosen), scores)
+    return Labels(known.classes, known.label, SCALES, scores)
 
 
 def rated(clip: Clip) -> bool:
-    """Return whether a recording has a genre or a valence."""
-    return bool(clip.genre) or "valence" in clip.emotion
-
-
-def _of_most_frequent_origin(clips: Sequence[Clip], scale: str) -> AnyFloats:
-    origins = Counter(clip.emotion[scale][1] for clip in clips if scale in clip.emotion)
-    first = max(origins, key=lambda name: origins[name], default="")
-    values = [clip.emotion.get(scale, (np.nan, "")) for clip in clips]
-    return np.array([value if origin == first else np.nan for value, origin in values])
-
-
-def _enough(column: AnyFloats, clips: Sequence[Clip], budget: Budget) -> bool:
-    counts = Counter(
-        clip.subset for clip, value in zip(clips, column, strict=True) if not np.isnan(value)
-    )
-    return all(counts[side] >= max(budget.fewest[side], 2) for side in SUBSETS)
+    """Return whether a recording has a genre, or values of Spotify."""
+    return bool(clip.genre or clip.emotion)
 
 
 def check(labels: Labels, clips: Sequence[Clip], budget: Budget) -> None:

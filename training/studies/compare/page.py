@@ -11,8 +11,10 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from service.card import Card, Measured
 from service.model import Model
+from training.data.corpus import SPOTIFY
 from training.studies.compare import results
 from training.studies.compare.clips import Clip
+from training.studies.compare.elsewhere import ELSEWHERE
 from training.studies.compare.features import FEATURES
 from training.studies.compare.results import Result
 from training.studies.compare.rows import FEELINGS, GENRES, ROWS, SECTIONS, Row
@@ -31,25 +33,27 @@ PICTURES = {
 }
 HEAD = """# Compared with the systems that preceded it
 
-*Written by `python -m training compare CORPUS WORK`; run it again rather than edit. The text under
-the last heading is written by a person, and is preserved.*
+*Written by `python -m training compare CORPUS WORK --teachers TEACHERS`; run it again rather than edit.
+The text under the last heading is written by a person, and is preserved.*
 
-The systems of five earlier works, rebuilt on one corpus and its split by artist. Every row is
+The systems of five earlier works, rebuilt on one corpus and its split by artist, beside networks that
+were trained elsewhere. Every row is
 trained on train; networks stop early by their validation loss; test is for reporting. The networks
 are small and train for minutes; the table has the time of one processor. Mean ± spread over the
 seeds, if there are several.
 
 * Accuracy and macro F1 are by 15 s window, Spearman's rank correlation is by recording.
-* Valence and energy are proxies, of the most frequent origin of labels; danceability is measured.
+* Valence, energy and danceability are Spotify's own values, which a fifth of the recordings have.
 * The dominant feeling is the one that most listeners chose; songs with two dominant feelings, and
   feelings too rare for five folds, are left out. All songs of an artist are in the same fold, which
   is stricter than the same for the windows of a song; the rows with only the latter are marked.
 * The three kinds of music are k-means clusters of the attributes, fitted on train: proxies, which
-  those attributes determine by construction. Spotify's own attributes are known for too few
-  recordings, so attributes are measured.
+  those attributes determine by construction. Spotify's other attributes are not known, so
+  attributes are measured.
 * Embeddings are features of this project's convolutional network, trained here on train, one for
   each 0.97 s; classical models take their mean over time. For the rows about feelings, the network
   was trained without the artists that listeners voted on.
+* Networks trained elsewhere may have heard recordings of test, under other labels.
 * The linear and the logarithmic spectrogram differ in their frequency axis.
 * Genres are merged by the table `MERGED` of `training/studies/compare/labels.py`.
 """
@@ -59,6 +63,9 @@ Add it to `ROWS` of `training/studies/compare/rows.py`: section, features, model
 with scikit-learn's interface needs nothing else. A new feature is a function from windows to an
 array in `training/studies/compare/features.py`, and a line in its `FEATURES`. The next run computes
 what is missing, and changes nothing else.
+
+The rows of section 6 need `--teachers`: a folder with the weights of mn04, `mn04_as_mAP_432.pt` of
+EfficientAT, and with outputs of VibeNet, a file as [TRAINING](TRAINING.md) describes it.
 """
 
 Done = Sequence[tuple[Row, Result]]
@@ -112,15 +119,16 @@ def _lines(done: Done, shipped: Card, clips: Sequence[Clip]) -> Iterator[str]:
     for name, caption in PICTURES.items():
         yield f"![{caption}](comparison-{name}.png)\n\n*{caption}.*\n"
     yield "## Features\n"
-    for name, feature in FEATURES.items():
-        yield f"* `{name}`: {feature.about}."
+    about = {name: feature.about for name, feature in FEATURES.items()}
+    for name, text in (about | ELSEWHERE).items():
+        yield f"* `{name}`: {text}."
     yield f"\n{ADDING.rstrip()}"
 
 
 def _cells(row: Row, result: Result) -> list[str]:
     names = [" + ".join(row.features), row.name, row.task.name]
     if result.reason:
-        return [*names, "", f"the corpus does not suffice: {result.reason}", "", ""]
+        return [*names, "", f"not measured: {result.reason}", "", ""]
     scales = [f"{scale} {spread(values)}" for scale, values in result.spearman.items()]
     second = [*([spread(result.macro_f1)] if result.macro_f1 else []), *scales]
     seconds = float(np.mean(result.seconds))
@@ -159,11 +167,10 @@ def shipped_row(card: Card, clips: Sequence[Clip]) -> list[str]:
 
 
 def _shipped_scales(measured: Measured) -> Iterator[str]:
-    """Yield the rank correlation of each scale with the labels of its most frequent origin."""
-    for scale in dict.fromkeys(each.emotion for each in measured.emotion):
-        origins = [each for each in measured.emotion if each.emotion == scale]
-        first = max(origins, key=lambda each: each.clips)
-        yield f"{scale} {figure(first.spearman.mean, first.spearman.spread)}"
+    """Yield the rank correlation of each scale with Spotify's values."""
+    for each in measured.emotion:
+        if each.origin == SPOTIFY:
+            yield f"{each.emotion} {figure(each.spearman.mean, each.spearman.spread)}"
 
 
 def figure(mean: float, deviation: float | None) -> str:

@@ -1,7 +1,7 @@
 """The rows of the comparison, as the table shows them.
 
-To add a row, add it to `ROWS`: its section, the names of its features (of `features` or
-`backbone`), its model and its task (`labels`). A new feature is a function from windows to an
+To add a row, add it to `ROWS`: its section, the names of its features (of `features`, `backbone` or
+`elsewhere`), its model and its task (`labels`). A new feature is a function from windows to an
 array, and a line in `features.FEATURES`; a classifier with scikit-learn's interface needs nothing
 else. The next ``python -m training compare`` computes what is missing.
 """
@@ -15,12 +15,14 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from training.data.teachers import AUDIO_FEATURE_COLUMNS
 from training.studies.compare import labels
-from training.studies.compare.classical import Classical, KMeansClusters
+from training.studies.compare.classical import AsTheyAre, Classical, KMeansClusters, Regression
+from training.studies.compare.elsewhere import EMBEDDING, TAGS, VIBENET
 from training.studies.compare.labels import Task
 from training.studies.compare.neural import Classifier, Kind, Multitask, Regressors, Transfer
 from training.studies.compare.sample import Model
@@ -57,11 +59,12 @@ SECTIONS = (
     "Statistics and embeddings",
     "Numeric attributes and kinds of music",
     "The nine-genre network",
+    "Networks trained elsewhere",
 )
 
 GENRES = Task("genres", lambda clip: bool(clip.genre), labels.genres)
 MERGED = Task("merged genres, other music too", lambda clip: bool(clip.kind), labels.merged)
-EMOTIONS = Task("valence, energy, danceability", labels.rated, labels.emotions, ("danceability",))
+EMOTIONS = Task("valence, energy, danceability", labels.rated, labels.emotions)
 ALL_AT_ONCE = replace(EMOTIONS, name="genres, valence, energy, danceability")
 FEELINGS = Task(
     "dominant feeling", lambda clip: bool(clip.votes), labels.dominant_feelings, folds="artist"
@@ -94,6 +97,9 @@ CUBIC = Classical(SVC(kernel="poly", degree=3, coef0=1))
 FOREST = Classical(RandomForestClassifier(500, random_state=0))
 BOOSTING = Classical(HistGradientBoostingClassifier())
 LOGISTIC = Classical(LogisticRegression(C=0.1, max_iter=5_000))
+BALANCED = Classical(LogisticRegression(C=0.01, class_weight="balanced", max_iter=5_000))
+RIDGE = Regression(RidgeCV(tuple(10.0**power for power in range(6))))
+OF_VIBENET = AsTheyAre(tuple(AUDIO_FEATURE_COLUMNS.index(scale) for scale in labels.SCALES))
 CATBOOST = Classical(
     CatBoostClassifier(
         iterations=300, depth=4, random_state=0, thread_count=1, verbose=False,
@@ -154,9 +160,20 @@ ROWS = (
     Row(5, (COARSE,), "CNN", Classifier(CNN), GENRES),
     Row(5, (NO_SILENCES,), "CNN", Classifier(CNN), GENRES),
     Row(5, (FINE,), "CNN", Classifier(CNN), GENRES, seeds=1),
-    Row(5, (COARSE,), "CNN, two-phase stop", Classifier(CNN, "two phases"), GENRES),
+    Row(5, (COARSE,), "CNN, two-phase stop", Classifier(CNN, "two phases"), GENRES, seeds=1),
     Row(5, ("log-mel",), "this project's CNN, alone", Classifier(BACKBONE), GENRES, seeds=1),
     Row(5, (COARSE,), "CNN", Classifier(CNN), JAZZ),
     Row(5, (COARSE,), "CNN", Classifier(CNN), PUNK),
+    Row(6, (EMBEDDING,), "logistic regression", BALANCED, GENRES, seeds=1),
+    Row(6, (EMBEDDING,), "LSTM", Classifier(LSTM), GENRES),
+    Row(6, (EMBEDDING,), "fully connected network", Classifier(DENSE), GENRES),
+    Row(6, (EMBEDDING,), "CNN along time", Classifier(CNN_IN_TIME), GENRES),
+    Row(6, (TAGS,), "logistic regression", BALANCED, GENRES, seeds=1),
+    Row(6, (VIBENET,), "logistic regression", BALANCED, GENRES, seeds=1),
+    Row(6, (EMBEDDING,), "ridge regression", RIDGE, EMOTIONS, seeds=1),
+    Row(6, (EMBEDDING, TAGS), "ridge regression", RIDGE, EMOTIONS, seeds=1),
+    Row(6, (VIBENET,), "as it is", OF_VIBENET, EMOTIONS, seeds=1),
+    Row(6, (EMBEDDING,), "cubic SVM", CUBIC, FEELINGS),
+    Row(6, (EMBEDDING,), "cubic SVM", CUBIC, FEELINGS_BY_SONG),
 )  # fmt: skip
 """All rows but the last one, that of the shipped model, which comes from its card."""

@@ -4,11 +4,15 @@ import csv
 
 import numpy as np
 import pytest
+import torch
 
 from service import audio
 from tools import signals
-from training.data.corpus import EMOTION_MANIFEST, MANIFEST, SUBSETS
+from training.data.corpus import EMOTION_MANIFEST, MANIFEST, SPOTIFY, SUBSETS
+from training.data.teachers import AUDIO_FEATURE_COLUMNS, AUDIO_FEATURES
+from training.studies.compare import mn04
 from training.studies.compare.clips import read_clips
+from training.studies.compare.elsewhere import WEIGHTS
 from training.studies.compare.labels import PUNK, VOCAL_JAZZ
 from training.studies.compare.sample import FAST
 from training.studies.compare.store import Store
@@ -63,17 +67,11 @@ def corpus(tmp_path_factory):
             "genre": kind if of_genre else "", "other": "" if of_genre else kind,
             "source": "made", "subgenre": subgenre,
         })  # fmt: skip
-        rated = {
-            f"{scale}{end}": value if of_genre else ""
-            for scale, rank in (("valence", number / 40), ("energy", 1 - number / 40))
-            for end, value in (("", rank), ("_origin", "words"))
-        }
+        ranks = {"valence": number / 40, "energy": 1 - number / 40, "danceability": number / 50}
+        rated = {f"{SPOTIFY}_{scale}": rank if of_genre else "" for scale, rank in ranks.items()}
         votes = {f"gems_{each}": 0.5 if each == feeling else 0.1 for each in FEELINGS}
         unasked = dict.fromkeys(votes, "")
-        emotions.append(
-            {"clip_id": name, "danceability": "", "danceability_origin": ""}
-            | rated | (votes if feeling else unasked)
-        )  # fmt: skip
+        emotions.append({"clip_id": name} | rated | (votes if feeling else unasked))
     write(folder / MANIFEST, tracks)
     write(folder / EMOTION_MANIFEST, emotions)
     return folder
@@ -82,6 +80,53 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="session")
 def clips(corpus):
     return read_clips(corpus, FAST.recordings)
+
+
+def random_weights(n_channels=2, n_tags=3):
+    """Random weights of a narrow mn04."""
+    torch.manual_seed(0)
+    weights = {}
+
+    def convolution(name, *shape):
+        weights[f"{name}.0.weight"] = 0.5 * torch.randn(n_channels, *shape)
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            weights[f"{name}.1.{part}"] = torch.rand(n_channels) + 0.5
+
+    def dense(name, n_in, n_out):
+        weights[f"{name}.weight"] = torch.randn(n_out, n_in)
+        weights[f"{name}.bias"] = torch.randn(n_out)
+
+    convolution("features.0", 1, 3, 3)
+    for number in range(1, mn04.N_BLOCKS + 1):
+        block, layer = f"features.{number}.block", 0
+        if number > 1:
+            convolution(f"{block}.0", n_channels, 1, 1)
+            layer = 1
+        convolution(f"{block}.{layer}", 1, 5, 5)
+        if number % 2:
+            layer += 1
+            dense(f"{block}.{layer}.conc_se_layers.0.fc1", n_channels, 1)
+            dense(f"{block}.{layer}.conc_se_layers.0.fc2", 1, n_channels)
+        convolution(f"{block}.{layer + 1}", n_channels, 1, 1)
+    convolution(f"features.{mn04.N_BLOCKS + 1}", n_channels, 1, 1)
+    dense("classifier.2", n_channels, 4)
+    dense("classifier.5", 4, n_tags)
+    return weights
+
+
+@pytest.fixture(scope="session")
+def teachers(clips, tmp_path_factory):
+    """A folder of teachers: a narrow mn04, and outputs of VibeNet for every clip."""
+    folder = tmp_path_factory.mktemp("teachers")
+    torch.save(random_weights(), folder / WEIGHTS)
+    rng = np.random.default_rng(0)
+    outputs = {
+        "clip_id": np.array([clip.id for clip in clips for _ in range(2)]),
+        "start_seconds": np.tile([0.0, 7.5], len(clips)),
+        AUDIO_FEATURES: rng.random((2 * len(clips), len(AUDIO_FEATURE_COLUMNS))),
+    }
+    np.savez(folder / "outputs.npz", **outputs)
+    return folder
 
 
 @pytest.fixture

@@ -14,12 +14,16 @@ from training.studies.compare.rows import ROWS
 pytestmark = pytest.mark.timeout(900)  # half a minute where nothing else runs
 
 
+def arguments_for(corpus, work, teachers):
+    paths = [str(corpus), str(work), "--teachers", str(teachers)]
+    return ["training", "compare", *paths, "--fast", "--jobs", "1"]
+
+
 @pytest.fixture(scope="module")
-def work(corpus, tmp_path_factory):
+def work(corpus, teachers, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
-        arguments = ["training", "compare", str(corpus), str(work), "--fast", "--jobs", "1"]
-        patch.setattr("sys.argv", arguments)
+        patch.setattr("sys.argv", arguments_for(corpus, work, teachers))
         assert command.main() == 0
     return work
 
@@ -35,15 +39,15 @@ def test_the_page_is_in_the_working_folder_when_it_is_fast(work):
     text = (work / PAGE).read_text()
     assert CONCLUSIONS in text
     assert not re.search(r"\bnan\b", text)
-    assert "does not suffice" not in text
+    assert "not measured" not in text
 
 
-def test_a_second_run_computes_nothing(work, corpus, monkeypatch):
+def test_a_second_run_computes_nothing(work, corpus, teachers, monkeypatch):
     monkeypatch.setattr(comparison, "measure", None)
     monkeypatch.setattr("training.studies.compare.store.write_features", None)
     monkeypatch.setattr("training.studies.compare.backbone.write_embeddings", None)
-    arguments = ["training", "compare", str(corpus), str(work), "--fast", "--jobs", "1"]
-    monkeypatch.setattr("sys.argv", arguments)
+    monkeypatch.setattr("training.studies.compare.elsewhere.write_heard", None)
+    monkeypatch.setattr("sys.argv", arguments_for(corpus, work, teachers))
     assert command.main() == 0
 
 

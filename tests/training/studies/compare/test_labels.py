@@ -67,18 +67,18 @@ def test_a_missing_subgenre_is_an_error(clips, store):
         labels.subgenres("pop-punk", PUNK, unsaid, store, FAST)
 
 
-def test_emotions_have_the_most_frequent_origin(clips, store):
-    of_genre = [i for i, clip in enumerate(clips) if clip.genre]
-    give(store, "danceability", {i: [0.5] for i in of_genre})
-    votes = {"valence": (0.9, "votes"), "energy": (0.9, "votes")}
-    mixed = [replace(c, emotion=votes) if i == of_genre[0] else c for i, c in enumerate(clips)]
-    found = labels.emotions(mixed, store, FAST)
+def test_emotions_are_the_values_of_spotify(clips, store):
+    found = labels.emotions(clips, store, FAST)
     assert found.scales == ("valence", "energy", "danceability")
-    assert np.flatnonzero(~np.isnan(found.scores[:, 0])).tolist() == of_genre[1:]
-    assert np.flatnonzero(~np.isnan(found.scores[:, 2])).tolist() == of_genre
+    rated = np.flatnonzero(~np.isnan(found.scores).any(axis=1)).tolist()
+    assert rated == [i for i, clip in enumerate(clips) if clip.emotion]
+    assert found.scores[rated[0]].tolist() == pytest.approx(list(clips[rated[0]].emotion.values()))
 
 
-def test_a_scale_without_labels_is_left_out(clips, store):
-    give(store, "danceability", {i: [0.5] for i, clip in enumerate(clips) if clip.genre})
-    unrated = [replace(clip, emotion={}) for clip in clips]
-    assert labels.emotions(unrated, store, FAST).scales == ("danceability",)
+def test_a_scale_with_too_few_values_is_an_error(clips, store):
+    unrated = [
+        replace(clip, emotion={"valence": 0.5, "energy": 0.5}) if clip.subset == "test" else clip
+        for clip in clips
+    ]
+    with pytest.raises(TooFewError, match="too few recordings have a danceability"):
+        labels.emotions(unrated, store, FAST)

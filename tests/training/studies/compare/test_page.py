@@ -60,9 +60,7 @@ def test_the_table_has_every_row(clips, work):
     assert "| mel | LSTM | genres | 0.60 ± 0.14 | 0.30 ± 0.07 | 45 s | 2 |" in lines
     multitask = next(line for line in lines if "LSTM, multitask" in line)
     assert multitask.endswith("|  | valence 0.25; energy 0.62 | 1 s | 1 |")
-    assert any(
-        "does not suffice: too few recordings of punk: 1 in train |" in each for each in lines
-    )
+    assert any("not measured: too few recordings of punk: 1 in train |" in each for each in lines)
 
 
 def test_notes_and_pictures_are_below_the_table(clips, work):
@@ -108,4 +106,4 @@ def test_the_best_row_of_a_section_has_separate_artists():
     by_task = {"genres": 0.5, "dominant feeling": 0.25}
     done = [(row, result(by_task.get(row.task.name, 0.9))) for row in ROWS]
     assert {row.task.name for row, _ in page.best_rows(done)} == by_task.keys()
-    assert [row.section for row, _ in page.best_rows(done)] == [1, 2, 3, 4, 5]
+    assert [row.section for row, _ in page.best_rows(done)] == [1, 2, 3, 4, 5, 6]

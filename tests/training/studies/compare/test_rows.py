@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from training.studies.compare.backbone import BACKBONES
+from training.studies.compare.elsewhere import ELSEWHERE
 from training.studies.compare.features import FEATURES
 from training.studies.compare.neural import Classifier
 from training.studies.compare.results import path_of
@@ -20,7 +21,8 @@ def test_rows_are_in_the_order_of_their_sections():
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: path_of(row, Path()).stem)
 def test_a_row_names_existing_features(row):
-    assert set(row.features) | set(row.task.needs) <= FEATURES.keys() | set(BACKBONES)
+    known = FEATURES.keys() | ELSEWHERE.keys() | set(BACKBONES)
+    assert set(row.features) | set(row.task.needs) <= known
     if isinstance(row.model, Classifier):
         assert len(row.model.towers) in {1, len(row.features)}
         assert not row.task.folds  # nothing there to stop by
