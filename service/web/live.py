@@ -24,6 +24,7 @@ from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import Queue, SenderLeftError, Turn
 from service.web.auth import Caller
+from service.web.problem import place_of
 from service.web.sockets import MessageError
 
 START_SECONDS = 10.0  # for the first message
@@ -67,7 +68,7 @@ async def _next(socket: WebSocket) -> bytes | LiveStart | LiveEnd:
         return SENT.validate_json(message["text"])
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = place_of(first["loc"], ".")
         raise MessageError(
             f"This text is no message of the protocol: {where}: {first['msg']}. Send the recording "
             "as binary messages."
