@@ -225,7 +225,10 @@ def detail_of(error: Exception, request: HTTPConnection) -> str:
 def _validation_detail(error: RequestValidationError) -> str:
     """Return what is wrong with the first members or parameters; there may be hundreds."""
     wrong = error.errors()
-    told = [f"{place_of(each['loc'], ' ')}: {each['msg']}." for each in wrong[:MOST_TOLD]]
+    told = [
+        f"{place_of(each['loc'], ' ')}: {each['msg'].removeprefix('Value error, ')}."
+        for each in wrong[:MOST_TOLD]
+    ]
     if len(wrong) > MOST_TOLD:
         told.append(f"{len(wrong) - MOST_TOLD} more are wrong.")
     return " ".join(told)

@@ -251,7 +251,7 @@ class Session:
         self._received += len(data)
         limit = self._settings.max_upload_bytes
         if self._received > limit and not self._start.rolling:
-            raise uploads.BodyTooLargeError(f"Send at most {limit / 2**20:.3g} MiB.")
+            raise uploads.BodyTooLargeError.of(limit)
         if len(self._inspected) < INSPECTED:
             self._inspected += data[: INSPECTED - len(self._inspected)]
             if len(self._inspected) == INSPECTED and not self._start.pcm:

@@ -78,6 +78,12 @@ def test_a_name_that_is_not_utf_8_is_escaped(tiny_models, sounds, tmp_path):
     assert found == ["caf\\udce9/a.wav", "b\n\U0001f600.wav"]
 
 
+def test_a_wrong_range_is_explained_in_plain_words(client, sounds):
+    response = send(client, sounds["sine.wav"], "?feature=energy:1")
+    detail = assert_problem(response, 422, "invalid-request")["detail"]
+    assert detail.startswith("query feature 0: a range is written as NAME:LOW..HIGH")
+
+
 def test_a_count_is_obeyed(client, sounds):
     assert len(send(client, sounds["sine.wav"], "?count=1").json()["neighbours"]) == 1
     for count in ("0", "101", "x"):
