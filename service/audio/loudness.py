@@ -163,9 +163,7 @@ def _between(channel: Planes, magnitude: Planes, peak: float, rate: int) -> floa
     is_high = at >= least
     is_high &= at >= magnitude[REACH - 1 : -REACH - 1]
     is_high &= at >= magnitude[REACH + 1 : len(magnitude) - REACH + 1]
-    differs = (
-        channel[1:] != channel[:-1]
-    )  # within a flat top, as of a square wave, nothing is higher
+    differs = channel[1:] != channel[:-1]  # a flat top is highest at one of its ends
     is_high &= differs[REACH - 1 : -REACH] | differs[REACH : len(differs) - REACH + 1]
     high = REACH + np.flatnonzero(is_high)
     if not len(high) or not filters.shape[1]:

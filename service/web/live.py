@@ -68,10 +68,10 @@ async def _next(socket: WebSocket) -> bytes | LiveStart | LiveEnd:
         return SENT.validate_json(message["text"])
     except ValidationError as error:
         first = error.errors()[0]
-        where = place_of(first["loc"], ".")
+        what = ": ".join(filter(None, [place_of(first["loc"], "."), first["msg"]]))
         raise MessageError(
-            f"This text is no message of the protocol: {where}: {first['msg']}. Send the recording "
-            "as binary messages."
+            f"This text is no message of the protocol: {what}. Send the recording as binary "
+            "messages."
         ) from error
 
 

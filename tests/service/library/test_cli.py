@@ -58,6 +58,22 @@ def library(tmp_path, clips):
 
 
 @pytest.mark.slow
+def test_an_interrupt_while_the_processes_start_leaves_no_traceback(library):
+    command = [*INTERRUPTIBLE, *ANALYZE, str(library), "--jobs", "2"]
+    started = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
+    while len(children.read_text().split()) < 3:  # the two, and the one that tracks shared objects
+        assert started.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.1)  # for the import of a module
+    os.killpg(started.pid, signal.SIGINT)
+    _, errors = started.communicate()
+    assert (started.returncode, errors) == (130, b"")
+
+
+@pytest.mark.slow
 def test_an_interrupted_run_resumes(library, tmp_path):
     records = tmp_path / "records.jsonl"
     command = [*ANALYZE, str(library), "--output", str(records), "--jobs", "1"]
