@@ -12,6 +12,7 @@ The installed package has them as ``fifteen serve``, ``fifteen analyze`` and so 
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, CliApp, CliSettingsSource
+from pydantic_settings import BaseSettings, CliApp, SettingsError
 from uvicorn.supervisors import Multiprocess
 
 from service.analysis import ProbeError, warm_up
@@ -34,6 +35,7 @@ from service.library.cli import run as analyze_library
 from service.library.feedback import run as manage_feedback
 from service.library.find import MissingPathError
 from service.library.labelled import TeachError
+from service.library.printing import escape_the_rest, write
 from service.library.records import OutputError
 from service.library.search import LibraryError, check_library
 from service.library.similar import run as list_similar
@@ -43,6 +45,7 @@ from service.loading import load_served, load_taxonomy
 from service.logs import log_config
 from service.model import ModelError, NoEmbeddingError
 from service.settings import (
+    CommandLine,
     ConfigError,
     FeedbackSettings,
     LibrarySettings,
@@ -83,6 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
                 ": ".join([*_setting(each["loc"]), each["msg"].removeprefix("Value error, ")])
             )
         return 2
+    except SettingsError as error:
+        _complain(_not_json(error))
+        return 2
     except (*SETTINGS, ModelError, ProbeError, TaxonomyError) as error:
         _complain(str(error))
         return 2 if isinstance(error, SETTINGS) else 1
@@ -104,13 +110,20 @@ def _run(arguments: list[str]) -> int:
     name, *options = arguments if arguments and arguments[0] in commands else ["serve", *arguments]
     settings, command = commands[name]
     program = f"{PROGRAM} {name}" if name in arguments[:1] else PROGRAM
-    source = CliSettingsSource[BaseSettings](settings, cli_prog_name=program)
+    source = CommandLine(settings, cli_prog_name=program)
     return command(CliApp.run(settings, options, cli_settings_source=source))
 
 
 def _setting(place: tuple[int | str, ...]) -> list[str]:
     """Return the variable of the setting that has an error, none for an error of several."""
     return ["_".join(["FIFTEEN", *map(str, place)]).upper()] if place else []
+
+
+def _not_json(error: SettingsError) -> str:
+    """Explain that the value of a list or an object is not JSON."""
+    name = re.search(r'(?:field "|encountered for )(\w+)', str(error))
+    setting = ": ".join(_setting((name[1],) if name else ()))
+    return f"{setting}: a list or an object is written as JSON, as docs/SETTINGS.md has it."
 
 
 def _serve_agents(settings: McpSettings) -> int:
@@ -125,8 +138,9 @@ def _serve_agents(settings: McpSettings) -> int:
 
 def _draw_key() -> int:
     """Print a new key and its digest for the settings."""
+    escape_the_rest()
     key, digest = new_key()
-    print(f"key:    {key}\ndigest: {digest}")
+    write(f"key:    {key}\ndigest: {digest}\n")
     return 0
 
 

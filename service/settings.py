@@ -3,6 +3,7 @@
 The first of these that has a setting wins.
 """
 
+import json
 import os
 import tomllib
 from inspect import cleandoc
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from limits import parse
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     CliPositionalArg,
+    CliSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -49,9 +51,36 @@ def number_of_processors() -> int:
     return os.cpu_count() or 1
 
 
+def _not_empty(name: Any) -> Any:
+    """Refuse an empty name, which would be the current folder."""
+    if name == "":
+        raise ValueError("a name is empty")
+    return name
+
+
+AS_WRITTEN = "as written"
+"""Marks a list of names, which the command line has one by one: see `CommandLine`."""
+
 Rate = Annotated[str, AfterValidator(_rate)]
+Paths = Annotated[tuple[Annotated[Path, BeforeValidator(_not_empty)], ...], AS_WRITTEN]
+Names = Annotated[list[str], AS_WRITTEN]
 WriteTags = Literal["missing", "replace"]
 MoreTags = Literal["tempo", "key", "replaygain"]
+
+
+class CommandLine(CliSettingsSource[BaseSettings]):
+    """The options of a command.
+
+    pydantic-settings divides a list at commas, and reads quotes, brackets and numbers in it as
+    JSON. Names of files and genres have all of these, so they are taken as they are.
+    """
+
+    def _merge_parsed_list(self, parsed_list: list[str], field_name: str) -> str:
+        """Return a list as JSON."""
+        field = self.settings_cls.model_fields.get(field_name)
+        if field is not None and AS_WRITTEN in field.metadata:
+            return json.dumps(parsed_list)
+        return super()._merge_parsed_list(parsed_list, field_name)
 
 
 class ConfigError(ValueError):
@@ -224,9 +253,7 @@ class LibrarySettings(CommonSettings):
     # the settings file may also have settings of the server
     model_config = SettingsConfigDict(extra="ignore")
 
-    paths: CliPositionalArg[tuple[Path, ...]] = Field(
-        min_length=1, description="Files and folders."
-    )
+    paths: CliPositionalArg[Paths] = Field(min_length=1, description="Files and folders.")
     output: Path | None = Field(
         None,
         description="*.jsonl or *.csv file for the records. Repeat the command to resume a stopped "
@@ -305,13 +332,13 @@ class SimilarSettings(CommonSettings):
     library: CliPositionalArg[Path] = Field(
         description="*.jsonl file of `analyze --embedding true`."
     )
-    recordings: CliPositionalArg[tuple[Path, ...]] = Field(
+    recordings: CliPositionalArg[Paths] = Field(
         min_length=1, description="Files to compare with it."
     )
     count: int = Field(10, ge=1, description="Recordings to list for each.")
-    genre: list[str] = Field([], description="List recordings of this genre; several are allowed.")
+    genre: Names = Field([], description="List recordings of this genre; several are allowed.")
     mood: list[Mood] = Field([], description="List recordings of this mood; several are allowed.")
-    feature: list[str] = Field(
+    feature: Names = Field(
         [],
         description="List recordings in this range of an audio-feature, such as "
         "energy:0.6..0.8, tempo:120.. or loudness:..-10; several are allowed.",
@@ -395,8 +422,8 @@ class FeedbackSettings(CommonSettings):
         description="What to do with the entries."
     )
     feedback: Path = Field(description="The file.")
-    id: list[str] = Field([], description="Delete the entry of this id; several are allowed.")
-    sender: list[str] = Field(
+    id: Names = Field([], description="Delete the entry of this id; several are allowed.")
+    sender: Names = Field(
         [], description="Delete what the owner of this API key sent; several are allowed."
     )
     everything: bool = Field(default=False, description="Delete all entries.")
@@ -421,7 +448,7 @@ class McpSettings(CommonSettings):
     # the settings file may also have settings of the server
     model_config = SettingsConfigDict(extra="ignore")
 
-    folders: CliPositionalArg[tuple[Path, ...]] = Field(
+    folders: CliPositionalArg[Paths] = Field(
         min_length=1, description="Folders that the agent may read."
     )
     library: Path | None = Field(

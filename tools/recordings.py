@@ -25,10 +25,11 @@ CONTAINERS = {
 """By the name of an encoding: its container and its codec, as they are published."""
 
 
-def float_wav(samples, rate=audio.SAMPLE_RATE):
-    """Return a WAV of 32-bit floats; `samples` float32 [shape=(n, channels)]."""
+def float_wav(samples, rate=audio.SAMPLE_RATE, *, bits=32):
+    """Return a WAV of floats of 32 or 64 bits; `samples` [shape=(n, channels)]."""
     file = io.BytesIO()
-    soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
+    subtype = {32: "FLOAT", 64: "DOUBLE"}[bits]
+    soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
     return file.getvalue()
 
 

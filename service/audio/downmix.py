@@ -75,13 +75,15 @@ def is_bounded(codec: av.CodecContext) -> bool:
 
 
 def check(planes: NDArray[Any], *, bounded: bool) -> Checked:
-    """Find the loudest sample of a block, and clip samples that no undamaged recording has.
+    """Find the loudest sample of a block, and replace samples that no undamaged recording has.
 
-    Integers cannot exceed full scale. Floats of PCM can: they are the recorder's own, and are
-    clipped at `FULLEST_SAMPLE`. Floats of a lossy decoder exceed full scale a little where a
-    master is loud. They reach thousands where a packet is damaged, and a player clips them:
-    FFmpeg's conversion to 16 bits and the output of Web Audio both clip at full scale. So a block
-    with a sample beyond `LOUDEST_LOSSY` is clipped at full scale. Other blocks stay unchanged.
+    Integers cannot exceed full scale. Floats of PCM can: they are the recorder's own. Those beyond
+    `FULLEST_SAMPLE` are no sound, and become silence: one that is left would be all that is heard,
+    since a window is scaled by its loudest sample. Floats of a lossy decoder exceed full scale a
+    little where a master is loud. They reach thousands where a packet is damaged, and a player
+    clips them: FFmpeg's conversion to 16 bits and the output of Web Audio both clip at full scale.
+    So a block with a sample beyond `LOUDEST_LOSSY` is clipped at full scale. Other blocks stay
+    unchanged.
 
     Parameters
     ----------
@@ -99,11 +101,12 @@ def check(planes: NDArray[Any], *, bounded: bool) -> Checked:
     most = LOUDEST_LOSSY if bounded else FULLEST_SAMPLE
     if loudest <= most:
         return Checked(planes, 0, 1, loudest, 0)
-    finite = np.nan_to_num(planes, nan=0.0)
-    damaged = int(np.count_nonzero((planes != finite) | (np.abs(finite) > most)))
-    end = 1.0 if bounded else FULLEST_SAMPLE
-    finite = finite.clip(-end, end)
-    return Checked(finite, 0, 1, end, damaged)
+    possible = np.abs(planes) <= most  # what is not a number is not
+    damaged = planes.size - int(np.count_nonzero(possible))
+    if bounded:
+        return Checked(np.nan_to_num(planes, nan=0.0).clip(-1, 1), 0, 1, 1.0, damaged)
+    silenced = np.where(possible, planes, 0)
+    return Checked(silenced, 0, 1, float(np.abs(silenced).max(initial=0)), damaged)
 
 
 def mono(block: Checked, weights: NDArray[np.float32] | None = None) -> Waveform:

@@ -163,6 +163,8 @@ def _between(channel: Planes, magnitude: Planes, peak: float, rate: int) -> floa
     is_high = at >= least
     is_high &= at >= magnitude[REACH - 1 : -REACH - 1]
     is_high &= at >= magnitude[REACH + 1 : len(magnitude) - REACH + 1]
+    differs = channel[1:] != channel[:-1]  # a flat top is highest at one of its ends
+    is_high &= differs[REACH - 1 : -REACH] | differs[REACH : len(differs) - REACH + 1]
     high = REACH + np.flatnonzero(is_high)
     if not len(high) or not filters.shape[1]:
         return 0.0
@@ -170,7 +172,9 @@ def _between(channel: Planes, magnitude: Planes, peak: float, rate: int) -> floa
     curvature = np.maximum(np.abs(2 * at - before - after), SMALLEST)
     tops = np.abs(at) + (after - before) ** 2 / (8 * curvature)
     starts = high[tops >= LIKELY * max(float(tops.max()), peak)] - REACH
-    around = sliding_window_view(channel, 2 * REACH)[np.concatenate([starts, starts + 1])]
+    chosen = np.zeros(len(channel), np.bool_)
+    chosen[starts] = chosen[starts + 1] = True
+    around = sliding_window_view(channel, 2 * REACH)[np.flatnonzero(chosen)]
     return float(np.abs(np.einsum("ns,sp->np", around, filters)).max(initial=0))
 
 

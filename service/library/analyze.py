@@ -9,13 +9,16 @@ import multiprocessing
 import os
 import signal
 import stat
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
 from typing import Any, BinaryIO
@@ -87,7 +90,8 @@ def _until_one_crashes(
             while True:
                 for path in islice(pending, AHEAD * settings.jobs - len(running)):
                     running[path] = Future()  # in progress, even if a crash prevents its submission
-                    running[path] = pool.submit(analyze_file, path, settings)
+                    with _uninterrupted():
+                        running[path] = pool.submit(analyze_file, path, settings)
                 if not running:
                     return []
                 wait(running.values(), return_when=FIRST_COMPLETED)
@@ -104,7 +108,9 @@ def _alone(path: Path, settings: LibrarySettings) -> Record:
     """Analyse a recording in a separate process."""
     with _pool(1) as pool:
         try:
-            return pool.submit(analyze_file, path, settings).result()
+            with _uninterrupted():
+                alone = pool.submit(analyze_file, path, settings)
+            return alone.result()
         except BrokenProcessPool:
             problem = _problem(CRASHED, "The decoder crashed on this file.")
             return _record(path, settings, problem=problem)
@@ -113,6 +119,23 @@ def _alone(path: Path, settings: LibrarySettings) -> Record:
 def _pool(jobs: int) -> ProcessPoolExecutor:
     """Start a pool of processes."""
     return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _live_with_parent)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Start processes that no interrupt reaches, also while they import their modules.
+
+    A process inherits the blocked signals of the thread that starts it.
+    """
+    if sys.platform == "win32":  # where signals cannot be blocked
+        yield
+        return
+    resource_tracker.ensure_running()  # its own start would unblock them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _live_with_parent() -> None:

@@ -1,6 +1,5 @@
 """The command: finds recordings and analyses those that have no up-to-date record."""
 
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,10 +9,10 @@ from tqdm import tqdm
 
 from service.library.analyze import NO_SOUND_TYPES, analyze_all, fingerprint, loaded, loaded_head
 from service.library.find import Library
+from service.library.printing import escape_the_rest, write
 from service.library.records import (
     Format,
     JsonLines,
-    OutputError,
     Record,
     RecordFile,
     Table,
@@ -99,28 +98,17 @@ class _StandardOutput:
 
     def __init__(self) -> None:
         self.done: dict[str, bool] = {}
-        layout = JsonLines()
-        sys.stdout.reconfigure(encoding="utf-8", errors=layout.errors)  # type: ignore[union-attr]
-        self._layout = layout
+        escape_the_rest("utf-8")  # as `JsonLines` has it
+        self._layout = JsonLines()
 
     def add(self, record: Record) -> None:
-        try:
-            sys.stdout.write(self._layout.text(record))
-            sys.stdout.flush()
-        except OSError as error:
-            _discard_output()
-            raise OutputError(f"Standard output: {error.strerror}.") from error
+        write(self._layout.text(record))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
-
-
-def _discard_output() -> None:
-    """Discard standard output: the interpreter flushes it at exit, which would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _summary(analysed: int, failed: int, unchanged: int, failed_before: int) -> str:

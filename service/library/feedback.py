@@ -1,10 +1,10 @@
 """The command that counts, exports and deletes what senders said of answers."""
 
 import json
-import sys
 from dataclasses import asdict
 
 from service.feedback import FeedbackError, StoreError, open_store
+from service.library.printing import escape_the_rest, write
 from service.settings import FeedbackSettings
 
 
@@ -20,17 +20,20 @@ def run(settings: FeedbackSettings) -> int:
     ------
     FeedbackError
         If the file cannot be used.
+    OutputError
+        If standard output cannot be written.
     """
+    escape_the_rest("utf-8")
     store = open_store(settings.feedback)
     try:
         if settings.action == "count":
-            sys.stdout.write(f"{store.count()}\n")
+            write(f"{store.count()}\n")
         elif settings.action == "export":
             for entry in store.entries():
-                sys.stdout.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+                write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
         else:
             chosen = (None, None) if settings.everything else (settings.id, settings.sender)
-            sys.stdout.write(f"{store.delete_some(*chosen)} deleted\n")
+            write(f"{store.delete_some(*chosen)} deleted\n")
     except StoreError as error:
         raise FeedbackError(f"{settings.feedback}: {error.__cause__ or error}") from error
     return 0

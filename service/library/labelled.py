@@ -6,6 +6,7 @@ And what senders said of answers, as vectors without recordings.
 import csv
 import hashlib
 import sys
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 
 from service.feedback import Feedback, FeedbackError, StoreError, open_store
 from service.library.find import Library
+from service.schemas import MAX_LABEL
 
 LEAST_TRACKS = 5  # of a label
 SAME_SOUND = 0.985
@@ -24,6 +26,9 @@ Of 60 clips of the corpus, copies as MP3, AAC and Opus at 96 kbit/s had 0.994 or
 two of 500 different recordings had 0.971.
 """
 FILE, LABEL = "file", "label"  # columns of the table
+SEPARATORS = ",;\t"  # of the table; spreadsheets write the second where the first is in numbers
+UNSHOWN = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of what no label has: controls, bytes that are not UTF-8, ends of lines."""
 FORMULA = ("'=", "'+", "'-", "'@", "'\t", "'\r")  # how the export begins a cell that has one
 
 
@@ -89,23 +94,41 @@ def in_table(table: Path) -> list[Labelled]:
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            lines = list(file)
+        rows = list(csv.DictReader(lines, delimiter=_separator(lines)))
     except OSError as error:
         raise TeachError(f"{table} cannot be read: {error.strerror}.") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise TeachError(f"{table} is not a table in UTF-8: {error}.") from error
     if not rows or not {FILE, LABEL} <= rows[0].keys():
         raise TeachError(f"{table} has no rows with the columns {FILE} and {LABEL}.")
-    return [_of_row(table.absolute().parent, row) for row in rows if row[LABEL]]
+    labelled = [row for row in rows if (row[LABEL] or "").strip()]
+    return [_of_row(table.absolute().parent, row) for row in labelled]
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """Return what separates the columns of a table, by its first line."""
+    for each in SEPARATORS:
+        if {FILE, LABEL} <= {*next(csv.reader(lines[:1], delimiter=each), [])}:
+            return each
+    return SEPARATORS[0]
 
 
 def _of_row(folder: Path, row: dict[str, str]) -> Labelled:
-    name, label = _plain(row[FILE] or ""), _plain(row[LABEL])
+    name, label = _plain(row[FILE] or ""), _plain(row[LABEL]).strip()
     path = folder / name
-    if not name or not path.resolve().is_relative_to(folder.resolve()):
+    if not name or not _is_beside(path, folder):
         raise TeachError(f"The table names {name or 'no file'}, which is not beside it.")
     album = len(path.relative_to(folder).parts) > 2
     return Labelled(path, label, str(path.parent if album else path))
+
+
+def _is_beside(path: Path, folder: Path) -> bool:
+    """Return whether a file is in a folder, however its name is written."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that none can have
+        return False
 
 
 def _plain(cell: str) -> str:
@@ -242,9 +265,10 @@ def require_enough(recordings: Sequence[Labelled]) -> None:
     Raises
     ------
     TeachError
-        If there are none, there is one label only, or a label has too few recordings or only one
-        album.
+        If there are none, there is one label only, a label cannot be one, or has too few recordings
+        or only one album.
     """
+    _require_labels(sorted({each.label for each in recordings}))
     tracks, groups = defaultdict[str, int](int), defaultdict[str, set[str]](set)
     for each in recordings:
         tracks[each.label] += 1
@@ -263,3 +287,19 @@ def require_enough(recordings: Sequence[Labelled]) -> None:
             f"All recordings of {', '.join(single)} are of one album: a label needs two or more, "
             "so that it can be measured on an album that was not taught."
         )
+
+
+def _require_labels(labels: Sequence[str]) -> None:
+    """Refuse labels that no answer could have, or that nobody could tell apart."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        if len(label) > MAX_LABEL:
+            raise TeachError(f"A label has at most {MAX_LABEL} characters: {label[:MAX_LABEL]}…")
+        if any(unicodedata.category(each) in UNSHOWN for each in label):
+            raise TeachError(f"The label {label!a} has characters that cannot be shown.")
+        seen_as = (each for each in label if unicodedata.category(each) != "Cf")
+        looks = " ".join(unicodedata.normalize("NFKC", "".join(seen_as)).casefold().split())
+        if (other := seen.setdefault(looks, label)) != label:
+            raise TeachError(
+                f"Two labels look the same, {other!a} and {label!a}: give them one name."
+            )

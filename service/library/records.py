@@ -10,14 +10,16 @@ import io
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, Self, TextIO
 
 from service import audio
 from service.card import Emotion
+from service.library.locks import is_locked
 from service.schemas import (
     PROBLEM_TYPES,
     AudioFacts,
@@ -188,7 +190,7 @@ class Table:
         head = [] if labels is None else [f"head.{name}" for name in HeadFound.model_fields]
         self._columns = [
             *_FINGERPRINT,
-            "verdict", "genre", "mood", "music", "known",
+            "verdict", "reason", "genre", "mood", "music", "known",
             *(f"genres.{name}" for name in genres),
             *emotions,
             *(f"emotion.{name}.{end}" for name in emotions for end in EmotionRange.model_fields),
@@ -218,6 +220,11 @@ class Table:
                     )
         except (csv.Error, ValueError) as error:
             raise OutputError("it has a row that is not a record") from error
+
+
+def text_of(path: str) -> str:
+    """Return a path as text for JSON; bytes of a name that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _check_start(text: str, expected: str) -> None:
@@ -295,7 +302,7 @@ class RecordFile:
     Raises
     ------
     OutputError
-        If the file cannot be written, or has other content.
+        If the file cannot be written, has other content, or another run writes it.
     """
 
     def __init__(self, path: Path, layout: Format, current: Iterable[Fingerprint]) -> None:
@@ -305,10 +312,24 @@ class RecordFile:
         if os.path.lexists(self._path) and not os.path.isfile(self._path):  # noqa: PTH113
             raise OutputError(f"{path} is not a file: choose another path.")
         try:
-            self._renew({fingerprint.path: fingerprint for fingerprint in current})
-            self._file = self._open(self._path, "a")
+            with self._locked():
+                self._renew({fingerprint.path: fingerprint for fingerprint in current})
+                self._file = self._open(self._path, "a")
+                is_locked(self._file)
+        except BlockingIOError as error:
+            raise OutputError(f"Another run writes {path}: wait for its end.") from error
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Lock the file while it is renewed; it is made if it does not exist."""
+        if sys.platform == "win32":  # where an open file cannot be replaced
+            yield
+            return
+        with self._open(self._path, "a") as file:
+            is_locked(file)
+            yield
 
     def _renew(self, current: dict[str, Fingerprint]) -> None:
         """Rewrite the file without the records that are out of date."""

@@ -22,7 +22,7 @@ from service.schemas import Features
 
 MOODS: dict[str, Mood] = {name: name for name in get_args(Mood)}
 FEATURES = tuple(Features.model_fields)
-RANGE = re.compile(r"([a-z_]+):(-?[0-9.]*)\.\.(-?[0-9.]*)")
+RANGE = re.compile(r"([a-z_]+):(-?[0-9.]*?)\.\.(-?[0-9.]*)")
 
 Flags = NDArray[np.bool_]
 

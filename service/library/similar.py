@@ -1,5 +1,6 @@
 """The command that lists the recordings of a library that are similar to others."""
 
+import os
 import sys
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from service import audio
 from service.analysis import analyze
 from service.library.analyze import open_recording
+from service.library.printing import escape_the_rest, write
 from service.library.search import Filters, LibraryError, feature_range, read_vectors
 from service.loading import load_served
 from service.settings import SimilarSettings
@@ -30,13 +32,15 @@ def run(settings: SimilarSettings) -> int:
         If it has no embedding.
     LibraryError
         If the file cannot be read, or has no embedding of this model, or a range is malformed.
+    OutputError
+        If standard output cannot be written.
     """
     filters = _filters(settings)
     model = load_served(settings)[settings.model]
     vectors = read_vectors(settings.library, model.space())
     if vectors.left_out:
         sys.stderr.write(f"Left out: {vectors.left_out:,} without an embedding of this model.\n")
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    escape_the_rest()
     bounds = audio.Bounds(settings.max_seconds, settings.decode_seconds)
     status = 0
     for path in settings.recordings:
@@ -48,11 +52,12 @@ def run(settings: SimilarSettings) -> int:
             status = 1
             continue
         assert found is not None  # noqa: S101 - it was requested
-        sys.stdout.write(f"{path}\n")
+        write(f"{path}\n")
         vector = np.array(found.values, np.float32)
-        nearest, _ = vectors.nearest(vector, settings.count, filters, str(path.absolute()))
+        itself = os.path.abspath(path)  # noqa: PTH100, as `Library` names it
+        nearest, _ = vectors.nearest(vector, settings.count, filters, itself)
         for other in nearest:
-            sys.stdout.write(f"{other.cosine:7.{SIMILARITY_DIGITS}f}  {other.path}\n")
+            write(f"{other.cosine:7.{SIMILARITY_DIGITS}f}  {other.path}\n")
     return status
 
 

@@ -34,6 +34,7 @@ from service.library.labelled import (
     require_one_label,
     without_duplicates,
 )
+from service.library.printing import escape_the_rest, write
 from service.library.records import part_of
 from service.model import Scorer
 from service.settings import LibrarySettings, TeachSettings
@@ -61,7 +62,10 @@ def run(settings: TeachSettings) -> int:
         If the recordings cannot teach a head, or the file cannot be written.
     HeadError
         If the output is another file than a head.
+    OutputError
+        If standard output cannot be written; the head is there.
     """
+    escape_the_rest()
     output = settings.output or Path(f"{settings.name}.json")
     if not output.absolute().parent.is_dir():
         raise TeachError(f"{output} cannot be written: its folder does not exist.")
@@ -79,12 +83,12 @@ def run(settings: TeachSettings) -> int:
     require_enough(recordings)
     card = head_of(settings.name, recordings, vectors, model, feedback=len(said))
     _write(candidate if settings.store else output, card)
-    sys.stdout.write(f"{candidate if settings.store else output}\n")
-    sys.stdout.write(figures_text(card.figures, older))
+    write(f"{candidate if settings.store else output}\n")
+    write(figures_text(card.figures, older))
     if said and older and older.belongs_to(model):
-        sys.stdout.write(_of_the_older(older, said, words))
+        write(_of_the_older(older, said, words))
     if settings.store:
-        sys.stdout.write(f"No service loads it. With --replace true it becomes {output}.\n")
+        write(f"No service loads it. With --replace true it becomes {output}.\n")
     return 1 if failed else 0
 
 
@@ -95,7 +99,7 @@ def _replace(output: Path, candidate: Path, older: Head | None) -> int:
         candidate.replace(output)
     except OSError as error:
         raise TeachError(f"{output} cannot be written: {error.strerror}.") from error
-    sys.stdout.write(f"{output}\n{figures_text(newer.card.figures, older)}")
+    write(f"{output}\n{figures_text(newer.card.figures, older)}")
     return 0
 
 
@@ -151,12 +155,16 @@ def _embeddings(
 ) -> tuple[dict[Path, list[float]], int]:
     """Return the embeddings of recordings, and how many have a problem, which is reported.
 
-    Files without sound that do not promise any are left out, as `analyze` leaves them out.
+    Silence is a problem: it has no label, and all silent recordings have the same embedding. Files
+    without sound that do not promise any are left out, as `analyze` leaves them out.
     """
     vectors, failed = {}, 0
     for record in analyze_all([each.path for each in recordings], settings):
         path = Path(record.fingerprint.path)
-        if record.analysis is not None:
+        if record.analysis is not None and record.analysis["verdict"] == "silence":
+            failed += 1
+            sys.stderr.write(f"fifteen: {path}: {record.analysis['reason']}\n")
+        elif record.analysis is not None:
             vectors[path] = record.analysis["embedding"]["values"]
         elif record.problem is not None:
             if record.problem["type"] in NO_SOUND_TYPES and not promises_sound(path):

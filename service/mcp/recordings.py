@@ -15,7 +15,7 @@ from service.analysis import analyze
 from service.card import EmbeddingSpace
 from service.library.analyze import NO_SOUND_TYPES, analyze_all, open_recording
 from service.library.find import Library
-from service.library.records import Record
+from service.library.records import Record, text_of
 from service.library.search import NoLibraryError, Vectors, read_vectors
 from service.library.similar import SIMILARITY_DIGITS
 from service.loading import load_served, load_taxonomy
@@ -177,7 +177,7 @@ class Recordings:
         vector = np.array(found.values, np.float32)
         nearest, _ = vectors.nearest(vector, count, path=str(self.folders.real(path)))
         return [
-            Neighbour(path=other.path, similarity=round(other.cosine, SIMILARITY_DIGITS))
+            Neighbour(path=text_of(other.path), similarity=round(other.cosine, SIMILARITY_DIGITS))
             for other in nearest
         ]
 
@@ -200,7 +200,7 @@ def _row(record: Record) -> Row:
     """Return a record in short."""
     analysis: dict[str, Any] = record.analysis or {}
     return Row(
-        path=record.fingerprint.path,
+        path=text_of(record.fingerprint.path),
         probability=analysis["genres"][0]["probability"] if analysis else None,
         tempo=(analysis.get("tempo") or {}).get("bpm"),
         problem=record.problem["detail"] if record.problem else None,

@@ -65,9 +65,12 @@ from service.web.problem import (
     NOT_READY,
     OVERLOADED,
     Kind,
+    place_of,
     response_of,
 )
-from service.web.sockets import ForeignOriginError, MessageError
+from service.web.sockets import LIVE_PATH, ForeignOriginError, MessageError
+
+MOST_TOLD = 3  # wrong members of a body in one problem
 
 ACCEPTED = Accepted(containers=list(audio.FORMATS.values()), media_types=list(uploads.MEDIA_TYPES))
 
@@ -213,17 +216,29 @@ def detail_of(error: Exception, request: HTTPConnection) -> str:
     if isinstance(error, HTTPException):
         return _routing_detail(error, request)
     if isinstance(error, RequestValidationError):
-        return " ".join(
-            f"{' '.join(map(str, each['loc']))}: {each['msg']}." for each in error.errors()
-        )
+        return _validation_detail(error)
     if kind_of(error) is KINDS[Exception]:
         return "The service failed; your request is not the cause. The error was logged."
     return str(error)
 
 
+def _validation_detail(error: RequestValidationError) -> str:
+    """Return what is wrong with the first members or parameters; there may be hundreds."""
+    wrong = error.errors()
+    told = [
+        f"{place_of(each['loc'], ' ')}: {each['msg'].removeprefix('Value error, ')}."
+        for each in wrong[:MOST_TOLD]
+    ]
+    if len(wrong) > MOST_TOLD:
+        told.append(f"{len(wrong) - MOST_TOLD} more are wrong.")
+    return " ".join(told)
+
+
 def _routing_detail(error: HTTPException, request: HTTPConnection) -> str:
     """Return why the router refused a request, more helpfully than by the status's phrase."""
     match error.status_code:
+        case 404 if request.scope["path"] == LIVE_PATH:
+            return "This address is a WebSocket: connect to it with ws:// or wss://."
         case 404:
             return "There is nothing at this address; /docs lists the addresses."
         case 405:

@@ -24,6 +24,7 @@ from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import Queue, SenderLeftError, Turn
 from service.web.auth import Caller
+from service.web.problem import place_of
 from service.web.sockets import MessageError
 
 START_SECONDS = 10.0  # for the first message
@@ -67,10 +68,10 @@ async def _next(socket: WebSocket) -> bytes | LiveStart | LiveEnd:
         return SENT.validate_json(message["text"])
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        what = ": ".join(filter(None, [place_of(first["loc"], "."), first["msg"]]))
         raise MessageError(
-            f"This text is no message of the protocol: {where}: {first['msg']}. Send the recording "
-            "as binary messages."
+            f"This text is no message of the protocol: {what}. Send the recording as binary "
+            "messages."
         ) from error
 
 
@@ -250,7 +251,7 @@ class Session:
         self._received += len(data)
         limit = self._settings.max_upload_bytes
         if self._received > limit and not self._start.rolling:
-            raise uploads.BodyTooLargeError(f"Send at most {limit / 2**20:.3g} MiB.")
+            raise uploads.BodyTooLargeError.of(limit)
         if len(self._inspected) < INSPECTED:
             self._inspected += data[: INSPECTED - len(self._inspected)]
             if len(self._inspected) == INSPECTED and not self._start.pcm:

@@ -3,7 +3,7 @@
 `web.errors` maps exceptions to kinds of problems.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from service.schemas import PROBLEM_TYPES, Accepted, Limits, Problem
 from service.web.headers import SECURITY
 
 MEDIA_TYPE = "application/problem+json"
+MAX_PLACE = 100  # characters
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Kind:
 NOT_READY = Kind("not-ready", 503)
 OVERLOADED = Kind("overloaded", 503, limits=True)
 MALFORMED_HTTP = Kind("malformed-http", 400)
+
+
+def place_of(names: Iterable[object], separator: str) -> str:
+    """Return the place of a mistake in JSON, for people; a sender may give a member any name."""
+    place = separator.join(map(str, names))
+    return place if len(place) <= MAX_PLACE else f"{place[:MAX_PLACE]}…"
 
 
 def response_of(problem: Problem, headers: Mapping[str, str]) -> JSONResponse:

@@ -17,10 +17,14 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
+from websockets.frames import CloseCode, Frame
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
 
 from service.web.headers import REQUEST_ID, new_request_id
 from service.web.problem import MALFORMED_HTTP, response_of
-from service.web.sockets import LIVE_PATH
+from service.web.sockets import LIVE_PATH, MAX_FRAGMENTS
 
 SENT_TO_OPEN_SOCKETS = {"websocket.send", "websocket.close"}
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
@@ -137,10 +141,28 @@ class Connection(H11Protocol):
             self._clock = None
 
 
-class Socket(WebSocketsSansIOProtocol):
-    """A WebSocket that is closed if its peer does not read.
+class _Handshakes(ServerProtocol):
+    """Reads handshakes and frames; refuses a malformed handshake with a problem document."""
 
-    uvicorn answers every ping at once, and stores the answers that the peer does not read.
+    def reject(self, status: int, text: str) -> Response:
+        """Return the response to a handshake that is refused."""
+        refusal = super().reject(status, text)
+        if not 400 <= status < 500:
+            return refusal  # a fault of the service
+        problem = MALFORMED_HTTP.problem(text.partition("\n")[0], LIVE_PATH)
+        response = response_of(problem, {REQUEST_ID: new_request_id()})
+        given = [(name.decode("latin-1"), value.decode("latin-1"))
+                 for name, value in response.raw_headers]  # fmt: skip
+        headers = Headers([*given, ("connection", "close"), ("date", refusal.headers["Date"])])
+        return Response(problem.status, "Bad Request", headers, bytes(response.body))
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that is closed if its peer does not read, or sends what it may not.
+
+    uvicorn answers every ping at once, and stores the answers that the peer does not read. It
+    leaves a handshake unanswered and open whose head is too long for it, stores any number of
+    fragments of one message, and logs a traceback for text that is not UTF-8.
 
     Parameters
     ----------
@@ -152,9 +174,38 @@ class Socket(WebSocketsSansIOProtocol):
         super().__init__(*arguments, **named)
         self.logger = logging.getLogger(__name__)  # uvicorn's would log each address with its query
         self.logger.setLevel(logging.WARNING)
-        self.conn.logger = self.logger
+        self.conn = _Handshakes(max_size=self.config.ws_max_size, logger=self.logger)
         self._seconds = seconds
         self._clock: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Receive some bytes; the first are a whole handshake."""
+        super().data_received(data)
+        if not self.handshake_initiated:  # it was refused before it was read to its end
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a fragment of a message."""
+        if len(self.frames) >= MAX_FRAGMENTS:
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
+        elif not self.close_sent:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message to the application."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self._fail(CloseCode.INVALID_DATA)
+                return
+        super().send_receive_event_to_app()
+
+    def _fail(self, code: CloseCode) -> None:
+        """Close the connection for a fault of the peer."""
+        self.conn.fail(code)
+        self.handle_parser_exception()
 
     async def send(self, message: Any) -> None:
         """Send a message of the application.

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 
 LIVE_PATH = "/v1/live"  # the only address with a WebSocket
 MAX_MESSAGE_BYTES = 2**20
+MAX_FRAGMENTS = 4_096  # of a message; an empty one takes memory, too
 ANY = "*"
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from anyio import fail_after, to_thread
 from starlette.requests import ClientDisconnect, Request
@@ -79,6 +79,13 @@ class Base64Error(UploadError):
 
 class BodyTooLargeError(UploadError):
     """The body is larger than the limit, or its Content-Length says so."""
+
+    @classmethod
+    def of(cls, max_bytes: int) -> Self:
+        """Return the error for a limit."""
+        if max_bytes < 2**20:
+            return cls(f"Send at most {max_bytes / 2**10:.3g} KiB.")
+        return cls(f"Send at most {max_bytes / 2**20:.3g} MiB.")
 
 
 class EmptyBodyError(UploadError):
@@ -242,7 +249,7 @@ async def _body(
 
 async def _chunks(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
     """Yield the body as it arrives, up to the limit."""
-    too_large = BodyTooLargeError(f"Send at most {max_bytes / 2**20:.3g} MiB.")
+    too_large = BodyTooLargeError.of(max_bytes)
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise too_large

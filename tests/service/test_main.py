@@ -21,6 +21,8 @@ from tools.server import STARTED, Server
     [
         ("FIFTEEN_PORT", "http", "FIFTEEN_PORT: "),
         ("FIFTEEN_MAX_UPLOAD_BYTES", "0", "FIFTEEN_MAX_UPLOAD_BYTES: "),
+        ("FIFTEEN_API_KEYS", "me", "FIFTEEN_API_KEYS: a list or an object is written as JSON"),
+        ("FIFTEEN_CORS_ORIGINS", "https://a.org", "FIFTEEN_CORS_ORIGINS: a list or an object is"),
         ("FIFTEEN_TAXONOMY", "/nowhere.toml", "/nowhere.toml is not a taxonomy: "),
         ("FIFTEEN_MODEL", "other", "The default model other is not in "),
     ],

@@ -2,8 +2,18 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import CliApp
 
-from service.settings import MODELS, ConfigError, Settings
+from service.settings import (
+    MODELS,
+    CommandLine,
+    ConfigError,
+    FeedbackSettings,
+    LibrarySettings,
+    McpSettings,
+    Settings,
+    SimilarSettings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +114,46 @@ class TestFile:
 
 def test_every_setting_is_described():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+DELETE = ["delete", "--feedback=x"]
+NAMES = [
+    "Earth, Wind & Fire.mp3", 'say "hi".mp3', 'it"s.mp3', "[live].mp3", "{x}.mp3", "null", "true",
+    "1999", "007", "1e5", "nan", " both ends ", "back\\slash", "new\nline", "tab\t", '"quoted"',
+    ",", "a,", "[a,b]", '{"a": 1}', "-dash.mp3", "a=b", "stray \udcff.mp3", "\U0001f600", "\x01",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+@pytest.mark.parametrize(
+    ("command", "arguments", "field"),
+    [
+        (LibrarySettings, ["--", "{}", "other, too"], "paths"),
+        (SimilarSettings, ["--", "library.jsonl", "{}", "other, too"], "recordings"),
+        (SimilarSettings, ["--genre={}", "--genre=other, too", "x", "y"], "genre"),
+        (
+            SimilarSettings,
+            ["--feature={}", "--feature=other, too", "x", "y"],
+            "feature",
+        ),
+        (McpSettings, ["--", "{}", "other, too"], "folders"),
+        (FeedbackSettings, ["delete", "--feedback=x", "--id={}", "--id=other, too"], "id"),
+        (
+            FeedbackSettings,
+            ["delete", "--feedback=x", "--sender={}", "--sender=other, too"],
+            "sender",
+        ),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else None,
+)
+def test_names_are_taken_as_they_are(command, arguments, field, name):
+    options = [each.replace("{}", name) for each in arguments]
+    source = CommandLine(command, cli_prog_name="x")
+    settings = CliApp.run(command, options, cli_settings_source=source)
+    assert [str(each) for each in getattr(settings, field)] == [name, "other, too"]
+
+
+def test_an_empty_name_is_not_the_current_folder():
+    source = CommandLine(LibrarySettings, cli_prog_name="x")
+    with pytest.raises(ValidationError, match="a name is empty"):
+        CliApp.run(LibrarySettings, [""], cli_settings_source=source)

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
+from service.library.locks import is_locked
 from service.library.tags.errors import TagsError
 from service.library.tags.ranges import blocks
 
@@ -134,19 +135,14 @@ def _sync(path: Path) -> None:
 def _locked(file: BinaryIO) -> bool:
     """Lock a file until it is closed; return whether the system can.
 
+    Where it cannot, a copy that is left over stays, and the file is refused.
+
     Raises
     ------
     TagsError
         If another process is writing tags into the file.
     """
-    if sys.platform == "win32":
-        return False
-    import fcntl  # noqa: PLC0415 - Windows does not have it
-
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return is_locked(file)
     except BlockingIOError as error:
         raise TagsError("The tags cannot be written: another run is writing them.") from error
-    except OSError:  # some network drives: a copy that is left over stays, and the file is refused
-        return False
-    return True

@@ -15,6 +15,8 @@ logger = logging.getLogger("service.access")
 
 METHODS = {"http": None, "websocket": "WEBSOCKET"}
 """What is logged in place of the method, by the type of a connection."""
+COUNTED = {"DELETE", "GET", "HEAD", "OPTIONS", "POST", *METHODS.values()}
+"""Methods with counters of their own: a client can send any name, and a counter stays forever."""
 STARTS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
 
 
@@ -65,7 +67,7 @@ class Observe:
         """Log and count a request after its response."""
         route = getattr(scope.get("route"), "path", "none")
         method = METHODS[scope["type"]] or scope["method"]
-        counted = method if route != "none" else "any"  # clients can send any method name
+        counted = method if route != "none" and method in COUNTED else "any"
         self._metrics.requests.labels(counted, route, seen["status"]).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         client = scope.get("client")

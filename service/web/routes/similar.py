@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from service import audio
 from service.analysis import analyze
+from service.library.records import text_of
 from service.library.search import Filters, Found, NoLibraryError, Vectors, feature_range
 from service.mood import Mood
 from service.schemas import Analysis, Neighbour, Similar
@@ -130,7 +131,7 @@ def _neighbour(found: Found, folder: str) -> Neighbour:
     """Return a recording without the place of the library on this machine."""
     path = os.path.relpath(found.path, folder) if folder else os.path.basename(found.path)  # noqa: PTH119
     return Neighbour(
-        path=Path(path).as_posix(),
+        path=text_of(Path(path).as_posix()),
         cosine=round(min(1.0, max(-1.0, found.cosine)), COSINE_DIGITS),
         genre=found.genre,
         mood=found.mood,

@@ -281,6 +281,20 @@ except audio.NotAudioError:
         assert np.isfinite(recording.waveform).all()
         assert np.isfinite(audio.log_mel(audio.windows(recording.waveform))).all()
 
+    @pytest.mark.parametrize("extreme", [np.inf, -np.inf, 1e30, 70_000, np.nan])
+    @pytest.mark.parametrize("bits", [32, 64])
+    def test_an_impossible_sample_changes_nothing_else(self, extreme, bits):
+        sound = signals.groove(4, audio.SAMPLE_RATE)
+        spoiled = sound.astype(f"f{bits // 8}")
+        spoiled[30_000] = extreme
+        plain = audio.decode(float_wav(sound))
+        found = audio.decode(float_wav(spoiled, bits=bits))
+        assert found.damaged_samples == 1
+        assert found.peak_dbfs == pytest.approx(plain.peak_dbfs, abs=0.1)
+        assert found.loudness.integrated_lufs == pytest.approx(
+            plain.loudness.integrated_lufs, abs=0.1
+        )
+
     def test_tags_may_hold_invalid_text(self, clips):
         text = b"\x03\xff\xfe\xc3\x28\x80"
         frame = b"TIT2" + len(text).to_bytes(4) + b"\0\0" + text

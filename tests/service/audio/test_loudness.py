@@ -1,13 +1,15 @@
 """The cases of EBU Tech 3341, and FFmpeg's own measure as the reference."""
 
 import math
+from time import process_time
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from service import audio
 from service.audio.downmix import check
-from service.audio.loudness import Meter
+from service.audio.loudness import REACH, Meter, interpolators
 from tools import signals
 from training.studies.tempo_key.ebur128 import ebur128, wav
 
@@ -67,6 +69,35 @@ def test_the_channel_of_low_frequencies_is_left_out():
 def test_the_true_peak_is_between_samples(divisor, degrees):
     peak = tone(-6, 1, RATE / divisor, phase=math.radians(degrees))
     assert measured(np.stack([peak, peak])).true_peak_dbtp == pytest.approx(-6, abs=0.2)
+
+
+FLAT = {
+    "square": lambda time: np.sign(np.sin(2 * np.pi * 441 * time + 0.1)),
+    "two": lambda time: sum(np.sign(np.sin(2 * np.pi * hz * time + 1)) for hz in (440, 659)) / 2,
+    "pulses": lambda time: (time * 500 % 1 < 0.05).astype(float),
+    "clipped": lambda time: np.clip(5 * np.sin(2 * np.pi * 220 * time), -0.9, 0.9),
+    "constant": lambda time: np.full(len(time), 0.9),
+}
+"""Sound with flat tops: of old games' chips, of a recorder that clips, of a broken cable."""
+
+
+@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("rate", [22_050, 48_000])
+def test_the_peak_of_flat_tops_is_at_their_ends(name, rate):
+    wave = FLAT[name](np.arange(rate // 2) / rate).astype(np.float32)
+    padded = np.pad(wave, 2 * REACH)
+    between = np.abs(sliding_window_view(padded, 2 * REACH) @ interpolators(rate)).max()
+    peak = 20 * math.log10(max(between, np.abs(wave).max()))
+    assert measured(wave[None], rate, ("FC",)).true_peak_dbtp == pytest.approx(peak, abs=0.01)
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_flat_tops_take_little_time(name):
+    """A small file of ten minutes of them took longer than decoding may."""
+    wave = FLAT[name](np.arange(30 * RATE) / RATE).astype(np.float32)
+    started = process_time()
+    measured(np.stack([wave, wave]))
+    assert process_time() - started < 0.5
 
 
 def test_mono_is_one_channel_and_equal_channels_are_two():

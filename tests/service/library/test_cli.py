@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
+from service.feedback import open_store
+from tools import signals
 
 ROOT = Path(__file__).parents[3]
 ANALYZE = [sys.executable, "-m", "service", "analyze"]
@@ -52,6 +55,22 @@ def library(tmp_path, clips):
         (folder / f"{number}.mp3").write_bytes(clips["mp3"])
     (folder / "broken.mp3").write_bytes(b"hello")
     return folder
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_the_processes_start_leaves_no_traceback(library):
+    command = [*INTERRUPTIBLE, *ANALYZE, str(library), "--jobs", "2"]
+    started = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
+    while len(children.read_text().split()) < 3:  # the two, and the one that tracks shared objects
+        assert started.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.1)  # for the import of a module
+    os.killpg(started.pid, signal.SIGINT)
+    _, errors = started.communicate()
+    assert (started.returncode, errors) == (130, b"")
 
 
 @pytest.mark.slow
@@ -115,9 +134,39 @@ def test_a_broken_pipe_is_reported_in_one_line(library):
     assert done.returncode == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sink", ["left", "full", "closed"])
+def test_a_command_whose_output_cannot_be_written_ends_in_one_line(tmp_path, tiny_models, sink):
+    """Each command that prints: its words, and a file that it reads."""
+    store, library, clip = (tmp_path / name for name in ("feedback.sqlite", "x.jsonl", "x.wav"))
+    open_store(store, create=True)
+    clip.write_bytes(signals.wav(signals.groove(5, 22_050), 22_050))
+    tiny = ["--models", tiny_models, "--model", "tiny"]
+    start = [sys.executable, "-m", "service"]
+    made = [*start, "analyze", clip, "--embedding", "true", "--output", library, *tiny]
+    subprocess.run(made, cwd=ROOT, check=True, capture_output=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    if sink == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), writer)
+    closing = ["sh", "-c", 'exec "$@" >&-', "sh"] if sink == "closed" else []
+    for command in (
+        ["key"],
+        ["feedback", "count", "--feedback", store],
+        ["similar", library, clip, *tiny],
+        ["analyze", clip, *tiny],
+    ):
+        words = [*closing, *start, *command]
+        done = subprocess.run(words, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)  # noqa: PLW1510
+        assert re.fullmatch(r"fifteen: Standard output: [\w ]+\.\n", done.stderr), command
+        assert done.returncode == 2
+    os.close(writer)
+
+
 READABLE = [
     "x.MP3", "no suffix", "x.unheard", "x.m4b", "x.weba", "x.ogx", "-dash.mp3",
     "=cmd|x.mp3", "a\rb.mp3", "a\nb.mp3", "a\r\nb.mp3", "\t, \"\x1b\x7f.mp3", "\u2028\x85.mp3",
+    'Earth, Wind & "Fire" [live] {1}.mp3', "1999",
     "stray \udcff.mp3", "n" * 251 + ".mp3", "folder.mp3/x.mp3", "link.mp3", "hard link.mp3",
 ]  # fmt: skip
 BROKEN = {

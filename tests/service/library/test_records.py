@@ -2,7 +2,9 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import resource
+from pathlib import Path
 
 import pytest
 
@@ -188,6 +190,26 @@ def test_a_table_has_a_column_for_everything_but_timelines(path):
     assert first["tags"] == "genre"
     assert second["problem.detail"] == "d"
     assert second["genre"] == ""
+
+
+def test_a_table_has_the_columns_that_the_page_names():
+    page = (Path(__file__).parents[3] / "docs/LIBRARY.md").read_text()
+    (section,) = re.findall(r"## Columns\n(.*?)\n#?Beside", page, re.DOTALL)
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    columns = [*LAYOUTS[1].head.strip().split(","), "head.label", "labels.mine"]
+    for name in re.findall(r"`([\w.]+)`", " ".join(cells)):
+        wanted = re.compile(name.replace(".", r"\.").replace("NAME", r"[\w-]+"))
+        assert any(wanted.fullmatch(each) for each in columns), name
+
+
+def test_two_runs_do_not_write_one_file(path, layout):
+    with RecordFile(path, layout, []) as file:
+        file.add(record(fingerprint("/a")))
+        with pytest.raises(OutputError, match="Another run writes"):
+            RecordFile(path, layout, [fingerprint("/a")])
+        file.add(record(fingerprint("/b")))
+    assert write(path, layout, [], [fingerprint("/a"), fingerprint("/b")]) == {"/a", "/b"}
+    assert [each.name for each in path.parent.iterdir()] == ["records"]
 
 
 @pytest.mark.parametrize(

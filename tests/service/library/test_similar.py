@@ -1,4 +1,5 @@
 import json
+import math
 import os
 
 import numpy as np
@@ -99,6 +100,25 @@ def test_filters_choose_what_is_compared(library, expected):
 
 
 @pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("energy:.5...75", 0.5, 0.75),
+        ("energy:...5", -math.inf, 0.5),
+        ("energy:5...", 5, None),
+        ("loudness:-10.5..-.5", -10.5, -0.5),
+        ("tempo:120..", 120, math.inf),
+    ],
+)
+def test_the_ends_of_a_range_are_numbers_of_any_form(text, low, high):
+    if high is None:
+        with pytest.raises(ValueError, match="numbers"):
+            feature_range(text)
+        return
+    found = feature_range(text)
+    assert (found.low, found.high) == (low, high)
+
+
+@pytest.mark.parametrize(
     "text", ["energy", "energy:1", "energy:a..b", "energy:1..2..3", "energy:1.2.3..", "louder:1..2",
              "energy:-..1", "energy: 0..1", ""],
 )  # fmt: skip
@@ -192,6 +212,11 @@ def test_the_commands_find_the_same_sound_in_another_format(music, tiny_models, 
     assert other == os.fspath(music / "groove.mp3")
     assert float(cosine) > 0.99
     assert "missing.mp3" in captured.err
+
+    beside = os.fspath(music / "nowhere" / ".." / "groove.wav")  # itself, in other words
+    (music / "nowhere").mkdir()
+    assert main(["similar", os.fspath(library), beside, "--count", "1", *common]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == first
 
     genre = json.loads(library.read_text().splitlines()[0])["analysis"]["genre"]
     filtered = ["similar", os.fspath(library), groove, *common]

@@ -81,8 +81,33 @@ def test_the_export_of_the_web_app_is_read(folder):
     assert found[0].group == found[1].group != found[2].group
 
 
-@pytest.mark.parametrize("name", ["../outside.wav", "/etc/passwd", "", "a/../../x.wav"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_table_that_a_spreadsheet_saved_is_read(folder, separator, mark):
+    lines = [
+        "label,answered,file",
+        "loud,house,loud/one.wav",
+        " ,,x.wav",
+        "soft,",
+        "soft,,soft/4.wav",
+    ]
+    text = mark + "\r\n".join(lines).replace(",", separator)
+    (folder / "labels.csv").write_text(text, encoding="utf-8", newline="")
+    if separator == ",":  # a label without a file
+        with pytest.raises(TeachError, match="names no file"):
+            in_table(folder / "labels.csv")
+    (folder / "labels.csv").write_text(text.replace(f"soft{separator}\r\n", ""), encoding="utf-8")
+    found = in_table(folder / "labels.csv")
+    assert [(each.path, each.label) for each in found] == [
+        (folder / "loud/one.wav", "loud"), (folder / "soft/4.wav", "soft"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.wav", "/etc/passwd", "", "a/../../x.wav", "a\0b.wav", "circle", "circle/x"]
+)
 def test_a_table_cannot_name_files_elsewhere(folder, name):
+    (folder / "circle").symlink_to("circle")
     with pytest.raises(TeachError, match="not beside it"):
         in_table(write_table(folder, [(name, "loud", "", "", "")]))
 
@@ -146,6 +171,39 @@ def test_too_few_recordings_are_refused(tmp_path, albums, message):
         require_enough(several(tmp_path, **albums))
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        ("Rock", "rock", "look the same, 'Rock' and 'rock'"),
+        ("caf\xe9", "cafe\u0301", "look the same"),
+        ("Stra\xdfe", "strasse", "look the same"),
+        ("hip hop", "hip  hop ", "look the same"),
+        ("\uff21", "A", "look the same"),
+        ("a\nb", "c", r"label 'a\\nb' has characters"),
+        ("a\u2028b", "c", "has characters that cannot be shown"),
+        ("\u200frock\u200b", "rock", "look the same"),
+        ("a\udcff", "c", r"label 'a\\udcff' has characters"),
+        ("x" * 257, "c", "at most 256 characters"),
+    ],
+)
+def test_labels_that_nobody_can_tell_apart_are_refused(tmp_path, one, other, message):
+    with pytest.raises(TeachError, match=message):
+        require_enough(several(tmp_path, **{one: [1] * 5, other: [1] * 5}))
+
+
+def test_labels_of_any_language_are_taken(tmp_path):
+    zwj, persian = "\U0001f469\u200d\U0001f3a4", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0646\u0645"
+    names = [
+        "\u30d5\u30a1\u30f3\u30af",
+        "R&B, Soul",
+        zwj,
+        persian,
+        "\u05e8\u05d5\u05e7\u200f",
+        "=cmd",
+    ]
+    require_enough(several(tmp_path, **{name: [1] * 5 for name in names}))
+
+
 def test_five_recordings_of_two_albums_are_enough(tmp_path):
     require_enough(several(tmp_path, one=[4, 1], two=[1] * 5))
 
@@ -200,6 +258,11 @@ def test_the_command_teaches_and_analyze_uses_the_head(tmp_path, tiny_models, ca
     card = read_head(head).card
     assert card.labels == ["groove", "sine"]
     broken.unlink()
+    silent = music / "sine" / "silent.wav"
+    silent.write_bytes(signals.wav(0 * signals.sine(5), RATE))
+    assert main(teach) == 1
+    assert "silent.wav: The recording is silent" in capsys.readouterr().err
+    silent.unlink()
     assert main(teach) == 0
     assert "(before: " in capsys.readouterr().out
 

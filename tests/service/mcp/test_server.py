@@ -169,6 +169,18 @@ def test_a_folder_is_analyzed_in_parts_with_progress(server, music):
 
 
 @pytest.mark.slow
+def test_a_name_that_is_not_utf_8_is_escaped(tmp_path, tiny_models):
+    for name in ("caf\udce9.wav", "broken \udcff.mp3"):
+        groove = signals.wav(signals.groove(5, 22_050), 22_050)
+        (tmp_path / name).write_bytes(groove if name.endswith("wav") else b"ID3 and no more")
+    server = build(Recordings(settings(tmp_path, tiny_models)))
+    rows = call(server, "analyze_folder", path=".").structured_content["recordings"]
+    assert [Path(row["path"]).name for row in rows] == ["broken \\udcff.mp3", "caf\\udce9.wav"]
+    assert rows[0]["problem"]
+    assert rows[1]["verdict"]
+
+
+@pytest.mark.slow
 def test_one_call_analyzes_no_more_files_than_the_settings_allow(music, tiny_models):
     few = build(Recordings(settings(music, tiny_models, max_files=2)))
     part = call(few, "analyze_folder", path=".", count=1_000).structured_content

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from service.schemas import PROBLEM_TYPES
 from service.web.auth import new_key
-from service.web.sockets import MAX_MESSAGE_BYTES
+from service.web.sockets import MAX_FRAGMENTS, MAX_MESSAGE_BYTES
 from tests.http import assert_analysis, post, read_metrics
 from tests.live import kinds, live
 from tools import signals
@@ -182,6 +182,40 @@ def test_a_message_that_is_too_large(hurried):
             peer.socket.send(bytes(MAX_MESSAGE_BYTES + 1))
         peer.rest()
     assert peer.code == 1_009
+
+
+@pytest.mark.parametrize(
+    ("send", "code"),
+    [
+        (lambda socket: socket.send(b"\xff\xfe", text=True), 1_007),
+        (lambda socket: socket.send([b'{"message": ', b'"\xff"}'], text=True), 1_007),
+        (lambda socket: socket.send([b"x"] * (MAX_FRAGMENTS + 2)), 1_009),
+        (lambda socket: socket.send([b""] * 200_000), 1_009),
+        (lambda socket: socket.send([""] * 200_000), 1_009),
+    ],
+    ids=["text", "fragments", "many", "empty", "empty-text"],
+)
+def test_a_malformed_message_ends_the_connection(hurried, client, send, code):
+    before = hurried.memory_mb()
+    with live(hurried) as peer:
+        peer.start()
+        with contextlib.suppress(ConnectionClosed):
+            send(peer.socket)
+        peer.rest()
+    assert peer.code in (code, 1_006)  # the close frame is lost where the sender has not read it
+    assert hurried.most_memory_mb() - before < 30
+    assert "ERROR" not in hurried.log
+    until(lambda: is_idle(client))
+
+
+def test_a_message_may_have_fragments(hurried, client, clips):
+    with live(hurried) as peer:
+        peer.start(timeline=True)
+        data = clips["webm"]
+        peer.socket.send([data[at : at + 100] for at in range(0, len(data), 100)])
+        answer = peer.end().rest()[-1]["analysis"]
+    answer.pop("timings")
+    assert answer == posted(client, data)
 
 
 def test_a_peer_that_floods_with_pings_and_never_reads(hurried):

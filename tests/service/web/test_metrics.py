@@ -31,6 +31,17 @@ def test_requests_are_counted_by_their_route(counted):
     assert samples["fifteen_request_seconds_count", "/v1/analyze"] == 2
 
 
+def test_no_sender_makes_new_counters(tiny_models):
+    """A counter stays for as long as the process lives."""
+    with serving(Settings(models=tiny_models, model="tiny")) as client:
+        for path in ("/v1/analyze", "/v1/models/x", "/healthz", "/", "/docs/x", "/v1/live", "/no"):
+            for number in range(3):
+                client.request(f"BREW{number}", path)
+        samples = read_metrics(client)
+    assert not [sample for sample in samples if any("BREW" in label for label in sample)]
+    assert samples["fifteen_requests_total", "/v1/analyze", "405", "any"] == 3
+
+
 def test_refusals_are_counted_by_type_in_a_batch_too(counted):
     samples, _ = counted
     assert samples["fifteen_refusals_total", "urn:problem-type:fifteen:not-audio"] == 2

@@ -198,6 +198,44 @@ def test_malformed_http_is_answered_by_a_problem(hurried, sent):
     assert (problem.status, problem.type) == (400, PROBLEM_TYPES + "malformed-http")
 
 
+UPGRADE = b"GET /v1/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+VERSION = b"Sec-WebSocket-Version: 13\r\n"
+KEY = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        UPGRADE + VERSION,
+        UPGRADE + VERSION + KEY[:-8] + b"\r\n",
+        UPGRADE + VERSION + KEY + KEY,
+        UPGRADE + KEY,
+        UPGRADE + KEY + VERSION.replace(b"13", b"8"),
+        UPGRADE.replace(b"GET", b"POST") + VERSION + KEY,
+        UPGRADE + VERSION + KEY + b"Cookie: " + b"c" * 9_000 + b"\r\n",
+        UPGRADE + VERSION + KEY + b"X: y\r\n" * 200,
+        UPGRADE.replace(b" HTTP", b"?" + b"q" * 9_000 + b" HTTP") + VERSION + KEY,
+    ],
+    ids=["no-key", "short-key", "keys", "no-version", "old", "post", "long", "many", "target"],
+)
+def test_a_malformed_handshake_is_answered_by_a_problem_and_ends(hurried, sent):
+    with hurried.connect() as connection:
+        connection.sendall(sent + b"\r\n")
+        seconds, got = held(connection, b"")
+    assert seconds < SECONDS + SLACK
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert f"content-type: {MEDIA_TYPE}".encode() in head
+    problem = Problem.model_validate_json(body)
+    assert (problem.status, problem.type) == (400, PROBLEM_TYPES + "malformed-http")
+    assert problem.detail.startswith("Failed to open a WebSocket connection: ")
+
+
+def test_a_request_to_the_address_of_the_socket_is_told_of_it(hurried):
+    problem = assert_problem(httpx.get(f"{hurried.url}/v1/live"), 404, "not-found")
+    assert "WebSocket" in problem["detail"]
+
+
 def test_http_that_breaks_after_the_answer_only_ends_the_connection(hurried):
     """The fixture looks for tracebacks: a second response must not be attempted."""
     with hurried.connect() as connection:

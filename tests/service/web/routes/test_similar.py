@@ -65,6 +65,25 @@ def test_the_place_of_the_library_is_not_told(client, sounds, library):
     assert str(library.parent) not in text
 
 
+def test_a_name_that_is_not_utf_8_is_escaped(tiny_models, sounds, tmp_path):
+    """As Latin-1 names on a disk are, which Python reads as lone surrogates."""
+    analysis = analyze(sounds["sine.wav"], Model(tiny_models / "tiny.onnx"), embedding=True)
+    paths = ["/music/caf\udce9/a.wav", "/music/b\n\U0001f600.wav"]
+    records = [{"path": path, "analysis": analysis.model_dump(mode="json")} for path in paths]
+    library = tmp_path / "library.jsonl"
+    library.write_text("".join(json.dumps(each) + "\n" for each in records))
+    with serving(Settings(models=tiny_models, model="tiny", library=library)) as client:
+        answer = send(client, sounds["sine.wav"]).json()
+    found = [each["path"] for each in answer["neighbours"]]
+    assert found == ["caf\\udce9/a.wav", "b\n\U0001f600.wav"]
+
+
+def test_a_wrong_range_is_explained_in_plain_words(client, sounds):
+    response = send(client, sounds["sine.wav"], "?feature=energy:1")
+    detail = assert_problem(response, 422, "invalid-request")["detail"]
+    assert detail.startswith("query feature 0: a range is written as NAME:LOW..HIGH")
+
+
 def test_a_count_is_obeyed(client, sounds):
     assert len(send(client, sounds["sine.wav"], "?count=1").json()["neighbours"]) == 1
     for count in ("0", "101", "x"):
