@@ -160,7 +160,7 @@ class Live:
             self._whole = audio.N_SAMPLES
             start = self._windows[-1].end if self._windows else 0
             self._windows.append(self._scored(audio.cut(self._tail[: self._whole]), start))
-        if self._is_due() and (running := self._running()):
+        if self._is_due() and not self._is_outdated() and (running := self._running()):
             self._tell(running)
         self._stream.elsewhere += perf_counter() - began
 
@@ -173,6 +173,18 @@ class Live:
             if not self._due:
                 self._due.append((passed // EVERY_SECONDS + 1) * EVERY_SECONDS)
         return True
+
+    def _is_outdated(self) -> bool:
+        """Return whether the next answer is due with the bytes that have arrived already.
+
+        They are taken to hold as much sound as those that were decoded. An answer that has a whole
+        window to tell of is never out of date.
+        """
+        if self._windows and self._windows[-1].end > self._told_until:
+            return False
+        heard_seconds = self._samples / audio.SAMPLE_RATE
+        arrived_seconds = heard_seconds * self._stream.size / max(self._stream.tell(), 1)
+        return self._stream.ended or arrived_seconds >= self._due[0]
 
     def _scored(self, cut: audio.Cut, offset: int, *, kept: bool = True) -> _Window:
         """Score the last window of a cut that begins at a sample of the recording."""
