@@ -189,7 +189,7 @@ class Live:
     def _scored(self, cut: audio.Cut, offset: int, *, kept: bool = True) -> _Window:
         """Score the last window of a cut that begins at a sample of the recording."""
         began = perf_counter()
-        spectrogram = audio.log_mel(cut.windows[-1:])
+        spectrogram = audio.log_mel(cut.windows[-1:], cut.ends[-1] - cut.starts[-1])
         transformed = perf_counter()
         scores = self._model.score(spectrogram)
         self._transform_seconds += transformed - began
@@ -223,7 +223,7 @@ class Live:
         return LiveRunning(
             message="running",
             **found,
-            heard_seconds=round(self._samples / audio.SAMPLE_RATE, SECONDS_DIGITS),
+            heard_seconds=round(self._answered_samples() / audio.SAMPLE_RATE, SECONDS_DIGITS),
             certain=self._is_certain(found["verdict"], found["genre"]),
             timeline=timeline_of(recent, scores.chosen(np.array(new)), names, sounding[new]),
         )
@@ -233,8 +233,16 @@ class Live:
         windows = list(self._windows)
         if len(self._tail) - self._whole >= audio.MIN_SECONDS * audio.SAMPLE_RATE:
             offset = self._samples - len(self._tail)
-            windows.append(self._scored(audio.cut(self._tail), offset, kept=False))
+            tail = self._tail[: self._answered_samples() - offset]
+            windows.append(self._scored(audio.cut(tail), offset, kept=False))
         return windows
+
+    def _answered_samples(self) -> int:
+        """Return how much of the sound so far an answer is about.
+
+        A window that repeats whole hops costs a part of one that repeats any number of samples.
+        """
+        return self._samples if self._whole else self._samples // audio.HOP * audio.HOP
 
     def _is_certain(self, verdict: Verdict, genre: str) -> bool:
         """Return whether this answer and the one before are confident, about the same genre."""
