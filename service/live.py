@@ -160,7 +160,7 @@ class Live:
             self._whole = audio.N_SAMPLES
             start = self._windows[-1].end if self._windows else 0
             self._windows.append(self._scored(audio.cut(self._tail[: self._whole]), start))
-        if self._is_due() and (running := self._running()):
+        if self._is_due() and not self._is_outdated() and (running := self._running()):
             self._tell(running)
         self._stream.elsewhere += perf_counter() - began
 
@@ -174,10 +174,22 @@ class Live:
                 self._due.append((passed // EVERY_SECONDS + 1) * EVERY_SECONDS)
         return True
 
+    def _is_outdated(self) -> bool:
+        """Return whether the next answer is due with the bytes that have arrived already.
+
+        They are taken to hold as much sound as those that were decoded. An answer that has a whole
+        window to tell of is never out of date.
+        """
+        if self._windows and self._windows[-1].end > self._told_until:
+            return False
+        heard_seconds = self._samples / audio.SAMPLE_RATE
+        arrived_seconds = heard_seconds * self._stream.size / max(self._stream.tell(), 1)
+        return self._stream.ended or arrived_seconds >= self._due[0]
+
     def _scored(self, cut: audio.Cut, offset: int, *, kept: bool = True) -> _Window:
         """Score the last window of a cut that begins at a sample of the recording."""
         began = perf_counter()
-        spectrogram = audio.log_mel(cut.windows[-1:])
+        spectrogram = audio.log_mel(cut.windows[-1:], cut.ends[-1] - cut.starts[-1])
         transformed = perf_counter()
         scores = self._model.score(spectrogram)
         self._transform_seconds += transformed - began
@@ -211,7 +223,7 @@ class Live:
         return LiveRunning(
             message="running",
             **found,
-            heard_seconds=round(self._samples / audio.SAMPLE_RATE, SECONDS_DIGITS),
+            heard_seconds=round(self._answered_samples() / audio.SAMPLE_RATE, SECONDS_DIGITS),
             certain=self._is_certain(found["verdict"], found["genre"]),
             timeline=timeline_of(recent, scores.chosen(np.array(new)), names, sounding[new]),
         )
@@ -221,8 +233,16 @@ class Live:
         windows = list(self._windows)
         if len(self._tail) - self._whole >= audio.MIN_SECONDS * audio.SAMPLE_RATE:
             offset = self._samples - len(self._tail)
-            windows.append(self._scored(audio.cut(self._tail), offset, kept=False))
+            tail = self._tail[: self._answered_samples() - offset]
+            windows.append(self._scored(audio.cut(tail), offset, kept=False))
         return windows
+
+    def _answered_samples(self) -> int:
+        """Return how much of the sound so far an answer is about.
+
+        A window that repeats whole hops costs a part of one that repeats any number of samples.
+        """
+        return self._samples if self._whole else self._samples // audio.HOP * audio.HOP
 
     def _is_certain(self, verdict: Verdict, genre: str) -> bool:
         """Return whether this answer and the one before are confident, about the same genre."""

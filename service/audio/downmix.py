@@ -50,14 +50,30 @@ class Checked:
     loudest: float
     damaged: int
 
-    def floats(self) -> NDArray[np.float32]:
-        """Return the samples at full scale 1; float32 [shape=(n_channels, n_samples)]."""
+    def floats(self, behind: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the samples at full scale 1.
+
+        Parameters
+        ----------
+        behind : float32 [shape=(n_channels, n_before)], optional
+            Samples that come before these.
+
+        Returns
+        -------
+        samples : float32 [shape=(n_channels, n_before + n_samples)]
+        """
+        channels, count = self.planes.shape
+        before = 0 if behind is None else behind.shape[1]
+        joined = np.empty((channels, before + count), np.float32)
+        if behind is not None:
+            joined[:, :before] = behind
+        samples = joined[:, before:]
         if self.half_range == 1:
-            return self.planes.astype(np.float32, order="C")
-        samples = np.empty(self.planes.shape, np.float32)
-        np.subtract(self.planes, np.float32(self.middle), out=samples, casting="unsafe")
-        samples *= np.float32(1 / self.half_range)
-        return samples
+            samples[:] = self.planes
+        else:
+            np.subtract(self.planes, np.float32(self.middle), out=samples, casting="unsafe")
+            samples *= np.float32(1 / self.half_range)
+        return joined
 
     @property
     def power(self) -> float:

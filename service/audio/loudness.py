@@ -78,9 +78,9 @@ class Meter:
             self._filter = KWeighting(rate, len(layout))
             self._rest = np.zeros((len(layout), 0), np.float32)
             self._edge = np.zeros((len(layout), 2 * REACH), np.float32)
-        samples = block.floats()
-        self._update_peak(samples, rate)
-        self._collect(self._filter.push(samples), rate)
+        joined = block.floats(behind=self._edge)
+        self._update_peak(joined, rate)
+        self._collect(self._filter.push(joined[:, 2 * REACH :]), rate)
 
     def _collect(self, weighted: Planes, rate: int) -> None:
         """Add the power of the steps that weighted samples complete."""
@@ -88,23 +88,22 @@ class Meter:
         joined = np.concatenate([self._rest, weighted], axis=1)
         n_steps = joined.shape[1] // step
         steps = joined[:, : n_steps * step].reshape(len(joined), n_steps, step)
-        self._powers.append(self._weights @ (np.einsum("cns,cns->cn", steps, steps) / step))
+        self._powers.append(self._weights @ np.vecdot(steps, steps) / step)
         self._rest = joined[:, n_steps * step :]
 
-    def _update_peak(self, samples: Planes, rate: int) -> None:
-        """Raise the peak to the highest value of a block and of its joint with the one before."""
-        joined = np.concatenate([self._edge, samples], axis=1)
+    def _update_peak(self, joined: Planes, rate: int) -> None:
+        """Raise the peak to the highest value of a block, which follows the end of another."""
         self._edge = joined[:, -2 * REACH :]
-        for channel in joined:
-            magnitude = np.abs(channel)
-            self._peak = max(self._peak, float(magnitude.max()))
-            self._peak = max(self._peak, _between(channel, magnitude, self._peak, rate))
+        magnitudes = np.abs(joined)
+        self._peak = max(self._peak, float(magnitudes.max()))
+        self._peak = max(self._peak, _between(joined, magnitudes, self._peak, rate))
 
     def _finish(self) -> None:
         """Measure what waits for the samples that follow: its end has peaks, too."""
         if self._kind:
             rate, _ = self._kind
-            self._update_peak(np.zeros_like(self._edge), rate)
+            silence = np.zeros_like(self._edge)
+            self._update_peak(np.concatenate([self._edge, silence], axis=1), rate)
             self._collect(self._filter.flush(), rate)
             self._kind = None
 
@@ -151,30 +150,28 @@ def channel_weight(name: str) -> float:
     return SURROUND_WEIGHT if name in SURROUND else 1.0
 
 
-def _between(channel: Planes, magnitude: Planes, peak: float, rate: int) -> float:
-    """Return the highest magnitude between the samples of one channel, or 0 if none may be a peak.
+def _between(planes: Planes, magnitudes: Planes, peak: float, rate: int) -> float:
+    """Return the highest magnitude between the samples of channels, or 0 if none may be a peak.
 
     Interpolating everywhere would take several times as long as decoding. Only the surroundings of
     samples that are higher than their neighbours and than `NEAR_PEAK` times the peak are
     interpolated, where the parabola through a sample and its neighbours is among the highest.
     """
-    filters, least = interpolators(rate), max(NEAR_PEAK * peak, SMALLEST)
-    at = magnitude[REACH:-REACH]
-    is_high = at >= least
-    is_high &= at >= magnitude[REACH - 1 : -REACH - 1]
-    is_high &= at >= magnitude[REACH + 1 : len(magnitude) - REACH + 1]
-    differs = channel[1:] != channel[:-1]  # a flat top is highest at one of its ends
-    is_high &= differs[REACH - 1 : -REACH] | differs[REACH : len(differs) - REACH + 1]
-    high = REACH + np.flatnonzero(is_high)
+    filters = interpolators(rate)
+    high = np.flatnonzero(magnitudes >= max(NEAR_PEAK * peak, SMALLEST))
+    place = high % planes.shape[1]
+    high = high[(place >= REACH) & (place < planes.shape[1] - REACH)]
+    samples, at = planes.ravel(), magnitudes.ravel()
+    high = high[(at[high] >= at[high - 1]) & (at[high] >= at[high + 1])]
+    is_flat = (samples[high] == samples[high - 1]) & (samples[high] == samples[high + 1])
+    high = high[~is_flat]  # a flat top is highest at one of its ends
     if not len(high) or not filters.shape[1]:
         return 0.0
-    before, at, after = (channel[high + place] for place in (-1, 0, 1))
-    curvature = np.maximum(np.abs(2 * at - before - after), SMALLEST)
-    tops = np.abs(at) + (after - before) ** 2 / (8 * curvature)
+    before, middle, after = (samples[high + shift] for shift in (-1, 0, 1))
+    curvature = np.maximum(np.abs(2 * middle - before - after), SMALLEST)
+    tops = np.abs(middle) + (after - before) ** 2 / (8 * curvature)
     starts = high[tops >= LIKELY * max(float(tops.max()), peak)] - REACH
-    chosen = np.zeros(len(channel), np.bool_)
-    chosen[starts] = chosen[starts + 1] = True
-    around = sliding_window_view(channel, 2 * REACH)[np.flatnonzero(chosen)]
+    around = sliding_window_view(samples, 2 * REACH)[np.union1d(starts, starts + 1)]
     return float(np.abs(np.einsum("ns,sp->np", around, filters)).max(initial=0))
 
 

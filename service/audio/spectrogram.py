@@ -16,8 +16,13 @@ from scipy.sparse import csr_array
 from service.audio import spec
 from service.audio.spec import Spectrograms, Waveform, Windows
 
+Places = NDArray[np.intp] | slice
 
-def log_mel(windows: Windows) -> Spectrograms:
+ALL = slice(None)
+EDGE = math.ceil(spec.N_FFT / 2 / spec.HOP)  # frames at either end that reach beyond the window
+
+
+def log_mel(windows: Windows, period: int = spec.N_SAMPLES) -> Spectrograms:
     """Compute log-mel power spectrograms of windows: the models' input.
 
     Frame ``t`` is centred on ``t * HOP / SAMPLE_RATE`` seconds; the edges are zero-padded. Every
@@ -26,25 +31,45 @@ def log_mel(windows: Windows) -> Spectrograms:
     Parameters
     ----------
     windows : float32 [shape=(n_windows, N_SAMPLES)]
+    period : int
+        Number of samples after which each window repeats itself. If it is a multiple of `HOP`, the
+        frames repeat themselves, too, and are computed once.
 
     Returns
     -------
     spectrograms : float32 [shape=(n_windows, N_MELS, N_FRAMES)], dB in [-SPAN_DB, 0]
         Digital silence is ``-SPAN_DB`` throughout.
     """
-    filters = mel_filters()
-    power = np.stack([filters @ _power(window) for window in windows])
+    filters, (computed, places) = mel_filters(), _repeated(period)
+    power = np.stack([(filters @ _power(window, computed))[:, places] for window in windows])
     level = 10 * np.log10(np.maximum(power, spec.QUIETEST_POWER))
     quietest = 10 * math.log10(spec.QUIETEST_POWER)
     peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), quietest + spec.SPAN_DB)
     return np.asarray(np.maximum(level - peak, -spec.SPAN_DB), dtype=np.float32)
 
 
-def _power(window: Waveform) -> NDArray[np.float32]:
-    """Return the power of the short-time Fourier transform; shape=(1 + N_FFT // 2, N_FRAMES)."""
+def _repeated(period: int) -> tuple[Places, Places]:
+    """Return which frames need computing, and where each frame of the window is among them."""
+    hops, rest = divmod(period, spec.HOP)
+    inside = slice(EDGE, spec.N_FRAMES - EDGE)
+    if rest or hops >= inside.stop - inside.start:
+        return ALL, ALL
+    frames = np.arange(spec.N_FRAMES)
+    frames[inside] = EDGE + (frames[inside] - EDGE) % hops
+    return np.unique(frames, return_inverse=True)
+
+
+def _power(window: Waveform, chosen: Places = ALL) -> NDArray[np.float32]:
+    """Return the power of some frames of the short-time Fourier transform.
+
+    Returns
+    -------
+    power : float32 [shape=(1 + N_FFT // 2, n_frames)]
+        Spectra are columns: the filters would copy a transposed matrix of rows.
+    """
     frames = sliding_window_view(np.pad(window, spec.N_FFT // 2), spec.N_FFT)[:: spec.HOP]
-    spectrum = rfft(frames * hann())
-    return np.asarray((np.square(spectrum.real) + np.square(spectrum.imag)).T)
+    spectrum = rfft((frames[chosen] * hann()).T, axis=0)
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag))
 
 
 def hann() -> NDArray[np.float32]:

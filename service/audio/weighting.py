@@ -14,7 +14,7 @@ SHELF_BAND = 0.4996667741545416  # exponent of the band gain
 HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 ROW = 32  # samples
-ROWS = 128  # multiplied at a time: BLAS starts threads for more, which wait at full load
+PRODUCTS = 2**17  # of numbers at a time: BLAS starts threads for more, which wait at full load
 FORGOTTEN = 1e-9  # the share of a state that is left out
 
 
@@ -90,17 +90,15 @@ class KWeighting:
     def _rows(self, rows: Planes) -> Planes:
         """Filter rows; [shape=(n_channels, n_rows, ROW)]."""
         of_samples, to_states, of_states, decays = self._matrices
-        added = _product(rows, to_states)
+        added = _product(rows, to_states).view(np.complex64)
         states = np.empty_like(added)
         for mode, decay in enumerate(decays.tolist()):
-            real, imaginary = 2 * mode, 2 * mode + 1
-            inputs = added[..., real] + 1j * added[..., imaginary]
-            run = _decaying_sum(np.concatenate([self._modes[mode], inputs], axis=1), decay)
-            states[..., real] = run[:, :-1].real
-            states[..., imaginary] = run[:, :-1].imag
+            inputs = np.concatenate([self._modes[mode], added[..., mode]], axis=1)
+            run = _decaying_sum(inputs, decay)
+            states[..., mode] = run[:, :-1]
             self._modes[mode] = run[:, -1:]
         weighted = _product(rows, of_samples)
-        weighted += _product(states, of_states)
+        weighted += _product(states.view(np.float32), of_states)
         return weighted.reshape(len(rows), -1)
 
 
@@ -169,14 +167,15 @@ def _columns(values: NDArray[np.number]) -> NDArray[np.float64]:
 
 
 def _product(rows: Planes, matrix: Planes) -> Planes:
-    """Multiply rows by a matrix, `ROWS` at a time; [shape=(n_channels, n_rows, n_columns)]."""
-    whole = rows.shape[1] // ROWS * ROWS
+    """Multiply rows by a matrix; [shape=(n_channels, n_rows, n_columns)]."""
+    count = PRODUCTS // matrix.size
+    whole = rows.shape[1] // count * count
     product = np.empty((*rows.shape[:2], matrix.shape[1]), np.float32)
     for channel, into in zip(rows, product, strict=True):
         np.matmul(
-            channel[:whole].reshape(-1, ROWS, channel.shape[1]),
+            channel[:whole].reshape(-1, count, channel.shape[1]),
             matrix,
-            out=into[:whole].reshape(-1, ROWS, matrix.shape[1]),
+            out=into[:whole].reshape(-1, count, matrix.shape[1]),
         )
         np.matmul(channel[whole:], matrix, out=into[whole:])
     return product

@@ -26,6 +26,7 @@ TUNED_LOWEST, TUNED_HIGHEST = 100.0, 2_000.0  # Hz, of the peaks that tell the t
 DECAY = 0.8  # a pitch's credit for a harmonic is DECAY times that for the one before
 CREDITS = {1: 1 + DECAY + DECAY**3, 3: DECAY**2 + DECAY**5, 5: DECAY**4}
 """Credit for harmonics 1 to 6, by their odd factor: octaves have the same pitch class."""
+SMALLEST = 1e-20  # magnitude whose logarithm is taken
 A4, A4_HZ = 69, 440.0  # MIDI's number of the pitch
 PITCH_CLASSES = 12
 
@@ -84,14 +85,17 @@ def _peaks(part: audio.Waveform) -> _Peaks:
     spectrum = np.abs(rfft(frames * _window())[:, : high + 1])
     before, middle, after = (spectrum[:, low + shift : high + shift] for shift in (-1, 0, 1))
     least = max(FAINTEST * float(spectrum.max()), audio.QUIETEST_POWER)
-    rows, columns = np.nonzero((middle > before) & (middle >= after) & (middle > least))
-    kept = _highest(rows, middle[rows, columns], len(frames))
+    is_peak = middle > before
+    is_peak &= middle >= after
+    is_peak &= middle > least
+    rows, columns = np.divmod(np.flatnonzero(is_peak), high - low)
+    columns += low
+    kept = _highest(rows, spectrum[rows, columns], len(frames))
     rows, columns = rows[kept], columns[kept]
-    left, top, right = (
-        np.log(np.maximum(it[rows, columns], 1e-20)) for it in (before, middle, after)
-    )
+    level = np.log(np.maximum(spectrum[rows, columns + np.array([[-1], [0], [1]])], SMALLEST))
+    left, top, right = level
     shift = 0.5 * (left - right) / np.minimum(left - 2 * top + right, -1e-9)
-    hertz = (low + columns + shift) * hertz_a_bin
+    hertz = (columns.astype(np.float32) + shift) * np.float32(hertz_a_bin)
     return _Peaks(rows, hertz, np.exp(top - 0.25 * (left - right) * shift))
 
 
@@ -117,8 +121,8 @@ def _tuning(found: list[_Peaks], semitones: list[Floats]) -> float:
     total = 0j
     for peaks, pitches in zip(found, semitones, strict=True):
         chosen = (peaks.hertz > TUNED_LOWEST) & (peaks.hertz < TUNED_HIGHEST)
-        turns = np.exp(2j * np.pi * pitches[chosen])
-        total += complex(turns @ peaks.magnitudes[chosen].astype(turns.dtype))
+        angles, magnitudes = 2 * np.pi * pitches[chosen], peaks.magnitudes[chosen]
+        total += complex(np.cos(angles) @ magnitudes, np.sin(angles) @ magnitudes)
     return float(np.angle(total) / (2 * np.pi))
 
 

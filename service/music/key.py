@@ -6,6 +6,7 @@ probabilities of them. Music in another key gets the same answer, transposed.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -89,10 +90,17 @@ def key_features(chroma: Chroma) -> NDArray[np.float64]:
     """
     centred = chroma.levels - chroma.levels.mean()
     centred /= max(float(np.linalg.norm(centred)), 1e-12)
-    profiles = PROFILES - PROFILES.mean(axis=-1, keepdims=True)
-    profiles /= np.linalg.norm(profiles, axis=-1, keepdims=True)
-    rolled = np.stack([np.roll(centred, -tonic) for tonic in range(PITCH_CLASSES)])
     features = np.zeros((N_KEYS + 1, 3))
-    features[:N_KEYS, 0] = (profiles @ rolled.T).ravel()
+    features[:N_KEYS, 0] = _profiles() @ centred
     features[N_KEYS, 1:] = 1, chroma.levels.mean()
     return features
+
+
+@cache
+def _profiles() -> NDArray[np.float64]:
+    """Return the profile of each key, from C on, with mean 0 and norm 1; [shape=(N_KEYS, 12)]."""
+    profiles = PROFILES - PROFILES.mean(axis=-1, keepdims=True)
+    profiles /= np.linalg.norm(profiles, axis=-1, keepdims=True)
+    return np.concatenate(
+        [[np.roll(profile, tonic) for tonic in range(PITCH_CLASSES)] for profile in profiles]
+    )

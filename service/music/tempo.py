@@ -49,10 +49,11 @@ class Tempo:
 
 def tempi(tempogram: Tempogram) -> Tempo:
     """Return the tempi of a recording and their probabilities."""
-    places = candidates(tempogram)
+    saliences = _saliences(tempogram)
+    places = _candidates(*saliences)
     if not len(places):
         return Tempo(np.empty(0), np.empty(0), 1.0)
-    probabilities = tempo_ranker().probabilities(tempo_features(tempogram, places))
+    probabilities = tempo_ranker().probabilities(_features(tempogram, places, *saliences))
     order = np.argsort(-probabilities[:-1], kind="stable")
     octaves = np.abs(np.abs(places[order] - places[order[0]]) - STEPS) <= APART
     kept = order[octaves | (np.arange(len(order)) < RETURNED)]
@@ -62,7 +63,11 @@ def tempi(tempogram: Tempogram) -> Tempo:
 
 def candidates(tempogram: Tempogram) -> NDArray[np.intp]:
     """Return the places in `GRID` of possible tempi; none for silence."""
-    by_lag, by_both = _saliences(tempogram)
+    return _candidates(*_saliences(tempogram))
+
+
+def _candidates(by_lag: Floats, by_both: Floats) -> NDArray[np.intp]:
+    """Return the candidates, by the two saliences."""
     found: list[int] = []
 
     def add(place: int) -> None:
@@ -98,7 +103,13 @@ def tempo_features(tempogram: Tempogram, places: NDArray[np.intp]) -> NDArray[np
     -------
     features : float32 [shape=(n_candidates, n_features)]
     """
-    by_lag, by_both = _saliences(tempogram)
+    return _features(tempogram, places, *_saliences(tempogram))
+
+
+def _features(
+    tempogram: Tempogram, places: NDArray[np.intp], by_lag: Floats, by_both: Floats
+) -> NDArray[np.float32]:
+    """Describe candidates, by the tempogram and the two saliences."""
     bpm, count = GRID[places], len(places)
     at_periods = _at(tempogram.by_lag, 60 / bpm * RATE * PERIODS[:, None])
     at_rates = _at(tempogram.by_rate, bpm / 60 * RATE_POINTS / RATE * RATES[:, None])

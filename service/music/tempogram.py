@@ -86,11 +86,14 @@ def onsets(part: audio.Waveform) -> Curves:
 
 
 def _mel_magnitudes(part: audio.Waveform) -> Curves:
-    """Return the magnitude of each mel band in each frame; [shape=(N_BANDS, n_frames)]."""
+    """Return the magnitude of each mel band in each frame; [shape=(N_BANDS, n_frames)].
+
+    Spectra are columns: the filters would copy a transposed matrix of rows.
+    """
     frames = sliding_window_view(np.pad(part, N_FFT // 2), N_FFT)[::HOP]
     window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
     pieces = [
-        _filters() @ np.abs(rfft(frames[start : start + CACHED] * window)).T
+        _filters() @ np.abs(rfft((frames[start : start + CACHED] * window).T, axis=0))
         for start in range(0, len(frames), CACHED)
     ]
     return np.concatenate(pieces, axis=1)

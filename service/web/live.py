@@ -24,6 +24,7 @@ from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import Queue, SenderLeftError, Turn
 from service.web.auth import Caller
+from service.web.gathering import Gathered
 from service.web.problem import place_of
 from service.web.sockets import MessageError
 
@@ -112,6 +113,7 @@ class Session:
         self._turn = Turn(queue)
         self._turn_ends = 0.0
         self._stream = audio.Growing(forgetful=start.rolling, resting=self._turn.rest)
+        self._gathered = Gathered(self._stream.feed)
         self._inspected = b""
         self._received = 0
         self._counted = 0
@@ -144,6 +146,7 @@ class Session:
             await sender
         finally:
             self._stream.fail(audio.BrokenOffError("The connection has ended."))
+            self._gathered.hand_on()  # its timer would outlive this connection
             for task in (sender, receiver):
                 task.cancel()
             if self._error:  # the work failed for it
@@ -206,16 +209,17 @@ class Session:
         """Count one more request for each `max_seconds` of sound after the first."""
         due = int(self.heard_seconds / self._settings.max_seconds)
         if self._start.rolling and due > self._counted:
-            self._counted = due
-            await self._caller.count(1)
+            new, self._counted = due - self._counted, due
+            await self._caller.count(new)
 
     async def _receive(self) -> None:
         """Receive the recording, and then nothing but the end of the connection."""
         if self._start.pcm:
-            self._stream.feed(wav_header(self._start.pcm))
+            self._gathered.add(wav_header(self._start.pcm))
         await self._receive_recording()
         if not self._received or not self._start.pcm:
             uploads.usable(self._inspected)
+        self._gathered.hand_on()
         self._stream.end()
         while True:
             message = await self._socket.receive()
@@ -256,7 +260,7 @@ class Session:
             self._inspected += data[: INSPECTED - len(self._inspected)]
             if len(self._inspected) == INSPECTED and not self._start.pcm:
                 uploads.usable(self._inspected)
-        self._stream.feed(data)
+        self._gathered.add(data)
 
 
 def final(analysis: Analysis) -> str:

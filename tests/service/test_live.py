@@ -138,6 +138,30 @@ class TestRunning:
         assert spans == [(0, 15), (15, 30)]
 
 
+class TestOutOfDate:
+    """Answers that sound which has arrived already has passed are left out."""
+
+    def test_of_a_whole_recording_only_whole_windows_are_told(self, tiny_model):
+        data = signals.wav(signals.groove(40, RATE), RATE)
+        final, told = followed(data, tiny_model, piece=len(data), timeline=True)
+        assert members(final) == members(analyze(data, tiny_model, timeline=True))
+        spans = [[(each.start_seconds, each.end_seconds) for each in it.timeline] for it in told]
+        assert spans == [[(0, 15)], [(15, 30)]]
+
+    def test_of_sound_that_comes_in_bursts_the_last_answer_is_told(self, tiny_model):
+        data = signals.wav(signals.groove(40, RATE), RATE)
+        _, told = followed(data, tiny_model, piece=12 * 2 * RATE)
+        heard = [answer.heard_seconds for answer in told]
+        assert 10 <= heard[0] < 12
+        assert len(heard) < len(FIRST_SECONDS) + 40 / EVERY_SECONDS
+
+    def test_a_rolling_recording_tells_of_every_window(self, tiny_model):
+        data = signals.wav(signals.groove(50, 16_000), 16_000)
+        _, told = followed(data, tiny_model, rolling=True, piece=len(data))
+        starts = [window.start_seconds for answer in told for window in answer.timeline]
+        assert starts == [0, 15, 30, 35]
+
+
 def test_certain_is_twice_confident_of_the_same_genre(tiny_model):
     live = Live(audio.Growing(), tiny_model, audio.UNBOUNDED, MODELS_OWN, print)
     verdicts = [("confident", "house"), ("confident", "house"), ("mixed", "house")]

@@ -12,6 +12,7 @@ from service import audio
 from tools import signals
 from tools.benchmarks import (
     alternatives,
+    answer,
     cost,
     field,
     field_page,
@@ -30,7 +31,7 @@ from tools.benchmarks.memory import AtRest
 from tools.benchmarks.performance import Figure, Measured, with_figure
 from tools.benchmarks.preparing import Preparing
 from tools.benchmarks.rivals import same_network
-from tools.server import ROOT
+from tools.server import ROOT, serving
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +104,29 @@ def test_live_connections_are_measured_and_their_figures_written(process):
     assert "1 of 2 rows have a figure above 1.5." in block
     page = (ROOT / "docs" / "LIVE.md").read_text()
     assert block in live.with_figures(page, block)
+
+
+def test_the_parts_of_the_answer_are_measured_and_their_page_written(recordings):
+    (found,) = answer.costs({"m4a": recordings["m4a"]}, 10, 2, 1)
+    assert 0 < found.bare < found.whole
+    assert found.loudness > 0
+    assert found.music > 0
+    page = answer.page("One", [answer.Cost("mp3", 39, 30, 5, 4), answer.Cost("m4a", 42, 30, 5, 6)])
+    assert "| mp3 | 39.0 | 30.0 | 1.30 | 5.0 | 4.0 |" in page
+    assert "together: 1.35 times; the limit is 1.35 (reached).\n1 of 2 formats are above it" in page
+    assert "may take 5 ms:\n1 of 2 formats" in page
+
+
+def test_the_service_without_the_three_answers_the_rest(process, recordings):
+    with serving(module=answer.BARE) as bare:
+        whole, rest = (
+            httpx.post(f"{each.url}/v1/analyze", files={"file": recordings["m4a"]}).json()
+            for each in (process, bare)
+        )
+    assert whole["tempo"]
+    assert rest["tempo"] is rest["key"] is rest["loudness"]["integrated_lufs"] is None
+    for name in ("genres", "emotion", "verdict", "audio"):
+        assert rest[name] == whole[name]
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ With ``--search``, measure the search for similar recordings, and write docs/SEA
 ``--live``, measure live connections, and write their figures into docs/LIVE.md. With
 ``--raspberry-pi``, count instructions on emulated cores, and write docs/RASPBERRY_PI.md.
 With ``--device``, measure answers on the device in Chromium, and write docs/DEVICE.md.
+With ``--answer``, measure what tempo, key and loudness cost, and write docs/ANSWER.md.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from service import audio
 from tools import emulated
 from tools.benchmarks import (
     alternatives,
+    answer,
     cost,
     device,
     live,
@@ -56,6 +58,7 @@ def main():
     parser.add_argument("--live", action="store_true", help="measure only live connections")
     parser.add_argument("--raspberry-pi", action="store_true", help="estimate only that")
     parser.add_argument("--device", action="store_true", help="measure only the device part")
+    parser.add_argument("--answer", action="store_true", help="measure only the whole answer")
     args = parser.parse_args()
     args.docs.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 2, 3, 1, 40, 40) if args.quick else Effort()
@@ -71,6 +74,8 @@ def main():
         return raspberry_again(args.docs / "RASPBERRY_PI.md")
     if args.device:
         return device_again(args.docs / "DEVICE.md", machine, quick=args.quick)
+    if args.answer:
+        return answer_again(args.docs / "ANSWER.md", machine, effort)
     clips = cost.clips()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"clip.{name}" for name in clips]
@@ -130,6 +135,14 @@ def raspberry_again(page):
 def device_again(page, machine, *, quick=False):
     """Measure answers on the device, and write their page."""
     page.write_text(device.page(machine, device.measured(1 if quick else device.REPEATS)))
+    print(page.read_text())
+    return 0
+
+
+def answer_again(page, machine, effort):
+    """Measure what tempo, key and loudness cost, and write the page."""
+    found = answer.costs(cost.clips(), effort.requests, effort.repeats, effort.rounds)
+    page.write_text(answer.page(machine, found))
     print(page.read_text())
     return 0
 

@@ -28,6 +28,18 @@ class TestLogMel:
         difference = audio.log_mel(window[None])[0] - librosa_log_mel(window)
         assert np.abs(difference).max() < 0.01  # dB
 
+    @pytest.mark.parametrize("hops", [90, 91, 200, 446, 447, 450, 451])
+    def test_frames_of_a_repeated_recording_are_the_same_if_computed_once(self, hops):
+        sound = np.random.default_rng(0).normal(0, 0.1, hops * audio.HOP).astype(np.float32)
+        window = np.resize(sound, (1, audio.N_SAMPLES))
+        assert np.array_equal(audio.log_mel(window, len(sound)), audio.log_mel(window))
+
+    def test_other_periods_change_nothing(self):
+        window = np.resize(signals.groove(4.01, audio.SAMPLE_RATE), (1, audio.N_SAMPLES))
+        period = round(4.01 * audio.SAMPLE_RATE)
+        assert period % audio.HOP
+        assert np.array_equal(audio.log_mel(window, period), audio.log_mel(window))
+
     def test_the_bands_equal_those_of_librosa(self):
         theirs = lazy_librosa.librosa.mel_frequencies(
             audio.N_MELS + 2, fmin=audio.F_MIN, fmax=audio.F_MAX

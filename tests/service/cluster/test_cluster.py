@@ -70,7 +70,8 @@ def test_a_live_connection(process, client):
     with live(process) as peer:
         answers = peer.start().send(data).end().rest()
     first, *between, last = kinds(answers)
-    assert (first, set(between), last) == ("ready", {"running"}, "final")
+    assert (first, last) == ("ready", "final")
+    assert set(between) <= {"running"}
     assert peer.code == 1_000
     whole = assert_analysis(post(client, data))
     found = Analysis.model_validate(answers[-1]["analysis"])

@@ -124,6 +124,15 @@ def test_a_sender_that_waits_is_refused(hurried, client, clips, drip):
     until(lambda: is_idle(client))
 
 
+def test_a_sender_that_pauses_is_answered_without_another_message(hurried, clips):
+    with live(hurried) as peer:
+        peer.start().send(clips["wav"][: 5 * 2 * RATE])
+        assert peer.next()["message"] == "ready"
+        began = time.monotonic()
+        assert peer.next()["message"] == "running"
+        assert time.monotonic() - began < SECONDS
+
+
 def test_a_sender_that_never_starts_is_refused(hurried):
     with live(hurried) as peer:
         assert peer.rest()[-1]["type"] == PROBLEM_TYPES + "upload-timeout"

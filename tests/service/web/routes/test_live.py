@@ -67,7 +67,7 @@ class TestProtocol:
     def test_the_final_answer_is_that_of_a_post(self, client, recording):
         options = {"timeline": True, "embedding": True}
         answers, code = converse(client, START | options, recording[:99], recording[99:], END)
-        assert kinds(answers) == ["ready", "running", "running", "final"]
+        assert kinds(answers) == ["ready", "final"]  # no running answer could be in time
         assert code == 1_000
         posted = client.post("/v1/analyze", params=options, files={"file": recording}).json()
         assert without_timings(answers[-1]["analysis"]) == without_timings(posted)
@@ -75,7 +75,7 @@ class TestProtocol:
 
     def test_a_rolling_recording_has_no_final_answer(self, tiny_client, recording):
         answers, code = converse(tiny_client, START | {"rolling": True}, recording, END)
-        assert kinds(answers) == ["ready", "running", "running", "running"]
+        assert kinds(answers) == ["ready", "running"]
         assert code == 1_000
         assert answers[-1]["heard_seconds"] == pytest.approx(8, abs=0.1)
         assert [window["start_seconds"] for window in answers[-1]["timeline"]] == [0]
@@ -205,12 +205,16 @@ class TestKeys:
         assert assert_refused(answers, code, 429, "rate-limited")["retry_after"] > 1
 
     def test_each_further_length_of_a_recording_counts(self, tiny_models, recording):
-        settings = Settings(
-            models=tiny_models, model="tiny", max_seconds=4, rate_per_address="1/hour"
-        )
-        with serving(settings) as client:
-            answers, code = converse(client, START | {"rolling": True}, recording, END)
-        assert_refused(answers, code, 429, "rate-limited")
+        for allowed, kind in ((2, "problem"), (3, "running")):  # 8 s are one and two more
+            rate = f"{allowed}/hour"
+            settings = Settings(
+                models=tiny_models, model="tiny", max_seconds=4, rate_per_address=rate
+            )
+            with serving(settings) as client:
+                answers, code = converse(client, START | {"rolling": True}, recording, END)
+            assert kinds(answers)[-1] == kind
+            if kind == "problem":
+                assert_refused(answers, code, 429, "rate-limited")
 
 
 class TestOrigins:
