@@ -173,6 +173,26 @@ def test_another_file_is_an_error(library, content):
         read_vectors(library(content), SPACE)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        record(5),
+        record("/a", (float("nan"), 0, 0)),
+        record("/a", (float("inf"), 0, 0)),
+        record("/a", (1e300, 0, 0)),
+        record("/a", (3, 4, 0)),
+        record("/a", ("x", 0, 0)),
+        record("/a", genre=["house"]),
+        record("/a", mood=1),
+        record("/a", energy="loud"),
+        record("/a").replace('"features": {}', '"features": [1]'),
+    ],
+)
+def test_a_damaged_record_is_an_error_before_a_search_finds_it(library, line):
+    with pytest.raises(LibraryError, match="is not a"):
+        read_vectors(library(record("/whole"), line), SPACE)
+
+
 def test_a_library_without_embeddings_or_without_a_file_is_an_error(library, tmp_path):
     with pytest.raises(LibraryError, match="run analyze with --embedding true"):
         read_vectors(library(record("/a", None)), SPACE)
