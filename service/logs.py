@@ -41,4 +41,6 @@ def log_config(form: LogFormat) -> dict[str, Any]:
             }
         },
         "root": {"level": "INFO", "handlers": ["stderr"]},
+        # it has lines of its own, without a request, for each form that cannot be read
+        "loggers": {"python_multipart": {"level": "ERROR"}},
     }

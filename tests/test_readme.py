@@ -121,6 +121,9 @@ def test_the_example_of_a_live_client_runs(server):
     python = [sys.executable, "-c", code.replace(address, server.replace("http", "ws"))]
     output = subprocess.run(python, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     assert re.fullmatch(r"ready\n(running\n)*final\n", output)
+    of_no_recording = [*python[:2], python[2].replace("tests/clip.m4a", "README.md")]
+    output = subprocess.run(of_no_recording, cwd=ROOT, capture_output=True, check=True, text=True)
+    assert output.stdout == "ready\nproblem\n"
 
 
 def test_every_message_on_the_page_is_one_of_the_protocol():

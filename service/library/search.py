@@ -199,16 +199,15 @@ def read_vectors(library: Path, space: EmbeddingSpace) -> Vectors:
     """
     paths, left_out, places = list[str](), 0, dict[str, int]()
     values, features, genres, moods = array("f"), array("f"), array("h"), array("h")
-    for path, analysis in _records(library, space):
-        if analysis is None:
+    for path, row in _records(library, space):
+        if row is None:
             left_out += 1
             continue
         paths.append(path)
-        values.extend(analysis["embedding"]["values"])
-        found = analysis.get("features") or {}
-        features.extend(_number(found.get(name)) for name in FEATURES)
-        for column, name in ((genres, analysis.get("genre")), (moods, analysis.get("mood"))):
-            column.append(-1 if name is None else places.setdefault(str(name), len(places)))
+        values.extend(row.vector)
+        features.extend(row.features)
+        for column, name in ((genres, row.genre), (moods, row.mood)):
+            column.append(-1 if name is None else places.setdefault(name, len(places)))
     if not paths:
         raise _none(library, space)
     return Vectors(
@@ -230,7 +229,7 @@ def check_library(library: Path, space: EmbeddingSpace) -> None:
     LibraryError
         If the file cannot be read, or has no embedding of the space.
     """
-    if not any(analysis is not None for _, analysis in _records(library, space)):
+    if not any(row is not None for _, row in _records(library, space)):
         raise _none(library, space)
 
 
@@ -240,28 +239,61 @@ def _none(library: Path, space: EmbeddingSpace) -> LibraryError:
     )
 
 
-def _records(library: Path, space: EmbeddingSpace) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Yield path and analysis of each record; None if it has no embedding of the space."""
+@dataclass(frozen=True)
+class _Row:
+    """What a record has for the search; each member as in `Vectors`."""
+
+    vector: NDArray[np.float32]
+    features: list[float]
+    genre: str | None
+    mood: str | None
+
+
+def _records(library: Path, space: EmbeddingSpace) -> Iterator[tuple[str, _Row | None]]:
+    """Yield path and row of each record; None if it has no embedding of the space."""
     try:
         with library.open(encoding="utf-8", newline="") as file:
             for line in file:
                 if not line.endswith("\n"):
                     break  # a run was stopped while it wrote this record
                 record = json.loads(line)
-                yield record["path"], _with_vector(record["analysis"] or {}, space)
+                yield _text(record["path"]), _row_of(record["analysis"] or {}, space)
     except OSError as error:
         raise LibraryError(f"{library} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LibraryError(f"{library} is not a *.jsonl file of records.") from error
 
 
-def _with_vector(analysis: dict[str, Any], space: EmbeddingSpace) -> dict[str, Any] | None:
-    """Return an analysis that has an embedding of the space, None for another one."""
+def _row_of(analysis: dict[str, Any], space: EmbeddingSpace) -> _Row | None:
+    """Return the row of an analysis, None if it has no embedding of the space.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, AttributeError
+        If it is not as `analyze` writes it, so that a search would fail or find nonsense.
+    """
     found = analysis.get("embedding")
     if found is None or found["space"] != space.space:
         return None
-    vector = np.array(found["values"], np.float32)
-    return analysis if vector.shape == (space.dimensions,) else None
+    vector = np.array(found["values"], np.float64)
+    if vector.shape != (space.dimensions,):
+        return None
+    if not np.abs(vector).max() <= 1:  # nor are numbers that are none
+        raise ValueError("the vector has another length than 1")
+    features = analysis.get("features") or {}
+    genre, mood = (
+        None if name is None else _text(name) for name in map(analysis.get, ("genre", "mood"))
+    )
+    return _Row(
+        vector.astype(np.float32), [_number(features.get(name)) for name in FEATURES], genre, mood
+    )
+
+
+def _text(value: object) -> str:
+    """Return a text; raises `TypeError` for another value."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def _number(value: float | None) -> float:

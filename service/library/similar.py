@@ -48,7 +48,8 @@ def run(settings: SimilarSettings) -> int:
             with open_recording(path) as file:
                 found = analyze(file, model, bounds, embedding=True).embedding
         except (audio.AudioError, OSError) as error:
-            sys.stderr.write(f"fifteen: {path}: {error}\n")
+            why = f"{error.strerror or error}." if isinstance(error, OSError) else error
+            sys.stderr.write(f"fifteen: {path}: {why}\n")
             status = 1
             continue
         assert found is not None  # noqa: S101 - it was requested

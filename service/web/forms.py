@@ -20,6 +20,7 @@ MAX_PARTS = 64
 MAX_BOUNDARY = 1_000  # RFC 2046 has 70; some libraries write more
 MAX_PART_HEADERS = 32
 MAX_HEADER_BYTES = 32_768  # of one: a filename of 5,000 characters, most of them as %C3%BC
+CHARSETS = ("utf-8", "iso-8859-1")  # of RFC 8187; some that Python has decode to what is no text
 MAX_ALL_HEADERS_BYTES = 65_536  # of all parts: to parse a megabyte of them would take seconds
 
 _EXTENDED_FILENAME = re.compile(rb";\s*filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)", re.IGNORECASE)
@@ -191,8 +192,5 @@ def _filename(disposition: bytes, options: dict[bytes, bytes]) -> str | None:
     extended = _EXTENDED_FILENAME.search(disposition)
     if extended is None:
         return None
-    text = extended[2].decode("latin-1")
-    try:
-        return unquote(text, extended[1].decode("ascii"))
-    except (LookupError, UnicodeError):
-        return text
+    charset, text = (each.decode("latin-1") for each in extended.groups())
+    return unquote(text, charset) if charset.lower() in CHARSETS else text

@@ -221,7 +221,7 @@ def test_a_message_may_have_fragments(hurried, client, clips):
     with live(hurried) as peer:
         peer.start(timeline=True)
         data = clips["webm"]
-        peer.socket.send([data[at : at + 100] for at in range(0, len(data), 100)])
+        peer.socket.send([data[at : at + 2_000] for at in range(0, len(data), 2_000)])
         answer = peer.end().rest()[-1]["analysis"]
     answer.pop("timings")
     assert answer == posted(client, data)

@@ -10,7 +10,7 @@ import pytest
 
 from service.web.auth import new_key
 from service.web.errors import MEDIA_TYPE
-from tests.http import assert_analysis, post
+from tests.http import assert_analysis, assert_problem, post
 from tools.server import Server
 
 INSIDE = b"import "  # in every source file, and in no response
@@ -152,6 +152,16 @@ def test_a_filename_is_returned_and_not_logged(process, clips, filename):
     (result,) = response.json()["results"]
     assert result["status"] == 200
     assert filename.decode("latin-1") not in process.log
+
+
+def test_a_malformed_form_has_one_line_in_the_log(process):
+    """The parser would add its own, for each part of each request."""
+    before = process.log.count("WARNING")
+    for body in (b"--B\nx", b"--B\r\nbad=header: x\r\n\r\nx\r\n--B--", b"--B\r\n: x\r\n\r\nx"):
+        headers = {"Content-Type": "multipart/form-data; boundary=B"}
+        response = httpx.post(f"{process.url}/v1/analyze", content=body, headers=headers)
+        assert_problem(response, 400, "malformed-multipart")
+    assert process.log.count("WARNING") == before
 
 
 @pytest.mark.slow
