@@ -184,6 +184,17 @@ class TestThemes:
         page.get_by_role("button", name="As in the system").click()
         assert page.evaluate(paper) == "rgb(251, 246, 238)"
 
+    def test_a_choice_keeps_the_focus(self, page):
+        page.goto("/?about")
+        dark = page.get_by_role("button", name="Dark")
+        dark.focus()
+        page.keyboard.press("Enter")
+        expect(dark).to_have_attribute("aria-pressed", "true")
+        expect(dark).to_be_focused()
+        expect(page.get_by_role("button", name="As in the system")).to_have_attribute(
+            "aria-pressed", "false"
+        )
+
     def test_the_chosen_language_is_stored(self, page):
         page.goto("/?about")
         page.get_by_role("button", name="Italiano").click()
