@@ -23,7 +23,8 @@ export async function show(/** @type {HTMLElement} */ page) {
 	if (numbers.alone) page.querySelector(".links")?.closest("section")?.remove();
 	const after = panel({ page, text, numbers, now, next });
 	page.append(after);
-	if (focused) /** @type {HTMLElement} */ (after.querySelector("[aria-pressed=true], button")).focus();
+	const chosen = after.querySelector("[aria-pressed=true]") ?? after.querySelector("button");
+	if (focused) /** @type {HTMLElement} */ (chosen).focus();
 }
 
 /** Say truthfully, wherever the page says it, what is sent. */

@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "e5a7b2c8b044";
+const VERSION = "408460360401";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

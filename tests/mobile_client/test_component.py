@@ -132,18 +132,16 @@ def test_it_posts_where_the_connection_breaks_off(page):
 
 @pytest.mark.parametrize("leave", ["cancel()", "remove()"])
 def test_every_way_out_closes_the_microphone_and_the_connection(page, leave):
-    sockets = []
-    page.on("websocket", lambda socket: sockets.append(socket))
-    page.get_by_role("button", name="Listen").click()
+    with page.expect_websocket() as opened:
+        page.get_by_role("button", name="Listen").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     page.wait_for_timeout(1000)  # some sound is sent
     listen = "const listen = document.querySelector('fifteen-listen')"
     state = page.evaluate(f"() => {{ {listen}; listen.{leave}; return listen.state; }}")
     assert state == "idle"
     assert page.evaluate(TRACKS) == ["ended"]
-    (socket,) = sockets
-    if not socket.is_closed():
-        socket.wait_for_event("close")
+    if not opened.value.is_closed():
+        opened.value.wait_for_event("close")
     assert details(page, "answer") == []
 
 

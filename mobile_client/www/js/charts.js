@@ -89,7 +89,7 @@ function track(fill, share) {
 	return element("div", { class: "track", "aria-hidden": "true" }, fill);
 }
 
-/** A point in the plane of valence and energy; null where an answer lacks one of them. */
+/** A point in the plane of moods; null where it has none. */
 export function plane(emotions, mood) {
 	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
 	if (!x || !y) return null;

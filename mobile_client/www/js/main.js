@@ -181,7 +181,7 @@ async function recorded({ blob, levels, seconds, peak, cut, long }) {
 	await show(store.add({ audio: blob, levels, seconds, note }).id);
 }
 
-/** Show a new clip, with a picture of every frame; the screen may have missed some. */
+/** Show a new clip; its picture may lack frames that the screen missed. */
 async function show(id) {
 	buzz([40, 60, 40]);
 	route.go("clip", id);

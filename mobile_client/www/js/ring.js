@@ -129,7 +129,7 @@ function bandAt(radius) {
 	return Math.floor(((radius - INNER) / (OUTER - INNER)) * BANDS);
 }
 
-/** How much of a pixel is drawn: columns have a gap between them, with a soft edge. */
+/** How much of a pixel is drawn: columns have a soft gap between them. */
 function coverage(place, radius, band) {
 	if (band === RIM) return 255;
 	const edge = Math.min(place, 1 - GAP - place) * ((2 * Math.PI * radius) / COLUMNS);

@@ -20,7 +20,7 @@ export function set(name, /** @type {?string} */ value) {
 	}
 }
 
-/** Store the key of a service; a header allows only ASCII letters, digits and marks. */
+/** Store the key of a service; a header is plain ASCII. */
 export const setKey = (text) => set("key", text.replace(/[^!-~]/g, "") || null);
 
 function stored(name) {

@@ -23,7 +23,7 @@ export async function share(clip) {
 				await navigator.share({ files, text: caption(clip) });
 				return;
 			} catch (error) {
-				if (error.name === "AbortError") return; // the person changed their mind
+				if (error.name === "AbortError") return; // by the person
 			}
 		}
 	}

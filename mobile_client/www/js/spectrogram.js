@@ -43,7 +43,7 @@ export async function ofFile(blob) {
 	return { levels, seconds: sound.length / rate, peak };
 }
 
-/** A pattern of four beats to a bar, for the ring when there is no recording yet. */
+/** A pattern for the ring when there is no recording yet. */
 export function idle() {
 	return Uint8Array.from({ length: COLUMNS * BANDS }, (_, at) => {
 		const [column, band] = [Math.floor(at / BANDS), at % BANDS];

@@ -81,7 +81,7 @@ export async function change(id, /** @type {Partial<Clip>} */ changes) {
 	if (gone) forget(id);
 }
 
-/** Change a clip in this tab alone; the change ends with the page. */
+/** Change a clip in this tab alone. */
 export function touch(id, changes) {
 	const clip = clips.get(id);
 	if (!clip) return;

@@ -57,7 +57,6 @@ export function traitWords(/** @type {Sound} */ { traits }) {
 	]);
 }
 
-/** A tempo, and its half or double where it is hard to tell which. */
 function tempoWords({ bpm, confidence, candidates }) {
 	const isOther = (each) => Math.abs(Math.abs(Math.log2(each.bpm / bpm)) - 1) < OCTAVE;
 	const other = candidates.find((each) => isOther(each) && each.probability >= TORN * confidence);

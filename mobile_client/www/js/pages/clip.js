@@ -57,8 +57,8 @@ export function redraw() {
 	if (clip) draw(clip);
 }
 
-const lookOf = (/** @type {Clip} */ { state, why, retryAt, label, tell, told, name, audio }) => [
-	...[state, why, retryAt, label, tell, told, feedback.word(), name, audio === null],
+const lookOf = (/** @type {Clip} */ { state, why, retryAt, label, tell, told, name, audio, levels }) => [
+	...[state, why, retryAt, label, tell, told, feedback.word(), name, !audio, !levels],
 ];
 
 function build(clip) {
@@ -248,6 +248,7 @@ function follow() {
 	const time = page.querySelector(".time");
 	if (!time) return;
 	const [at, length] = [player.place(), player.length()];
+	time.closest("div").hidden = player.isBroken();
 	time.textContent = length ? `${clock(at)} / ${clock(length)}` : "";
 	const toggle = page.querySelector(".controls button");
 	toggle.setAttribute("aria-label", text(player.isPlaying() ? "pause" : "play"));

@@ -29,7 +29,7 @@ export async function explain(genre, model) {
 	figures.textContent = text("about.figures", values);
 }
 
-/** What the model takes a genre for, in words; the rows of its counts are true genres. */
+/** What a genre is taken for; the rows of the counts are true genres. */
 function takenFor(genres, confusion, genre) {
 	const counts = confusion?.[genres.indexOf(genre)];
 	if (!counts) return "";

@@ -13,7 +13,7 @@ import { removeWithUndo } from "./removal.js";
 import { map } from "./map.js";
 
 const SETTLED_MS = 200;
-const FIRST_ROWS = 30; // the others are added when the end of the list comes near
+const FIRST_ROWS = 30; // the others come near the end of the list
 
 const page = byId("history");
 const list = element("div", { class: "days" });
@@ -266,7 +266,7 @@ function select(/** @type {?string[]} */ ids) {
 	countSelected();
 }
 
-/** Select, as the person's own act: the focus stays on these buttons. */
+/** Select, by the person: the focus stays here. */
 function pick(ids) {
 	select(ids);
 	selection.querySelector("button").focus();

@@ -164,7 +164,7 @@ function answered({ reading, seconds, sure }) {
 	ending = setTimeout(recorder.stop, SURE_MS);
 }
 
-/** Do not end early; a second time, do not end after fifteen seconds either. */
+/** Do not end early; a second time, do not end at all. */
 function goOn() {
 	if (ending) {
 		clearTimeout(ending);
