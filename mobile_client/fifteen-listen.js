@@ -1,24 +1,31 @@
 /**
  * `<fifteen-listen>`: a button for other people's pages that records up to fifteen seconds and
- * shows which genre and mood they are.
+ * shows which genre and mood they are. The recording goes up while it is made, and first answers
+ * come back; where the service or the page allows no WebSocket, it is posted at the end.
  *
  *     <script type="module" src="fifteen-listen.js"></script>
  *     <fifteen-listen service="https://music.example.org/"></fifteen-listen>
  *
- * Copy this file to your page; it needs no other. The service has to allow the page's origin
- * (CORS), and the page has to be secure (HTTPS or localhost), or the browser gives no microphone.
+ * Copy this file to your page, and `www/js/connection.js` into the same folders beside it. The
+ * service has to allow the page's origin (CORS), and the page has to be secure (HTTPS or localhost), or
+ * the browser gives no microphone. A Content-Security-Policy has to list both the `https:` and the
+ * `wss:` address of the service in `connect-src`.
  *
  * Attributes: `service`, the address of the service, by default the page's own; `key`,
  * if the service needs one. Properties: `state`, one of "idle", "asking", "listening", "sending";
  * `answer`, the last one; `texts`, the words, which you can replace for another language.
  * Methods: `start()`, `stop()`, `cancel()`.
- * Events: "fifteen-state"; "fifteen-answer", whose detail is the answer (`Analysis` in
- * fifteen.d.ts); "fifteen-error", whose detail is `{type, detail}`.
+ * Events: "fifteen-state"; "fifteen-running", whose detail is an answer so far; "fifteen-answer", whose
+ * detail is the answer (`LiveRunning` and `Analysis` in fifteen.d.ts); "fifteen-error", whose detail is
+ * `{type, detail}`.
  * Style: `--fifteen-colour`, `--fifteen-ink`; parts `button`, `answer`.
  */
 
+import { connect } from "./www/js/connection.js";
+
 const SECONDS = 15;
 const MIN_SECONDS = 3;
+const CHUNK_MS = 500;
 const MARGIN_SECONDS = 0.3; // encoders drop some
 const TIMEOUT_SECONDS = 60;
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
@@ -34,6 +41,7 @@ const TEXTS = {
   asking: "Allow the microphone…",
   listening: "Stop",
   sending: "Analysing…",
+  running: "So far: {answer}",
   cancel: "Cancel",
   mixed: "{first} or {second}",
   unknown_genre: "another genre",
@@ -62,7 +70,8 @@ export class FifteenListen extends HTMLElement {
   answer = null;
 
   /** @type {?{cancelled: boolean, stream?: MediaStream, recorder?: MediaRecorder, started: number,
-   *   timer?: number, tick?: number, request: AbortController}} */
+   *   timer?: number, tick?: number, request: AbortController,
+   *   live?: ?ReturnType<typeof connect>}} */
   #session = null;
   #button = make("button", { class: "main", part: "button", type: "button" });
   #cancel = make("button", { class: "cancel", type: "button", hidden: "" });
@@ -99,7 +108,7 @@ export class FifteenListen extends HTMLElement {
       const sound = await this.#record(mine);
       if (mine.cancelled) return;
       this.#enter("sending");
-      const answer = await this.#send(sound, mine.request);
+      const answer = (await mine.live?.final) ?? (await this.#send(sound, mine.request));
       if (mine.cancelled) return;
       this.answer = answer;
       this.#output.textContent = this.#words(answer);
@@ -144,10 +153,17 @@ export class FifteenListen extends HTMLElement {
     mine.recorder = recorder;
     return new Promise((resolve, reject) => {
       const chunks = [];
-      recorder.addEventListener("dataavailable", ({ data }) => chunks.push(data));
+      mine.live = this.#connect(mine);
+      recorder.addEventListener("dataavailable", ({ data }) => {
+        chunks.push(data);
+        mine.live?.send(data);
+      });
       recorder.addEventListener("error", () => reject(new Error("the recorder failed")));
-      recorder.addEventListener("stop", () => resolve(new Blob(chunks, { type: recorder.mimeType })));
-      recorder.start();
+      recorder.addEventListener("stop", () => {
+        mine.live?.end();
+        resolve(new Blob(chunks, { type: recorder.mimeType }));
+      });
+      recorder.start(CHUNK_MS);
       mine.started = performance.now();
       const end = () => recorder.state !== "inactive" && recorder.stop();
       mine.timer = setTimeout(end, (SECONDS + MARGIN_SECONDS) * 1000);
@@ -156,13 +172,31 @@ export class FifteenListen extends HTMLElement {
     });
   }
 
+  /** Send the recording while it is made; null where the page may not. */
+  #connect(mine) {
+    const running = (answer) => {
+      if (this.#session !== mine || this.state !== "listening") return;
+      this.#output.textContent = this.texts.running.replace("{answer}", this.#words(answer));
+      this.#tell("fifteen-running", answer);
+    };
+    try {
+      return connect(this.#service(), { key: this.getAttribute("key") ?? undefined }, running, () => null);
+    } catch {
+      return null;
+    }
+  }
+
+  #service() {
+    const service = (this.getAttribute("service") ?? "").replace(/([^/])$/, "$1/");
+    return new URL(service, document.baseURI);
+  }
+
   async #send(sound, controller) {
     const form = new FormData();
     form.append("file", sound, "recording");
     const key = this.getAttribute("key");
     const headers = key ? { Authorization: `Bearer ${key}` } : {};
-    const service = (this.getAttribute("service") ?? "").replace(/([^/])$/, "$1/");
-    const address = new URL("v1/analyze", new URL(service, document.baseURI));
+    const address = new URL("v1/analyze", this.#service());
     const timer = setTimeout(() => controller.abort(), TIMEOUT_SECONDS * 1000);
     const unreachable = { type: "unreachable", detail: this.texts.unreachable };
     try {
@@ -211,8 +245,9 @@ function make(name, attributes) {
   return node;
 }
 
-/** Release the microphone. */
+/** Release the microphone, and give up a connection that is still open. */
 function release(mine) {
+  mine.live?.close();
   clearTimeout(mine.timer);
   clearInterval(mine.tick);
   for (const track of mine.stream?.getTracks() ?? []) track.stop();

@@ -25,9 +25,12 @@ def build(folder: Path, package: Path, settings: Settings) -> dict:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(FOLDER, folder)
     texts = json.loads((device.MODULES / "texts.json").read_text())
-    for path in (folder / "messages").iterdir():
-        path.write_text(_renamed(path.read_text(), texts[path.stem]["site"]))
     page = folder / PAGE
+    english = re.findall(r'data-text="([\w.-]+)"', page.read_text())  # which the page itself has
+    for path in (folder / "messages").iterdir():
+        elsewhere = english if path.stem == "en" else []
+        own = {key: text for key, text in texts[path.stem]["site"].items() if key not in elsewhere}
+        path.write_text(_renamed(path.read_text(), own))
     page.write_text(_page(page.read_text(), texts["en"]["site"]))
     worker = folder / client_files.WORKER
     worker.write_text(client_files.worker(worker.read_text(), folder))

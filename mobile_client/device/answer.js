@@ -5,6 +5,7 @@ import { ensure } from "./keep.js";
 import { load } from "./numbers.js";
 import { rateOf } from "./rate.js";
 
+const ANSWER_MS = 60_000; // beyond the length of the recording, on a slow phone
 const DECODED = 48_000; // Hz, where the recording's own rate is not known
 
 /** @typedef {{answer?: any, short?: boolean, error?: string}} Reply */
@@ -71,6 +72,8 @@ function start() {
 		new Promise((resolve) => {
 			count += 1;
 			waiting.set(count, resolve);
+			const seconds = sound.channels[0].length / sound.rate;
+			setTimeout(resolve, ANSWER_MS + 1000 * seconds, { error: "This device does not answer." });
 			const parts = sound.channels.map(({ buffer }) => buffer);
 			worker.postMessage({ id: count, sound, timeline }, parts);
 		});

@@ -6,6 +6,7 @@ import { words } from "./words.js";
 const CACHE = "device"; // the service worker reads it
 const NUMBERS = "device.json";
 const HASH = "SHA-256";
+const STALLED_MS = 20_000; // without a byte
 
 const address = (name) => new URL(name, import.meta.url).href;
 
@@ -62,14 +63,20 @@ export async function ensure(numbers) {
 
 /** Fetch a file, past all caches. Its headers stay, since a worker's policy is among them. */
 async function whole(name, progress) {
-	const { ok, status, body, headers: sent } = await fetch(`${address(name)}?fresh`, { cache: "no-store" });
+	const stalled = new AbortController();
+	let timer = setTimeout(() => stalled.abort(), STALLED_MS);
+	const options = { cache: /** @type {RequestCache} */ ("no-store"), signal: stalled.signal };
+	const { ok, status, body, headers: sent } = await fetch(`${address(name)}?fresh`, options);
 	if (!ok || !body) throw new Error(`${name}: HTTP ${status}`);
 	const parts = [];
 	const reader = body.getReader();
 	for (let part = await reader.read(); !part.done; part = await reader.read()) {
+		clearTimeout(timer);
+		timer = setTimeout(() => stalled.abort(), STALLED_MS);
 		parts.push(part.value);
 		progress(part.value.length);
 	}
+	clearTimeout(timer);
 	const headers = new Headers(sent);
 	for (const one of ["Content-Encoding", "Content-Length"]) headers.delete(one);
 	return { bytes: await new Blob(parts).arrayBuffer(), headers };

@@ -4,6 +4,7 @@
  */
 
 const FILE = new URL("device.json", import.meta.url).href;
+const PATIENCE_MS = 10_000;
 
 /**
  * @typedef {Object} Numbers
@@ -26,7 +27,7 @@ const FILE = new URL("device.json", import.meta.url).href;
  * Read the numbers that belong to these modules.
  * @returns {Promise<Numbers>}
  */
-export const load = async () => (await fetch(FILE)).json();
+export const load = async () => (await fetch(FILE, { signal: AbortSignal.timeout(PATIENCE_MS) })).json();
 
 /**
  * Read those that the host has now, which may be newer; null where it cannot be reached.
@@ -35,7 +36,8 @@ export const load = async () => (await fetch(FILE)).json();
 export async function newest() {
 	try {
 		// The service worker keeps the address without the query.
-		const response = await fetch(`${FILE}?newest`, { cache: "no-store" });
+		const options = { cache: /** @type {RequestCache} */ ("no-store"), signal: AbortSignal.timeout(PATIENCE_MS) };
+		const response = await fetch(`${FILE}?newest`, options);
 		return response.ok ? await response.json() : null;
 	} catch {
 		return null;

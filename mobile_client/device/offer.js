@@ -1,7 +1,7 @@
 /** The panel that offers answers on this device: a download, a choice, and the way back. */
 
 import { choice, element } from "../js/dom.js";
-import { megabytes } from "../js/language.js";
+import { megabytes, text as pageText } from "../js/language.js";
 import * as sender from "../js/sender.js";
 import * as settings from "../js/settings.js";
 import { say } from "../js/toast.js";
@@ -15,11 +15,24 @@ export const SETTING = "device"; // `js/service.js` reads it
 /** Show the panel at the end of a page, once. */
 export async function show(/** @type {HTMLElement} */ page) {
 	if (!globalThis.caches) return; // only a page that came over TLS, or from this machine, may keep files
-	const [text, numbers, now, next] = await Promise.all([words(), load(), kept(), newest()]);
-	page.querySelector(`#${ID}`)?.remove();
+	const [text, numbers, now, next] = await Promise.all([words(), load(), kept(), newest(), tell()]);
+	const before = page.querySelector(`#${ID}`);
+	const focused = before?.contains(document.activeElement);
+	before?.remove();
 	// The host of a page without a service has neither its documents nor its models.
 	if (numbers.alone) page.querySelector(".links")?.closest("section")?.remove();
-	page.append(panel({ page, text, numbers, now, next }));
+	const after = panel({ page, text, numbers, now, next });
+	page.append(after);
+	const chosen = after.querySelector("[aria-pressed=true]") ?? after.querySelector("button");
+	if (focused) /** @type {HTMLElement} */ (chosen).focus();
+}
+
+/** Say truthfully, wherever the page says it, what is sent. */
+export async function tell() {
+	const [text, numbers] = await Promise.all([words(), load()]);
+	if (numbers.alone) return; // the page's own words speak of no service
+	const sentence = settings.get(SETTING) ? text("privacy") : pageText("privacy");
+	for (const node of document.querySelectorAll('[data-text="privacy"]')) node.textContent = sentence;
 }
 
 /**

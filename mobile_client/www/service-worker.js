@@ -1,12 +1,10 @@
 /**
- * Keeps the client's own files, so that it opens without a network, takes what other apps share, and
- * sends what waits once there is a network (Background Sync), also where no page is open.
- *
- * Answers of the service are never cached: any other request goes to the network unchanged.
- * The list of the other files and the version are written by `make client`.
+ * Keeps the client's own files for offline, takes what other apps share, and sends what waits once
+ * there is a network (Background Sync). Nothing else is cached. `make client` writes the list and the
+ * version.
  */
 
-const VERSION = "ff91811b186f";
+const VERSION = "408460360401";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",
@@ -29,7 +27,6 @@ const SHELL = new Set(FILES.map(absolute));
 
 addEventListener("install", (event) => event.waitUntil(install()));
 
-/** Keep all files; the page lists the modules. */
 async function install() {
 	const page = await (await fetch("./", { cache: "reload" })).text();
 	const modules = page.match(/MODULES = "([^"]+)"/)[1].split(" ").map((name) => `js/${name}.js`);
@@ -66,7 +63,6 @@ async function forgetOthers() {
 	await Promise.all(stale.map((name) => caches.delete(name)));
 }
 
-/** Leave the files where the page looks for them, and open it. */
 async function share(request) {
 	const cache = await caches.open(SHARED);
 	for (const [place, file] of (await request.formData()).getAll("file").entries()) {
@@ -100,14 +96,15 @@ async function sendWaiting() {
 	database.close();
 }
 
-/** The answer to a clip; null where the service wants a key, or refuses: a page deals with that. */
+/** The answer to a clip; null where the service refuses: a page deals with that. */
 async function analyze({ audio, name }) {
 	const page = await (await kept(absolute("./"), "./")).text();
 	const service = page.match(/name="fifteen-service" content="([^"]*)"/)[1].replace(/([^/])$/, "$1/");
 	const form = new FormData();
 	form.append("file", audio, name ?? "recording");
 	const address = new URL("v1/analyze?timeline=true", new URL(service, location.href));
-	const response = await fetch(address, { method: "POST", body: form });
+	const signal = AbortSignal.timeout(30_000 + audio.size / 16); // as the page's
+	const response = await fetch(address, { method: "POST", body: form, signal });
 	if (response.status === 429 || response.status >= 500) throw new Error("later");
 	return response.ok ? response.json() : null;
 }

@@ -6,6 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
+from service.web.routes.frontend import FOLDER
+from tests.mobile_client.test_everyone import LANGUAGES, assert_accessible, assert_fits
+from tests.mobile_client.test_files import messages
 from tools.browser import expect_answer
 
 pytestmark = pytest.mark.slow
@@ -86,7 +89,7 @@ class TestExplanation:
         [
             ([0, 0, 5, 95, 0, 0, 0, 0, 0], ""),
             ([0] * 9, ""),
-            (None, "The model does not say what it is taken for."),
+            (None, ""),
         ],
     )
     def test_a_genre_that_is_seldom_taken_for_others(self, explained, row, taken):
@@ -192,11 +195,42 @@ def test_tempo_and_key_are_told_on_demand(visit, sounds, answer, locale, words):
     with visit(locale=locale) as page:
         page.route("**/v1/analyze*", lambda route: route.fulfill(json=answer))
         page.set_input_files("#files", sounds["m4a"])
-        expect(page.locator(".sound dl")).to_be_hidden()
+        expect(page.locator(".sound dl").first).to_be_hidden()
         page.click(".sound summary")
         for each in words:
             expect(page.locator(".sound")).to_contain_text(each)
         expect(page.locator(".sound")).to_contain_text("LUFS")
+
+
+TRAITS = {"acousticness": 0.2, "instrumentalness": 0.5, "liveness": 0.999, "speechiness": 0}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_traits_are_told_on_demand(visit, sounds, language):
+    answer = ANALYSIS | {"features": ANALYSIS["features"] | TRAITS}
+    texts = messages(FOLDER / "messages" / f"{language}.txt")
+    with visit(locale=language) as page:
+        page.route("**/v1/analyze*", lambda route: route.fulfill(json=answer))
+        page.set_input_files("#files", sounds["m4a"])
+        traits = page.locator(".sound dl").nth(1)
+        expect(traits).to_be_hidden()
+        expect(page.locator(".sound summary")).to_contain_text(texts["traits"])
+        page.click(".sound summary")
+        expect(traits.locator("dt")).to_have_text([texts[f"traits.{name}"] for name in TRAITS])
+        levels = [texts[f"traits.{each}"] for each in ("low", "medium", "high", "low")]
+        for value, level in zip(traits.locator("dd").all(), levels, strict=True):
+            expect(value).to_contain_text(level.partition("{")[0])
+        expect(traits.locator("dd").nth(2)).to_contain_text(re.compile(r">\s?99"))
+        assert_accessible(page)
+        assert_fits(page)
+
+
+def test_an_answer_without_traits_has_no_place_for_them(page, sounds):
+    answer = ANALYSIS | {"features": ANALYSIS["features"] | dict.fromkeys(TRAITS)}
+    page.route("**/v1/analyze*", lambda route: route.fulfill(json=answer))
+    page.set_input_files("#files", sounds["m4a"])
+    expect(page.locator(".sound summary")).to_have_text("Tempo · Key · Loudness")
+    expect(page.locator(".sound dl")).to_have_count(1)
 
 
 def test_an_answer_without_measures_has_no_place_for_them(page, sounds):

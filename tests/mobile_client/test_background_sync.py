@@ -1,10 +1,16 @@
 """Background Sync: what waits is sent once there is a network, also where no page is open."""
 
+import shutil
+import socket
+
 import pytest
 from playwright.sync_api import expect
 
+from service.web.routes.frontend import FOLDER
 from tests.mobile_client.conftest import POSTS
+from tests.mobile_client.test_other_host import install
 from tools.browser import expect_heard, ready, record
+from tools.static import hosting
 
 pytestmark = pytest.mark.slow
 
@@ -21,25 +27,34 @@ HIDE = """() => {
 }"""
 
 
+def wait_offline(page):
+    """Let a clip of a page without a network wait; note the registration of its worker."""
+    session = page.context.new_cdp_session(page)
+    registrations = []
+    session.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda event: registrations.extend(event["registrations"]),
+    )
+    session.send("ServiceWorker.enable")
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
+    page.reload()
+    ready(page)
+    page.route("**/v1/**", lambda route: route.abort())
+    page.route("**/healthz", lambda route: route.abort())
+    record(page)
+    expect(page.locator("#clip h1")).to_have_text("Kept for later")
+    page.registration = next(
+        each
+        for each in reversed(registrations)
+        if not each["isDeleted"] and page.url.startswith(each["scopeURL"])
+    )
+
+
 @pytest.fixture
 def waiting(visit, server):
     """A page without a network, with a clip that waits, and the scope's registration."""
     with visit(service_workers="allow") as page:
-        session = page.context.new_cdp_session(page)
-        registrations = []
-        session.on(
-            "ServiceWorker.workerRegistrationUpdated",
-            lambda event: registrations.extend(event["registrations"]),
-        )
-        session.send("ServiceWorker.enable")
-        page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
-        page.reload()
-        ready(page)
-        page.route("**/v1/**", lambda route: route.abort())
-        page.route("**/healthz", lambda route: route.abort())
-        record(page)
-        expect(page.locator("#clip h1")).to_have_text("Kept for later")
-        page.registration = next(each for each in registrations if not each["isDeleted"])
+        wait_offline(page)
         yield page
 
 
@@ -91,6 +106,35 @@ def test_a_deleted_clip_stays_deleted(waiting, server):
     sync(waiting, server)
     waiting.wait_for_timeout(1000)
     assert waiting.evaluate(STATES) == []
+
+
+@pytest.fixture
+def silent(tmp_path):
+    """The address of a client whose service accepts connections and never answers.
+
+    Its worker waits for a second instead of half a minute.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as nobody, hosting(tmp_path) as origin:
+        service = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        shutil.copytree(FOLDER, tmp_path / "music")
+        install(tmp_path / "music", service)
+        worker = tmp_path / "music" / "service-worker.js"
+        text = worker.read_text()
+        assert text.count("30_000 + audio.size / 16") == 1
+        worker.write_text(text.replace("30_000 + audio.size / 16", "1000"))
+        yield origin
+
+
+def test_a_request_that_is_never_answered_does_not_hold_up_the_page(visit, silent):
+    """The worker has the lock of the clip while it sends it."""
+    held = "async () => (await navigator.locks.query()).held.length"
+    with visit(service_workers="allow") as page:
+        page.goto(f"{silent}/music/")
+        wait_offline(page)
+        sync(page, silent)
+        page.wait_for_function(f"async () => await ({held})() === 1")
+        page.wait_for_function(f"async () => await ({held})() === 0")
+        assert page.evaluate(STATES) == ["waiting"]
 
 
 def test_a_page_that_is_hidden_hands_over_what_waits(waiting):

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from service.analysis import analyze
 from service.schemas import PROBLEM_TYPES
 from service.web.routes.frontend import WORKER_POLICY
+from tests.mobile_client.test_everyone import LANGUAGES
 from tools import device, signals
 from tools.browser import CLIP, expect_answer, expect_heard, open_client, ready, record
 from tools.server import Server
@@ -172,11 +173,11 @@ def about(page):
     page.click("footer a[href='?about']")
 
 
-def install(page):
+def install(page, here="On this device"):
     """Download what the answers need, as a person does."""
     about(page)
     page.click("#on-device button")
-    expect(page.locator("#on-device .choice[aria-pressed=true]")).to_have_text("On this device")
+    expect(page.locator("#on-device .choice[aria-pressed=true]")).to_have_text(here)
     page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
 
 
@@ -221,6 +222,34 @@ class TestClient:
         expect_answer(page)
         assert "POST" not in sent
 
+    def test_the_page_says_where_recordings_go(self, installed_page):
+        page = installed_page
+        install(page)
+        sentence = page.locator("#about [data-text=privacy]")
+        expect(sentence).to_contain_text("analysed on this device")
+        expect(page.locator("footer [data-text=privacy]")).to_contain_text("on this device")
+        page.goto("/")
+        ready(page)
+        footer = page.locator("footer [data-text=privacy]")
+        expect(footer).to_contain_text("analysed on this device")
+        about(page)
+        service = page.locator("#on-device .choice[aria-pressed=false]")
+        service.focus()
+        page.keyboard.press("Enter")
+        expect(sentence).to_contain_text("Only the recording itself is sent")
+        pressed = page.locator("#on-device .choice[aria-pressed=true]")
+        expect(pressed).to_have_text("By the service")
+        expect(pressed).to_be_focused()
+        page.click(".brand")
+        expect(footer).to_contain_text("Only the recording itself is sent")
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_it_says_so_in_every_language(self, visit_installed, language):
+        texts = json.loads((device.MODULES / "texts.json").read_text())[language]
+        with visit_installed(locale=language) as page:
+            install(page, texts["here"])
+            expect(page.locator("#about [data-text=privacy]")).to_have_text(texts["privacy"])
+
     def test_the_person_can_go_back_to_the_service(self, installed_page, sounds):
         page = installed_page
         install(page)
@@ -258,6 +287,21 @@ class TestClient:
         expect(page.locator("#on-device .choice")).to_have_count(2)
         expect(update).to_have_count(0)
         assert page.evaluate(KEPT) == len(newer["files"]) + 1
+
+    def test_a_download_that_stalls_is_given_up(self, installed_page):
+        page = installed_page
+
+        def hasten(route):
+            text = route.fetch().text()
+            assert text.count("20_000") == 1
+            route.fulfill(body=text.replace("20_000", "500"), content_type="text/javascript")
+
+        page.context.route("**/device/keep.js", hasten)
+        page.context.route("**/fifteen.onnx.gzip?fresh", lambda _: None)  # never answers
+        about(page)
+        page.click("#on-device button")
+        expect(page.locator("#on-device [role=status]")).to_contain_text("failed")
+        expect(page.locator("#on-device button")).to_be_enabled()
 
     def test_a_changed_file_is_refused(self, installed_page):
         page = installed_page

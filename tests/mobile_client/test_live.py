@@ -190,6 +190,7 @@ class TestKeepListening:
         expect(page.locator(".glance .warning")).to_contain_text("Listened for 0:")
         expect(page.locator(".gauges .value").first).to_contain_text(re.compile("than|among"))
         expect(page.locator(".timeline .windows i")).not_to_have_count(0)
+        expect(page.locator(".sound")).to_have_count(0)  # a running answer has no tempo and key
         assert posts == []
         assert page.evaluate("sockets.every(({ socket }) => socket.readyState > 1)")
 

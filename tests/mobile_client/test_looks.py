@@ -1,6 +1,7 @@
 """The client is legible with large text, small screens, forced colours and both themes."""
 
 import re
+from itertools import combinations
 
 import pytest
 from playwright.sync_api import expect
@@ -10,7 +11,7 @@ from service.web.routes.frontend import FOLDER
 from tests.mobile_client.conftest import POSTS
 from tests.mobile_client.test_everyone import LANGUAGES, assert_accessible, assert_fits
 from tests.mobile_client.test_files import messages
-from tools.browser import expect_answer, expect_heard, open_client
+from tools.browser import expect_answer, expect_heard, open_client, ready
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,25 @@ OUTSIDE = """() => {
     [top, bottom].some((each) => Math.abs(each - y) > radius));
 }"""
 """Words of the button that are not on its disc."""
+
+LEAVING = """(page) => {
+  const leaves = (node, box) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const { left, right, width } = range.getBoundingClientRect();
+    return width && (left < box.left - 1 || right > box.right + 1);
+  };
+  const found = [];
+  const boxes = `${page} :is(.panel, .plain, .choice, .actions button)`;
+  for (const box of document.querySelectorAll(boxes)) {
+    if (!box.checkVisibility()) continue;
+    const edges = box.getBoundingClientRect();
+    if (leaves(box, edges)) found.push(box.textContent.slice(0, 40));
+  }
+  if (document.documentElement.scrollWidth > innerWidth) found.push("the page");
+  return found;
+}"""
+"""Texts that are wider than their box, and the page if it is wider than the screen."""
 
 COVERED = """(selector) => {
   const box = document.querySelector(selector).getBoundingClientRect();
@@ -105,6 +125,26 @@ class TestLargeText:
             large(page)
             assert page.evaluate(position) == "static"
 
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_nothing_leaves_its_box_in_any_language(self, visit, sounds, language):
+        with visit(locale=language, viewport={"width": 320, "height": 640}) as page:
+            page.set_input_files("#files", sounds["m4a"])
+            expect(page.locator("#clip")).to_have_attribute("data-state", "answered")
+            large(page)
+            page.locator(".correction summary").click()
+            page.locator(".sound summary").click()
+            assert page.evaluate(LEAVING, "#clip") == []
+            page.get_by_role("button", name=messages_of(language)["delete"]).click()
+            expect(page.locator("#toast button")).to_be_in_viewport(ratio=1)
+            page.goto("/?about")
+            ready(page)
+            large(page)
+            assert page.evaluate(LEAVING, "#about") == []
+
+
+def messages_of(language):
+    return messages(FOLDER / "messages" / f"{language}.txt")
+
 
 class TestWords:
     @pytest.mark.parametrize("language", LANGUAGES)
@@ -148,6 +188,38 @@ class TestLandscape:
         assert ring["y"] + ring["height"] <= 360
 
 
+class TestDesktop:
+    @pytest.mark.parametrize("size", [(1280, 800), (780, 360), (360, 780)])
+    @pytest.mark.parametrize("state", ["answered", "refused", "offline", "sending"])
+    def test_no_part_of_a_recording_covers_another(self, visit, sounds, size, state):
+        with visit(viewport=dict(zip(("width", "height"), size, strict=True))) as page:
+            if state == "sending":
+                page.route("**/v1/analyze*", lambda _: None)  # never answers
+            if state == "offline":
+                page.route(re.compile("/(v1/|healthz)"), lambda route: route.abort())
+            page.set_input_files("#files", sounds["text" if state == "refused" else "m4a"])
+            heading = {"answered": "house", "refused": "No answer"}
+            heading |= {"offline": "Kept for later", "sending": "Analysing…"}
+            expect(page.locator("#clip h1")).to_have_text(heading[state])
+            boxes = page.evaluate(
+                "[...document.querySelectorAll('#clip > :not([hidden])')].map((part) => "
+                "part.getBoundingClientRect().toJSON())"
+            )
+            assert len(boxes) == (3 if state == "answered" else 2)
+            for first, second in combinations(boxes, 2):
+                assert not overlap(first, second)
+            assert_fits(page)
+
+
+def overlap(first, second):
+    """Whether two boxes share more than an edge."""
+    return all(
+        first[place] + first[size] > second[place] + 1
+        and second[place] + second[size] > first[place] + 1
+        for place, size in (("x", "width"), ("y", "height"))
+    )
+
+
 class TestForcedColours:
     def test_parts_drawn_by_backgrounds_are_visible(self, visit, sounds):
         with visit(forced_colors="active") as page:
@@ -183,6 +255,17 @@ class TestThemes:
         assert page.evaluate(paper) == "rgb(20, 17, 15)"
         page.get_by_role("button", name="As in the system").click()
         assert page.evaluate(paper) == "rgb(251, 246, 238)"
+
+    def test_a_choice_keeps_the_focus(self, page):
+        page.goto("/?about")
+        dark = page.get_by_role("button", name="Dark")
+        dark.focus()
+        page.keyboard.press("Enter")
+        expect(dark).to_have_attribute("aria-pressed", "true")
+        expect(dark).to_be_focused()
+        expect(page.get_by_role("button", name="As in the system")).to_have_attribute(
+            "aria-pressed", "false"
+        )
 
     def test_the_chosen_language_is_stored(self, page):
         page.goto("/?about")
@@ -264,6 +347,14 @@ class TestShared:
 
 
 class TestWordsForPeople:
+    def test_what_is_no_sound_cannot_be_played(self, page, sounds):
+        page.set_input_files("#files", sounds["text"])
+        expect(page.locator("#clip h1")).to_have_text("No answer")
+        expect(page.get_by_role("button", name="Play")).to_be_hidden()
+        page.set_input_files("#files", sounds["short"])
+        expect(page.locator("#clip .verdict")).to_contain_text("at least 3 s")
+        expect(page.get_by_role("button", name="Play")).to_be_visible()
+
     def test_a_truncated_recording_shows_the_analysed_length(self, page, sounds):
         audio = ANALYSIS["audio"] | {"truncated": True, "analysed_seconds": 600}
         page.route(

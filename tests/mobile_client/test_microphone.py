@@ -109,6 +109,14 @@ class TestListening:
         expect_heard(page)
         assert page.evaluate(TRACKS) == ["ended"]
 
+    def test_an_encoder_that_never_ends_does_not_keep_it(self, page):
+        page.evaluate("() => { MediaRecorder.prototype.stop = () => null; }")
+        page.click("#listen")
+        expect(page.locator("#listen-caption")).to_have_text("Stop")
+        page.click("#listen")
+        expect_heard(page)
+        assert page.evaluate(TRACKS) == ["ended"]
+
     def test_a_meter_that_does_not_run_is_not_silence(self, page):
         """Safari does this: its prompt comes between the tap and the start of the audio graph."""
         page.evaluate(
@@ -266,9 +274,27 @@ class TestFirstTap:
             ready(page)
             assert page.get_attribute("html", "lang").startswith("en")
 
+    def test_texts_that_never_arrive(self, visit, sounds):
+        with visit(locale="it-IT") as page:
+            page.route("**/messages/*", lambda _: None)  # never answers
+            page.reload()
+            ready(page)
+            page.set_input_files("#files", sounds["m4a"])
+            expect_answer(page)
+
     def test_the_shortcut_of_the_installed_app_starts_listening(self, page):
         page.goto("/?listen")
         expect(page.locator("#cancel")).to_be_visible()
+
+    def test_a_reload_does_not_start_listening_again(self, page):
+        page.goto("/?listen")
+        listening = page.locator("#cancel")
+        expect(listening).to_be_visible()
+        page.reload()
+        ready(page)
+        page.wait_for_timeout(300)
+        expect(listening).to_be_hidden()
+        assert page.evaluate("requests") == []
 
 
 def test_the_manifest_starts_listening(page):

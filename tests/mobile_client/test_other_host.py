@@ -19,13 +19,14 @@ def host(tmp_path):
     with hosting(tmp_path) as origin:
         service = Server("--cors-origins", json.dumps([origin]))
         service.wait_until_ready()
-        _install(tmp_path / "music", service.url)
+        shutil.copytree(FOLDER, tmp_path / "music")
+        install(tmp_path / "music", service.url)
         yield f"{origin}/music/"
         service.stop()
 
 
-def _install(folder, service):
-    shutil.copytree(FOLDER, folder)
+def install(folder, service):
+    """Change the two lines of a copy of the client that name its service."""
     page = folder / "index.html"
     text = page.read_text()
     for before, after in (

@@ -159,6 +159,6 @@ class TestRefusals:
 
         page.route("**/v1/analyze*", busy, times=1)
         page.set_input_files("#files", sounds["m4a"])
-        expect(problem(page)).to_contain_text("busy")
-        expect(problem(page)).to_contain_text("again in 2 s")
+        expect(page.locator("#clip h1")).to_have_text("Busy")
+        expect(problem(page)).to_contain_text("next try is in 2 s")
         expect_answer(page)

@@ -170,6 +170,18 @@ class TestSelection:
         diary.click("nav a")
         expect(boxes(diary)).to_have_count(0)
 
+    @pytest.mark.parametrize("size", [(320, 640), (780, 360)])
+    def test_they_leave_room_for_the_recordings_under_large_text(self, visit, size):
+        with visit(locale="el", viewport=dict(zip(("width", "height"), size, strict=True))) as page:
+            page.click("nav a")
+            import_into(page, [entry(n, f"clip {n}", *KINDS[0][1:]) for n in range(9)])
+            page.evaluate("document.documentElement.style.fontSize = '200%'")
+            page.locator(".selection button").click()
+            for box in boxes(page).all():
+                box.check()  # nothing covers it
+            expect(page.locator(".selection")).to_contain_text("9")
+            assert_fits(page)
+
     def test_its_buttons_stay_on_the_screen_of_a_phone(self, page):
         page.click("nav a")
         import_into(page, [entry(n, f"clip {n}", *KINDS[0][1:]) for n in range(9)])

@@ -85,7 +85,7 @@ class TestVersions:
             })"""
         )
         assert upgraded == "upgraded"
-        expect(page.locator("#toast")).to_contain_text("newer version")
+        expect(page.locator("#toast")).to_contain_text("new version")
         page.set_input_files("#files", sounds["m4a"])
         expect_answer(page)
 
@@ -106,6 +106,24 @@ class TestVersions:
             ready(page)
             script = page.evaluate("navigator.serviceWorker.controller.scriptURL")
             assert script.endswith("?next")
+
+    def test_an_update_does_not_take_what_is_not_saved(self, visit, sounds):
+        with visit(service_workers="allow") as page:
+            page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
+            page.add_init_script("indexedDB.open = () => { throw new Error('none'); };")
+            page.reload()
+            ready(page)
+            page.set_input_files("#files", sounds["m4a"])
+            expect_answer(page)
+            page.evaluate(
+                """async () => {
+                  Object.defineProperty(document, "hidden", { get: () => true });
+                  await navigator.serviceWorker.register("service-worker.js?next");
+                }"""
+            )
+            expect(page.locator("#toast")).to_contain_text("new version")
+            page.wait_for_timeout(500)
+            expect(page.locator("#clip h1")).to_have_text("house")
 
 
 class TestMany:

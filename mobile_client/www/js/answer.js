@@ -1,31 +1,16 @@
 /**
- * Reads answers; no other module does.
- *
- * An older service may not send intervals, percentiles, warnings, the timeline, tempo and key; a
- * live answer does not.
+ * Reads answers; no other module does. Those of a live connection, of the device and of older
+ * services lack some members.
  */
 
 export const EMOTIONS = ["valence", "energy", "danceability"];
+const TRAITS = ["acousticness", "instrumentalness", "liveness", "speechiness"];
 const NO_GENRE = ["silence", "not_music"];
 const SURE = 0.9; // probability from which an answer counts as certain
 
 /**
- * @typedef {{name: string, value: number, low: ?number, high: ?number, percentile: ?number}} Emotion
- *   A percentile is in 0..100, all else in 0..1.
- * @typedef {{genre: string, probability: number}} Genre
- * @typedef {{start: number, end: number, genre: ?string, verdict: ?string, mood: ?string,
- *   energy: ?number}} Window
- *   Where the genre is null, the verdict says why.
- * @typedef {{tempo: ?import("../../fifteen").TempoFound, key: ?import("../../fifteen").KeyFound,
- *   lufs: ?number}} Sound
- * @typedef {{verdict: string, reason: string, genre: string, hasGenre: boolean, genres: Genre[],
- *   emotions: Emotion[], sound: ?Sound, mood: ?string, windows: Window[], warnings: {type: string, detail: string}[],
- *   truncated: boolean, seconds: number, analysed: number, model: ?string, here: boolean}} Reading
- */
-
-/**
  * Read an answer.
- * @param {import("../../fifteen").Analysis} answer
+ * @param {Analysis} answer
  * @returns {Reading} `hasGenre` where genres and mood mean something.
  */
 export function read(answer) {
@@ -67,7 +52,7 @@ export const isSure = (reading) =>
 
 /**
  * Read a window of a timeline; the scores of a silent one mean nothing.
- * @returns {Window}
+ * @returns {Span}
  */
 export function windowOf(window) {
 	const verdict = window.silence ? "silence" : (window.verdict ?? null);
@@ -81,8 +66,9 @@ export function windowOf(window) {
 	};
 }
 
-function soundOf({ tempo, key, loudness }) {
-	return loudness ? { tempo, key, lufs: loudness.integrated_lufs } : null;
+function soundOf({ tempo, key, loudness, features }) {
+	const traits = TRAITS.filter((name) => features?.[name] != null).map((name) => ({ name, share: features[name] }));
+	return loudness ? { tempo, key, lufs: loudness.integrated_lufs, traits } : null;
 }
 
 function emotionsOf(answer) {

@@ -9,11 +9,6 @@ const CORNERS = { tense: [0, 0], joyful: [100, 0], melancholy: [0, 100], serene:
 const HUES = 9; // colours of the timeline's genres; the style has as many
 const MOST_BARS = 90; // of a timeline: they must fit on a phone
 
-/**
- * Genres as bars, the most probable first.
- * @param {import("./answer.js").Genre[]} genres
- * @param {(genre: string) => void} explain Called with a genre that is tapped.
- */
 export function genreBars(genres, explain) {
 	const rows = genres.map(({ genre, probability }) =>
 		element(
@@ -27,7 +22,7 @@ export function genreBars(genres, explain) {
 	return element("ul", { class: "bars" }, ...rows);
 }
 
-/** Emotions as gauges: the place among the reference recordings, and the numbers on demand. */
+/** Emotions as gauges: the place among the reference recordings; numbers on demand. */
 export function gauges(emotions) {
 	return element("dl", { class: "gauges" }, ...emotions.map(gauge));
 }
@@ -58,7 +53,7 @@ function numbers({ value, low, high, percentile }) {
 	if (low !== null) scale.append(placed("band", low, high));
 	scale.append(placed("dot", value));
 	const figures = [
-		text("score", { value: percent(value) }),
+		percent(value),
 		low === null ? null : text("interval", { low: percent(low), high: percent(high) }),
 		percentile === null ? null : text("percentile", { share: percent(percentile / 100) }),
 	].filter((figure) => figure);
@@ -69,10 +64,17 @@ function numbers({ value, low, high, percentile }) {
 	);
 }
 
-export function measures(rows) {
-	const name = rows.map(([term]) => term).join(" · ");
+/** Measures and estimated traits, on demand; rows of a name and a value. */
+export function measures(rows, traits) {
+	const terms = rows.map(([term]) => term);
+	const estimates = traits.length ? [element("h3", {}, text("traits")), listed(traits)] : [];
+	if (traits.length) terms.push(text("traits"));
+	return element("details", {}, element("summary", {}, terms.join(" · ")), listed(rows), estimates);
+}
+
+function listed(rows) {
 	const parts = rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
-	return element("details", {}, element("summary", {}, name), element("dl", {}, ...parts));
+	return element("dl", {}, ...parts);
 }
 
 function placed(kind, from, to = from) {
@@ -87,13 +89,12 @@ function track(fill, share) {
 	return element("div", { class: "track", "aria-hidden": "true" }, fill);
 }
 
-/** A point in the plane of valence and energy; null where an answer lacks one of them. */
+/** A point in the plane of moods; null where it has none. */
 export function plane(emotions, mood) {
 	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
 	if (!x || !y) return null;
-	const label = text("plane", { valence: percent(x.value), energy: percent(y.value) });
 	return field(
-		label,
+		[x, y].map(({ name, value }) => `${text(name)} ${percent(value)}`).join(", "),
 		"-16 -2 218 220",
 		...Object.keys(CORNERS).map((name) => corner(name, name === mood)),
 		spread(x, y),
@@ -133,10 +134,9 @@ function spread(x, y) {
 }
 
 /**
- * A long recording, window by window: colour is the genre, height the energy. A tap plays a
- * part.
- * @param {import("./answer.js").Window[]} windows
- * @param {?((from: number, to: number) => void)} play Null where there is nothing to play.
+ * A long recording, window by window: colour is the genre, height the energy.
+ * @param {Span[]} windows
+ * @param {?((from: number, to: number) => void)} play What a tap does; null where nothing can play.
  */
 export function timeline(windows, play) {
 	const genres = byTime(windows);

@@ -2,28 +2,31 @@
  * A live connection (docs/LIVE.md): the recording goes up while it grows, and answers come back.
  *
  * It ends without a final answer where the service has no such address, where a proxy refuses
- * WebSockets, and where it breaks off. Then whole recordings are posted.
+ * WebSockets, and where it breaks off. Then whole recordings are posted. `<fifteen-listen>` uses this
+ * module too, so it imports nothing.
  */
 
-import { liveAddress } from "./service.js";
-import * as settings from "./settings.js";
-
+const LIVE = "v1/live";
 const READY_SECONDS = 5; // for the service to accept
 const FINAL_SECONDS = 12; // for the last answer, beyond the upload
-const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
+
+export const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
 
 /**
  * Connect.
+ * @param {URL} service The address of the service.
  * @param {Object<string, any>} options Members of the service's `LiveStart`.
  * @param {(running: any) => void} tell Called with each answer so far.
  * @param {() => void} fail Called if there will be no final answer.
  * @throws {DOMException} If the page may not connect there.
  */
-export function connect(options, tell, fail) {
-	const socket = new WebSocket(liveAddress());
+export function connect(service, options, tell, fail) {
+	const address = new URL(LIVE, service);
+	address.protocol = address.protocol.replace("http", "ws");
+	const socket = new WebSocket(address);
 	const opened = new Promise((resolve) => socket.addEventListener("open", resolve));
 	let settle = null;
-	/** @type {Promise<?import("../../fifteen").Analysis>} */
+	/** @type {Promise<?Analysis>} */
 	const final = new Promise((resolve) => {
 		settle = resolve;
 	});
@@ -54,8 +57,7 @@ export function connect(options, tell, fail) {
 	});
 	final.then((answer) => answer ?? fail());
 	within(READY_SECONDS);
-	const key = settings.get("key") ?? undefined;
-	send(JSON.stringify({ message: "start", key, ...options }));
+	send(JSON.stringify({ message: "start", ...options }));
 	return {
 		send,
 		/** The answer to the whole, null if there is none. */

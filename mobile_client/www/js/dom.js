@@ -3,10 +3,10 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Make an HTML element.
+ * Make an HTML element. A function is a listener; what is null or false is left out.
  * @param {Name} name
- * @param {Object<string, any>} attributes A function is a listener; false and null leave one out.
- * @param {...(Node|string|null|false|(Node|null)[])} children Null and false are left out.
+ * @param {Object<string, any>} attributes
+ * @param {...(Node|string|null|false|(Node|null|false)[])} children
  * @template {keyof HTMLElementTagNameMap} Name
  * @returns {HTMLElementTagNameMap[Name]}
  */
@@ -15,7 +15,7 @@ export function element(name, attributes = {}, ...children) {
 }
 
 /**
- * Make an SVG element; as `element`.
+ * Make an SVG element.
  * @returns {SVGElement}
  */
 export function drawing(name, attributes = {}, ...children) {
@@ -31,13 +31,14 @@ export function button(iconName, text, onclick, attributes = {}) {
 	return element("button", { type: "button", onclick, ...attributes }, icon(iconName), text);
 }
 
+export const plain = (text, onclick) => element("button", { type: "button", class: "plain", onclick }, text);
+
 /** A button that is one of several choices. */
 export function choice(label, chosen, onclick, attributes = {}) {
 	const state = { type: "button", class: "choice", "aria-pressed": String(chosen), onclick };
 	return element("button", { ...state, ...attributes }, label);
 }
 
-/** The element of an id, which the page has, of the kind that it has there. */
 export const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 function filled(node, attributes, children) {

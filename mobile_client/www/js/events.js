@@ -1,9 +1,9 @@
 /** Events with a value, between the parts of the client. */
 
-export function on(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {(value: any) => void} */ act) {
-	source.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
+export function on(source, name, act) {
+	source.addEventListener(name, ({ detail }) => act(detail));
 }
 
-export function emit(/** @type {EventTarget} */ source, /** @type {string} */ name, /** @type {any} */ value) {
+export function emit(source, name, value) {
 	source.dispatchEvent(new CustomEvent(name, { detail: value }));
 }

@@ -1,25 +1,24 @@
 /** The history as files: answers as JSON and CSV, labelled recordings as a ZIP. */
 
-import { EMOTIONS } from "./answer.js";
+import { EMOTIONS, read as readAnswer } from "./answer.js";
+import { headline, soundWords } from "./words.js";
 import { zip } from "./zip.js";
 
 const PLAIN = ["created", "name", "state", "label", "verdict", "genre", "mood", "seconds"];
 const BOM = "\uFEFF"; // without it, Excel assumes another encoding
 
-/** @param {import("./store.js").Clip[]} clips */
-export function json(clips) {
-	const entries = clips.map(({ id, created, name, state, label, answer, problem }) => ({
-		...{ id, created, name, state, label: label ?? null, answer, problem },
-	}));
+export function json(/** @type {Clip[]} */ clips) {
+	const entries = clips.map(({ id, created, name, state, label = null, answer, problem }) => {
+		return { id, created, name, state, label, answer, problem };
+	});
 	return file("json", "application/json", JSON.stringify(entries, null, 2));
 }
 
 /**
- * Read an export.
- * @param {Blob} blob
- * @returns {Promise<?import("./store.js").Clip[]>} Null if it is none.
+ * Read an export; null if it is none.
+ * @returns {Promise<?Clip[]>}
  */
-export async function read(blob) {
+export async function read(/** @type {Blob} */ blob) {
 	try {
 		const entries = JSON.parse(await blob.text());
 		const valid = Array.isArray(entries) && entries.every(isEntry);
@@ -34,27 +33,32 @@ const isEntry = (entry) =>
 	!Number.isNaN(Date.parse(entry.created)) &&
 	(isAnswer(entry.answer) || typeof entry.problem?.type === "string");
 
-const isAnswer = (answer) =>
-	answer?.genres?.length > 0 && answer.genres.every((each) => each?.genre && each.probability >= 0);
-
-/**
- * A waiting clip has no sound in an export, so it cannot be sent.
- * @returns {import("./store.js").Clip}
- */
-function clipOf({ id, created, name, label, answer, problem }) {
-	const state = answer ? "answered" : "refused";
-	const rest = { audio: null, levels: null, why: null, retryAt: null };
-	return {
-		...{ id: id ?? `${Date.parse(created).toString(36)}-imported`, created, name: name ?? null, state },
-		...{ label: label ?? null, answer: answer ?? null, problem: problem ?? null, ...rest },
-	};
+/** Whether it is an answer that the pages can show. */
+function isAnswer(answer) {
+	try {
+		const { genres, sound, warnings, ...reading } = readAnswer(answer);
+		if (sound) soundWords(sound);
+		const strings = [headline({ genres, ...reading }), reading.verdict, ...warnings.map(({ type }) => type)];
+		const valid = genres.length > 0 && genres.every(({ genre, probability }) => genre && probability >= 0);
+		return valid && strings.every((each) => typeof each === "string");
+	} catch {
+		return false;
+	}
 }
 
 /**
- * One line a clip, one column a genre (RFC 4180).
- * @param {import("./store.js").Clip[]} clips
+ * A waiting clip has no sound in an export, so it cannot be sent.
+ * @returns {Clip}
  */
-export function csv(clips) {
+function clipOf({ id, created, name = null, label = null, answer = null, problem = null }) {
+	id = String(id ?? `${Date.parse(created).toString(36)}-imported`);
+	const state = answer ? "answered" : "refused";
+	const rest = { audio: null, levels: null, why: null, retryAt: null };
+	return { id, created, name, state, label, answer, problem, ...rest };
+}
+
+/** One line a clip, one column a genre (RFC 4180). */
+export function csv(/** @type {Clip[]} */ clips) {
 	const genres = clips.flatMap(({ answer }) => answer?.genres.map(({ genre }) => genre) ?? []);
 	const columns = [...new Set(genres)].sort();
 	const scores = EMOTIONS.flatMap((name) => [name, `${name}_low`, `${name}_high`]);
@@ -77,12 +81,10 @@ const scoresOf = (answer, name) => {
 };
 
 /**
- * The recordings that have a label, as `label/recording/file`, the folders that training and the
- * service's own labels read, with a table of them.
- * @param {import("./store.js").Clip[]} clips
- * @returns {Promise<?File>} Null if there are none.
+ * The recordings that have a label, as `label/recording/file`, which training and `teach` read, with
+ * a table of them; null if there are none.
  */
-export async function labelled(clips) {
+export async function labelled(/** @type {Clip[]} */ clips) {
 	const chosen = clips.filter(({ label, audio }) => label && audio?.size);
 	if (!chosen.length) return null;
 	const entries = [];

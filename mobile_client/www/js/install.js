@@ -1,9 +1,9 @@
 /** Installing as an app: the browser's prompt where there is one, a hint on iOS. */
 
-import { element } from "./dom.js";
+import { element, plain } from "./dom.js";
 import { text } from "./language.js";
 
-/** @type {any} The browser's offer, which can be taken once. */
+/** @type {any} The browser's offer. */
 let offer = null;
 
 export function start() {
@@ -18,12 +18,13 @@ export function offerInstall() {
 	if (matchMedia("(display-mode: standalone)").matches) return null;
 	const apple = /iPhone|iPad/.test(navigator.userAgent);
 	if (!offer && !apple) return null;
-	const take = () => {
+	const take = ({ currentTarget }) => {
 		offer.prompt();
-		offer = null;
+		offer = null; // it can be taken once
+		currentTarget.closest("section").remove();
 	};
 	const body = offer
-		? element("button", { type: "button", class: "plain", onclick: take }, text("install"))
+		? plain(text("install"), take)
 		: element("p", {}, text("install.ios"));
 	return element("section", { class: "panel" }, element("h2", {}, text("install")), body);
 }

@@ -1,22 +1,18 @@
 /**
- * Files from outside: picked, dropped (folders too), or shared by another app.
- *
- * The bytes are copied when a file is taken, so that it can be sent even if the file changes.
+ * Files from outside: picked, dropped (folders too), or shared by another app. Their bytes are
+ * copied at once: a file may change before it is sent.
  */
 
 import { byId } from "./dom.js";
-import { knownLimits } from "./service.js";
+import { limits } from "./service.js";
 import * as store from "./store.js";
 
 const SHARED = "shared"; // the cache where the service worker leaves what other apps share
 const MOST_FILES = 500; // of a folder that is dropped
 const NOT_SOUND = /\.(jpe?g|png|gif|webp|bmp|txt|pdf|nfo|m3u8?|cue|log|db|ini|url|lrc|sfv|md5)$/i;
 
-/**
- * Begin to take files.
- * @param {(ids: string[]) => void} taken Called with the clips that they become, at once.
- */
-export function start(taken) {
+/** Begin to take files; `taken` gets the ids of the clips that they become. */
+export function start(/** @type {(ids: string[]) => void} */ taken) {
 	const take = (files) => takeAll(files, taken);
 	const picker = byId("files");
 	picker.addEventListener("change", () => {
@@ -39,7 +35,6 @@ export function start(taken) {
 	takeShared(take).catch(() => null); // no cache: nothing was shared
 }
 
-/** Take files; an unreadable file becomes a refused clip with the reason. */
 async function takeAll(files, taken) {
 	const ids = [];
 	for (const file of files) ids.push((await clipOf(file)).id);
@@ -48,7 +43,6 @@ async function takeAll(files, taken) {
 
 async function clipOf(/** @type {File} */ file) {
 	const { name, type, size } = file;
-	const limits = knownLimits();
 	if (limits && size > limits.max_upload_bytes) {
 		return refused(name, { type: "body-too-large", status: 413, detail: "" });
 	}
@@ -74,7 +68,6 @@ async function dropped(/** @type {DataTransfer} */ transfer) {
 	return found.slice(0, MOST_FILES);
 }
 
-/** All files of a folder that may be sound, by name. */
 async function filesIn(/** @type {any} */ folder) {
 	const reader = folder.createReader();
 	const entries = [];

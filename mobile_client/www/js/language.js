@@ -4,21 +4,23 @@ import * as settings from "./settings.js";
 
 export const LANGUAGES = { en: "English", it: "Italiano", el: "Ελληνικά", ru: "Русский", es: "Español" };
 
+const PATIENCE_MS = 4000; // for texts; without, the page is in English
+
 let locale = "en"; // with the person's region, for numbers and dates
 let messages = pageTexts();
 
-/** Take the person's language, and put its texts into the page. English is in the page itself. */
+/** Take the person's language, and put its texts into the page, which has its own in English. */
 export async function load() {
 	const wanted = settings.get("language");
 	const tags = wanted ? [wanted, ...navigator.languages] : navigator.languages;
 	const chosen = tags.find((tag) => language(tag) in LANGUAGES) ?? "en";
 	for (const name of new Set([language(chosen), "en"])) {
 		try {
-			messages = await textsOf(name);
+			messages = { ...messages, ...(await textsOf(name)) };
 			locale = name === language(chosen) ? (navigator.languages.find((tag) => language(tag) === name) ?? name) : name;
 			break;
 		} catch {
-			// Not reached: the page stays in English, with the texts it has.
+			// Not reached: the page keeps the texts it has.
 		}
 	}
 	const genres = Object.keys(messages).filter((key) => key.startsWith("genre."));
@@ -27,18 +29,10 @@ export async function load() {
 	for (const node of document.querySelectorAll("[data-text]")) {
 		node.textContent = text(node.getAttribute("data-text"));
 	}
-	for (const node of document.querySelectorAll("[data-label]")) {
-		node.setAttribute("aria-label", text(node.getAttribute("data-label")));
-	}
 }
 
 export const current = () => language(locale);
 
-/**
- * A text in the person's language.
- * @param {string} key
- * @param {Object<string, string>} values Take the places of their names in braces.
- */
 export function text(key, values = {}) {
 	const message = messages[key] ?? key.split(".").at(-1);
 	return message.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -84,9 +78,9 @@ const list = (type, names) => new Intl.ListFormat(locale, { type }).format(names
 
 const language = (tag) => tag.split("-")[0];
 
-/** The texts of a language by their whole keys: a line is `key: text`, and indented, `group.key`. */
+/** The texts of a language: a line is `key: text`, and indented, `group.key`. */
 async function textsOf(name) {
-	const response = await fetch(`messages/${name}.txt`);
+	const response = await fetch(`messages/${name}.txt`, { signal: AbortSignal.timeout(PATIENCE_MS) });
 	if (!response.ok) throw new Error(`HTTP ${response.status}`);
 	/** @type {Object<string, string>} */
 	const texts = {};
@@ -100,7 +94,7 @@ async function textsOf(name) {
 
 const date = (iso, format) => new Intl.DateTimeFormat(locale, format).format(new Date(iso));
 
-/** The English that is in the page, by key: enough for the first page to work with. */
+/** The English texts that are in the page, by key: enough for the first page, and nowhere else. */
 function pageTexts() {
 	const nodes = [...document.querySelectorAll("[data-text]")];
 	const texts = document.querySelector("template")?.content.querySelectorAll("[data-text]") ?? [];

@@ -1,14 +1,14 @@
 /**
- * Live answers, from the third second on. The recording is sent once, over a live connection, as
- * it grows. Without a connection, the recording so far, or the end of a long one, is posted every
- * few seconds. A recording of silence is not sent.
+ * Live answers, from the third second on. The recording goes over a live connection while it grows;
+ * without one, what there is, or the end of a long one, is posted every few seconds. Silence is not
+ * sent.
  */
 
 import { isSure, read } from "./answer.js";
 import { connect } from "./connection.js";
 import { on, emit } from "./events.js";
 import * as recorder from "./recorder.js";
-import { BusyError, analyzeSoFar } from "./service.js";
+import { BusyError, address, analyzeSoFar } from "./service.js";
 import * as settings from "./settings.js";
 
 const PAUSE_SECONDS = 2.5; // between two answers
@@ -18,9 +18,8 @@ const FAILED_SECONDS = 15; // after a failure, where the recorder keeps listenin
 const SILENCE = 1e-3; // -60 dBFS, where the service's verdict is silence too
 
 /**
- * Fires "answer" with `{answer, reading, audio, seconds, sure}`, where `sure` says that it stays
- * the same; "quiet" with true or false, once sound is expected; and "failed", where the recorder
- * keeps listening.
+ * Fires "answer" with `{answer, reading, audio, seconds, sure}`, sure if it stays the same; "quiet"
+ * with true or false, once sound is expected; "failed", where the recorder keeps listening.
  */
 export const events = new EventTarget();
 
@@ -88,11 +87,12 @@ function next(seconds) {
 
 function open() {
 	const rolling = recorder.keeps();
-	const options = rolling ? { rolling, rolling_seconds: ROLLING_SECONDS } : { timeline: true };
+	const key = settings.get("key") ?? undefined;
+	const options = { key, ...(rolling ? { rolling, rolling_seconds: ROLLING_SECONDS } : { timeline: true }) };
 	try {
 		const heard = (running) => connection === mine && tell(running, recorder.soFar(), recorder.seconds());
 		const failed = () => connection === mine && lose();
-		const mine = Object.assign(connect(options, heard, failed), { rolling, stop: () => null });
+		const mine = Object.assign(connect(address(""), options, heard, failed), { rolling, stop: () => null });
 		connection = mine;
 		if (rolling) mine.stop = recorder.follow(mine.send);
 		else mine.send(recorder.soFar());
@@ -132,8 +132,7 @@ async function ask(audio, seconds) {
 			due = seconds + (error instanceof BusyError ? error.seconds : FAILED_SECONDS);
 			emit(events, "failed", null);
 		} else {
-			// The whole recording is sent at the end. The first part may be too short, because the
-			// encoder buffers.
+			// The first part may be too short, because the encoder buffers.
 			refused = seconds > 1.5 * recorder.MIN_SECONDS;
 		}
 	} finally {

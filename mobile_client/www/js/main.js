@@ -1,8 +1,9 @@
 /** The client: its parts, wired. */
 
-import { buzz } from "./device.js";
+import { buzz, part } from "./device.js";
 import { byId } from "./dom.js";
 import { on } from "./events.js";
+import * as feedback from "./feedback.js";
 import * as install from "./install.js";
 import * as intake from "./intake.js";
 import * as language from "./language.js";
@@ -18,6 +19,7 @@ import * as sender from "./sender.js";
 import { sample } from "./sample.js";
 import { loadLimits } from "./service.js";
 import * as session from "./session.js";
+import * as settings from "./settings.js";
 import { share } from "./share.js";
 import { ofFile } from "./spectrogram.js";
 import * as store from "./store.js";
@@ -41,12 +43,12 @@ const texts = language.load();
 open();
 start();
 
-/** Open the history, while the page already works. */
 async function open() {
 	await Promise.all([store.open(), texts]);
 	loaded = true;
 	arrive(route.now());
 	sender.drain();
+	feedback.drain();
 }
 
 /** From here on the button works; an earlier tap takes effect now. */
@@ -66,11 +68,13 @@ async function start() {
 	updates.start();
 	install.start();
 	loadLimits();
+	if (settings.get("device")) part("offer").then(({ tell }) => tell()).catch(() => null);
 }
 
 function wire() {
 	route.follow();
 	sender.start();
+	feedback.start();
 	live.start();
 	session.start();
 	on(route.events, "change", turn);
@@ -134,7 +138,6 @@ function present(page) {
 	for (const each of Object.keys(PAGES)) byId(each).hidden = each !== page;
 }
 
-/** Pass a change of a clip on to the page that is shown. */
 function changed({ id, kind }) {
 	if (!shown) return;
 	if (shown.page === "clip" && shown.id === id && kind === "removed") {
@@ -147,7 +150,7 @@ function changed({ id, kind }) {
 	announce();
 }
 
-/** Update the title, and announce the shown clip's news to screen readers. */
+/** Update the title, and announce news of the shown clip. */
 function announce() {
 	const clip = shown.page === "clip" ? store.get(shown.id) : null;
 	const names = { home: "", clip: "", history: text("history"), about: text("about") };
@@ -162,7 +165,6 @@ function redraw() {
 	PAGES[shown?.page ?? "home"].redraw?.();
 }
 
-/** Turn a recording into a clip, unless it is silent. */
 async function recorded({ blob, levels, seconds, peak, cut, long }) {
 	const kept = long && session.clip();
 	if (kept) {
@@ -179,7 +181,7 @@ async function recorded({ blob, levels, seconds, peak, cut, long }) {
 	await show(store.add({ audio: blob, levels, seconds, note }).id);
 }
 
-/** Show a new clip, with a picture of every frame; the screen may have missed some. */
+/** Show a new clip; its picture may lack frames that the screen missed. */
 async function show(id) {
 	buzz([40, 60, 40]);
 	route.go("clip", id);
@@ -213,5 +215,6 @@ async function trouble(reason) {
 	await texts;
 	const free = { label: text("free"), act: () => route.go("history") };
 	const reload = { label: text("reload"), act: () => location.reload() };
-	toast(text(`trouble.${reason}`), { full: free, outdated: reload }[reason] ?? null);
+	if (reason === "outdated") toast(text("update"), reload);
+	else toast(text(`trouble.${reason}`), reason === "full" ? free : null);
 }

@@ -25,6 +25,7 @@ export function unload() {
 
 export const pause = () => audio.pause();
 export const isPlaying = () => !audio.paused;
+export const isBroken = () => audio.error !== null;
 export const place = () => audio.currentTime;
 
 export const length = () => (Number.isFinite(audio.duration) && audio.duration) || null;

@@ -1,12 +1,9 @@
 /**
- * The microphone: this module alone opens it, and every way out of it closes it.
+ * The microphone: this module alone opens it, and every way out closes it. Picture and meter are a
+ * second reading of its stream; the recording goes on without them.
  *
- * The state is idle, asking (for permission), listening or closing (the encoder's last bytes). The
- * picture and the meter come from a second reading of the same stream; where the browser cannot
- * give it, the recording goes on without them.
- *
- * A recording ends after 15 s, unless the person keeps listening: then several recorders take
- * turns on the stream, and the oldest has a whole file of the last 10 to 15 s at any time.
+ * It ends after 15 s, unless the person keeps listening: then recorders take turns on the stream,
+ * and the oldest always has a whole file of the last 10 to 15 s.
  */
 
 import { emit } from "./events.js";
@@ -17,45 +14,24 @@ export const MIN_SECONDS = 3;
 export const TURN_SECONDS = 5; // between two recorders of one that keeps listening
 
 const MOST_SECONDS = 7200; // of one that keeps listening
-
 const MARGIN_SECONDS = 0.3; // encoders drop some: a whole window of 15 s must remain
 const CHUNK_MS = 500;
+const CLOSING_MS = 3000; // for the encoder's last bytes
 const BLANK = 3; // columns before the newest, where the ring goes round a second time
 const FRAME_MS = 50; // the picture and the meter; faster is invisible and costs
 const CONTAINERS = ["audio/webm;codecs=opus", "audio/mp4;codecs=mp4a.40.2", "audio/mp4"];
-const UNPROCESSED = {
-	echoCancellation: false,
-	noiseSuppression: false,
-	autoGainControl: false,
-	channelCount: 1,
-};
-
-/** @typedef {"idle"|"asking"|"listening"|"closing"} State */
-/**
- * @typedef {{blob: Blob, levels: ?Uint8Array, seconds: number, peak: ?number, cut: boolean, long: boolean}} Recorded
- *   `peak` is the loudest sample that the meter saw, 0..1, null where there was no meter; `cut` is
- *   true where the microphone ended by itself; `long`, after more than 15 s.
- */
-/**
- * @typedef {{recorder: MediaRecorder, chunks: Blob[], started: number, peak: ?number}} Turn
- * @typedef {{cancelled: boolean, stream?: MediaStream, turns: Turn[], context?: ?AudioContext,
- *   levels: ?Uint8Array, started: number, cut: boolean, keeps: boolean,
- *   timer?: ReturnType<typeof setTimeout>}} Session
- *   The first turn is the oldest; there is one only, unless it `keeps` listening.
- */
+const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
 
 /**
- * Fires "state" with the state; "frame" with `{seconds, level, levels, from, to, peak}` while it
- * listens, where columns beyond the last begin again at the first; "piece" with the next bytes of
- * the recording, and then "chunk" with the seconds so far;
- * "muted" by the system; "recorded" with a `Recorded`; "cancelled"; "failed" with the reason, which
- * ends a key of the messages.
+ * Fires "state"; "frame" with `{seconds, level, levels, from, to, peak}`, where columns beyond the
+ * last begin again at the first; "piece" with the next bytes, and then "chunk" with the seconds so
+ * far; "muted"; "recorded" with a `Recorded`; "cancelled"; "failed" with the end of a message's key.
  */
 export const events = new EventTarget();
 
-/** @type {State} */
+/** @type {RecorderState} */
 let state = "idle";
-/** @type {?Session} */
+/** @type {?Taking} */
 let session = null;
 
 export const now = () => state;
@@ -66,38 +42,29 @@ export const isEnough = () => state === "listening" && seconds() >= MIN_SECONDS;
 
 export const keeps = () => session?.keeps === true;
 
-/** Go on after 15 s, until the person stops it or two hours are over. */
 export function keep() {
 	if (state !== "listening") return;
 	clearTimeout(session.timer);
 	session.keeps = true;
 }
 
-/** The recording so far, or its last 10 to 15 s: a file that can be decoded; null at first. */
+/** The recording so far, or its last 10 to 15 s, as a whole file; null at first. */
 export function soFar() {
 	const turn = session?.turns[0];
 	return turn?.chunks.length ? new Blob(turn.chunks, { type: turn.recorder.mimeType }) : null;
 }
 
-/**
- * Record a second file from now on, without an end; nothing of it is held.
- * @param {(piece: Blob) => void} take
- * @returns {() => void} Ends it.
- */
-export function follow(take) {
+/** Record a second file from now on, of which nothing is held; returns what ends it. */
+export function follow(/** @type {(piece: Blob) => void} */ take) {
 	const recorder = recorderOf(session);
 	recorder.addEventListener("dataavailable", ({ data }) => take(data));
 	recorder.start(CHUNK_MS);
 	return () => recorder.state === "inactive" || recorder.stop();
 }
 
-/**
- * Ask for the microphone, or for the sound of the device, and record.
- * @param {"microphone"|"device"} source
- */
-export async function start(source = "microphone") {
+export async function start(/** @type {"microphone"|"device"} */ source = "microphone") {
 	if (state !== "idle") return;
-	/** @type {Session} */
+	/** @type {Taking} */
 	const mine = { cancelled: false, turns: [], levels: null, started: 0, cut: false, keeps: false };
 	session = mine;
 	enter("asking");
@@ -151,8 +118,7 @@ async function ask(source) {
 	}
 }
 
-/** Only the sound of what is shared. */
-function soundOf(/** @type {MediaStream} */ shared) {
+function soundOf(shared) {
 	for (const track of shared.getVideoTracks()) {
 		track.stop();
 		shared.removeTrack(track);
@@ -161,7 +127,7 @@ function soundOf(/** @type {MediaStream} */ shared) {
 	return shared;
 }
 
-function record(/** @type {Session} */ mine) {
+function record(mine) {
 	for (const track of mine.stream.getAudioTracks()) {
 		track.addEventListener("ended", () => interrupt(mine));
 		track.addEventListener("mute", () => session === mine && emit(events, "muted", null));
@@ -172,10 +138,8 @@ function record(/** @type {Session} */ mine) {
 	enter("listening");
 }
 
-/** Begin a recorder on the stream. */
-function begin(/** @type {Session} */ mine) {
+function begin(mine) {
 	const recorder = recorderOf(mine);
-	/** @type {Turn} */
 	const turn = { recorder, chunks: [], started: 0, peak: null };
 	recorder.addEventListener("dataavailable", ({ data }) => {
 		if (data.size) turn.chunks.push(data);
@@ -191,13 +155,13 @@ function begin(/** @type {Session} */ mine) {
 	mine.turns.push(turn);
 }
 
-function recorderOf(/** @type {Session} */ { stream }) {
+function recorderOf(mine) {
 	const mimeType = CONTAINERS.find((type) => MediaRecorder.isTypeSupported(type));
-	return new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 96_000 });
+	return new MediaRecorder(mine.stream, { mimeType, audioBitsPerSecond: 96_000 });
 }
 
-/** Let the next recorder begin, and the oldest end, when it is time; timers of hidden pages lag. */
-function change(/** @type {Session} */ mine) {
+/** Let the next recorder begin, and the oldest end, when it is time. */
+function change(mine) {
 	const age = (turn) => (turn ? (performance.now() - turn.started) / 1000 : 0);
 	try {
 		if (age(mine.turns.at(-1)) >= TURN_SECONDS) begin(mine);
@@ -210,7 +174,7 @@ function change(/** @type {Session} */ mine) {
 }
 
 /** The system took the microphone away: the recorded part stays. */
-function interrupt(/** @type {Session} */ mine) {
+function interrupt(mine) {
 	if (session !== mine || state !== "listening") return;
 	mine.cut = true;
 	close();
@@ -221,12 +185,12 @@ function close() {
 	const { recorder } = session.turns[0];
 	enter("closing");
 	clearTimeout(session.timer);
+	session.timer = setTimeout(finish, CLOSING_MS, session);
 	if (recorder.state === "inactive") finish(session);
 	else recorder.stop();
 }
 
-/** All bytes are there. */
-function finish(/** @type {Session} */ mine) {
+function finish(mine) {
 	if (session !== mine) return;
 	const recorded = {
 		blob: soFar() ?? new Blob([]),
@@ -243,15 +207,14 @@ function finish(/** @type {Session} */ mine) {
 	else emit(events, "recorded", recorded);
 }
 
-function release(/** @type {Session} */ mine) {
+function release(mine) {
 	clearTimeout(mine.timer);
 	for (const track of mine.stream?.getTracks() ?? []) track.stop();
 	for (const { recorder } of mine.turns) if (recorder.state !== "inactive") recorder.stop();
 	mine.context?.close().catch(() => null);
 }
 
-/** Follow level and spectrum, where the browser gives them; the time goes on in any case. */
-function watch(/** @type {Session} */ mine) {
+function watch(mine) {
 	let analyser = null;
 	try {
 		const context = new AudioContext();
@@ -265,7 +228,7 @@ function watch(/** @type {Session} */ mine) {
 	picture(mine, analyser);
 }
 
-function picture(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analyser) {
+function picture(mine, analyser) {
 	const levels = new Uint8Array(COLUMNS * BANDS);
 	let drawn = 0;
 	let last = 0;
@@ -300,19 +263,19 @@ function picture(/** @type {Session} */ mine, /** @type {?AnalyserNode} */ analy
 	requestAnimationFrame(frame);
 }
 
-function loudestOf(/** @type {AnalyserNode} */ analyser) {
+function loudestOf(analyser) {
 	const waveform = new Float32Array(analyser.fftSize);
 	analyser.getFloatTimeDomainData(waveform);
 	return waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
 }
 
-function columnOf(/** @type {AnalyserNode} */ analyser) {
+function columnOf(analyser) {
 	const spectrum = new Uint8Array(analyser.frequencyBinCount);
 	analyser.getByteFrequencyData(spectrum);
 	return bandsOf(spectrum, analyser.context.sampleRate / analyser.fftSize);
 }
 
-function enter(/** @type {State} */ next) {
+function enter(/** @type {RecorderState} */ next) {
 	state = next;
 	emit(events, "state", next);
 }

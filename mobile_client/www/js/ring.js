@@ -1,9 +1,6 @@
 /**
- * The ring: a spectrogram that goes round clockwise from the top, low tones inside, and a rim that
- * shows how much of the time is over.
- *
- * It is drawn pixel by pixel from a table that says which column and band each pixel shows: one
- * table for each size, a tenth of the time of as many strokes.
+ * The ring: a spectrogram that goes round clockwise from the top, low tones inside, and a rim for
+ * the time. A table for each size says what each pixel shows: a tenth of the time of strokes.
  */
 
 import { BANDS, COLUMNS } from "./spectrogram.js";
@@ -16,36 +13,27 @@ const GAP = 0.14; // of a column
 const SHOWN = 0.2; // of the highest level: lower levels are not drawn
 const LARGEST = 960; // pixels across
 
-/**
- * @typedef {{pixels: number[], bands: number[], cover: number[], left: number, top: number,
- *   right: number, bottom: number}} Column
- *   Where each pixel of a column is, its band, and how much of it is drawn, 0..255; and their box.
- */
-
 /** @type {Map<number, Column[]>} By the size of the canvas. */
 const tables = new Map();
 /** @type {WeakMap<HTMLCanvasElement, ImageData>} */
 const images = new WeakMap();
 
 /**
- * Draw columns of the ring on a canvas, in its text colour.
+ * Draw columns `from`..`to` on a canvas, in its text colour; from 0 it is cleared before.
  * @param {HTMLCanvasElement} canvas
  * @param {Uint8Array} levels [COLUMNS * BANDS], 0..255
- * @param {{from?: number, to?: number, rim?: boolean}} options Columns from the first to before
- *   the last; from 0 the canvas is cleared before. With `rim`, theirs is filled, too.
+ * @param {{from?: number, to?: number, rim?: boolean}} options
  */
 export function draw(canvas, levels, { from = 0, to = COLUMNS, rim = false } = {}) {
 	const context = canvas.getContext("2d");
 	if (from === 0) clear(canvas);
-	const table = tableOf(canvas.width);
 	let image = images.get(canvas);
 	if (!image || image.width !== canvas.width || from === 0) {
 		image = context.createImageData(canvas.width, canvas.width);
 		images.set(canvas, image);
 	}
-	paint(image, table, levels, colourOf(canvas), { from, to, rim });
-	if (from === 0) context.putImageData(image, 0, 0);
-	else for (const each of table.slice(from, to)) put(context, image, each);
+	paint(image, levels, colourOf(canvas), { from, to, rim });
+	context.putImageData(image, 0, 0);
 }
 
 export function clear(canvas) {
@@ -55,19 +43,14 @@ export function clear(canvas) {
 	images.delete(canvas);
 }
 
-/**
- * A ring as a picture of its own.
- * @param {Uint8Array} levels
- * @param {number} size Pixels across.
- * @param {string} colour
- */
+/** A ring as a picture of its own, so many pixels across. */
 export function picture(levels, size, colour) {
 	const canvas = document.createElement("canvas");
 	[canvas.width, canvas.height] = [size, size];
 	const context = canvas.getContext("2d");
 	const image = context.createImageData(size, size);
 	const all = { from: 0, to: COLUMNS, rim: false };
-	paint(image, tableOf(size), levels, rgb(colour), all);
+	paint(image, levels, rgb(colour), all);
 	context.putImageData(image, 0, 0);
 	return canvas;
 }
@@ -79,7 +62,8 @@ export function placeOf(canvas, { clientX, clientY }) {
 	return (Math.atan2(x, -y) / (2 * Math.PI) + 1) % 1;
 }
 
-function paint(image, table, levels, [red, green, blue], { from, to, rim }) {
+function paint(image, levels, [red, green, blue], { from, to, rim }) {
+	const table = tableOf(image.width);
 	const out = image.data;
 	for (let column = from; column < to; column++) {
 		const { pixels, bands, cover } = table[column];
@@ -96,16 +80,9 @@ function paint(image, table, levels, [red, green, blue], { from, to, rim }) {
 	}
 }
 
-function put(context, image, { left, top, right, bottom }) {
-	context.putImageData(image, 0, 0, left, top, right - left, bottom - top);
-}
-
 const colourOf = (canvas) => rgb(getComputedStyle(canvas).color);
 
-/**
- * A colour of CSS as red, green and blue.
- * @returns {[number, number, number]}
- */
+/** @returns {[number, number, number]} */
 function rgb(colour) {
 	const canvas = document.createElement("canvas");
 	[canvas.width, canvas.height] = [1, 1];
@@ -116,7 +93,6 @@ function rgb(colour) {
 	return [red, green, blue];
 }
 
-/** @returns {Column[]} */
 function tableOf(size) {
 	const known = tables.get(size);
 	if (known) return known;
@@ -127,9 +103,8 @@ function tableOf(size) {
 }
 
 function computed(size) {
-	const empty = { left: size, top: size, right: 0, bottom: 0 };
 	/** @type {Column[]} */
-	const columns = Array.from({ length: COLUMNS }, () => ({ ...empty, pixels: [], bands: [], cover: [] }));
+	const columns = Array.from({ length: COLUMNS }, () => ({ pixels: [], bands: [], cover: [] }));
 	const middle = size / 2;
 	for (let y = 0; y < size; y++) {
 		for (let x = 0; x < size; x++) {
@@ -143,10 +118,6 @@ function computed(size) {
 			column.pixels.push(y * size + x);
 			column.bands.push(band);
 			column.cover.push(coverage(turn - place, radius * middle, band));
-			column.left = Math.min(column.left, x);
-			column.top = Math.min(column.top, y);
-			column.right = Math.max(column.right, x + 1);
-			column.bottom = Math.max(column.bottom, y + 1);
 		}
 	}
 	return columns;
@@ -158,7 +129,7 @@ function bandAt(radius) {
 	return Math.floor(((radius - INNER) / (OUTER - INNER)) * BANDS);
 }
 
-/** How much of a pixel is drawn, 0..255: columns have a gap between them, with a soft edge. */
+/** How much of a pixel is drawn: columns have a soft gap between them. */
 function coverage(place, radius, band) {
 	if (band === RIM) return 255;
 	const edge = Math.min(place, 1 - GAP - place) * ((2 * Math.PI * radius) / COLUMNS);

@@ -1,13 +1,9 @@
 /**
- * Which page is shown. This module owns the address; nothing else reads or writes it.
- *
- * The query names the page, so that any static host works: `?clip=ID`, `?history`, `?about`; the
- * first page has no query.
+ * Which page is shown. This module alone reads and writes the address: a query names the page, so that
+ * any static host works.
  */
 
 import { emit } from "./events.js";
-
-/** @typedef {{page: "home"|"clip"|"history"|"about", id: ?string}} Route */
 
 /** Fires "change" with the new route, the old one and the place to scroll to. */
 export const events = new EventTarget();
@@ -21,7 +17,7 @@ let entry = begin();
 export const now = () => route;
 
 export function address(page, id = null) {
-	const query = { home: "", clip: `?clip=${id}`, history: "?history", about: "?about" }[page];
+	const query = { home: "", clip: `?clip=${encodeURIComponent(id)}`, history: "?history", about: "?about" }[page];
 	return new URL(`./${query}`, document.baseURI).href;
 }
 
@@ -55,8 +51,12 @@ export function follow() {
 	});
 }
 
-/** Whether the address wants to listen at once, as the shortcut of an installed app does. */
-export const wantsToListen = () => new URLSearchParams(location.search).has("listen");
+/** Whether the address wants to listen at once, as a shortcut does; after a reload it does not. */
+export function wantsToListen() {
+	const wanted = new URLSearchParams(location.search).has("listen");
+	if (wanted) history.replaceState({ entry }, "", address("home"));
+	return wanted;
+}
 
 function arrive(top) {
 	const before = route;

@@ -5,7 +5,6 @@ const SECONDS = 15;
 const BEAT = 60 / 124; // seconds
 const ROOTS = [55, 43.65, 49, 41.2]; // Hz, one a bar
 
-/** @returns {Blob} A WAV file. */
 export function sample() {
 	return wav(Int16Array.from({ length: RATE * SECONDS }, (_, i) => 0x7fff * Math.max(-1, Math.min(1, at(i / RATE)))));
 }
@@ -23,7 +22,6 @@ function at(time) {
 	return 0.8 * fade(0, 0.28) * kick + 0.15 * fade(0.5, 0.06) * hat + 0.1 * fade(0.5, 0.2) * chord + 0.5 * bass;
 }
 
-/** Samples of 16 bits, one channel, under the header of a WAV file. */
 function wav(/** @type {Int16Array<ArrayBuffer>} */ samples) {
 	const size = samples.byteLength;
 	const [riff, wave, format, data] = [0x46464952, 0x45564157, 0x20746d66, 0x61746164];

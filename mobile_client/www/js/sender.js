@@ -1,8 +1,6 @@
 /**
- * Sends waiting clips: first the one on the screen, then recordings, then files in order.
- *
- * A clip that cannot be sent waits by itself and holds up no other. A lock for each clip keeps
- * two tabs from sending it twice; a clip that is deleted is not sent on.
+ * Sends waiting clips: first the one on the screen, then recordings, then files in order. One that
+ * cannot be sent holds up no other; a lock keeps two tabs from sending it twice.
  */
 
 import { on } from "./events.js";
@@ -49,7 +47,7 @@ export function wake() {
 	drain();
 }
 
-/** The page may end: let the service worker send what waits, where the browser has Background Sync. */
+/** The page may end: let the service worker send what waits (Background Sync). */
 async function handOver() {
 	if (!waiting().length || !navigator.serviceWorker || settings.get("device")) return;
 	const registration = /** @type {any} */ (await navigator.serviceWorker.ready);
@@ -94,14 +92,15 @@ async function alone(id, task) {
 	);
 }
 
-/** Another tab is sending the clip: look again when it is done, or closed. */
+/** Another tab is sending the clip, and may be closed. */
 async function elsewhere(id) {
 	store.touch(id, { retryAt: Date.now() + 1000 });
 }
 
 async function send(clip, signal) {
 	const { id, audio, name } = clip;
-	if (!(await store.isWaiting(id))) return;
+	await store.refresh(id);
+	if (store.get(id)?.state !== "waiting") return;
 	store.touch(id, { state: "sending", why: null, retryAt: null });
 	try {
 		const heard = await finalOf(audio, signal);
@@ -116,10 +115,7 @@ async function send(clip, signal) {
 	}
 }
 
-/**
- * The new state of a failed clip.
- * @returns {Promise<Partial<store.Clip>>}
- */
+/** @returns {Promise<Partial<Clip>>} The new state of a failed clip. */
 async function outcome(error, clip) {
 	if (error instanceof service.BusyError) return later(clip, "busy", error.seconds);
 	if (error instanceof service.RefusedError) return { state: "refused", problem: error.problem };
@@ -131,7 +127,7 @@ async function outcome(error, clip) {
 	return later(clip, why, UNREACHABLE_SECONDS * (why === "failed" ? 2 ** (clip.tries ?? 0) : 1));
 }
 
-/** @returns {Partial<store.Clip>} */
+/** @returns {Partial<Clip>} */
 function later(clip, why, seconds) {
 	failures += 1;
 	const retryAt = Date.now() + Math.min(seconds, LONGEST_SECONDS) * 1000;

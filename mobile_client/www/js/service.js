@@ -1,17 +1,19 @@
 /** The service over HTTP: the only place that knows its addresses. */
 
+import { SLOWEST_BYTES } from "./connection.js";
+import { part } from "./device.js";
 import * as settings from "./settings.js";
 
 const ANALYZE = "v1/analyze?timeline=true";
 const SO_FAR = "v1/analyze?timeline=false";
+const VECTOR = "v1/analyze?embedding=true";
+const FEEDBACK = "v1/feedback";
 const LIMITS = "v1/limits";
-const LIVE = "v1/live";
 const MODELS = "v1/models";
 const HEALTH = "healthz";
 const RETRY_SECONDS = 5; // if a busy service sends no Retry-After, or hides it from another origin
 const BUSY = [429, 503];
 const ANSWER_SECONDS = 30; // for the service to answer, beyond the upload
-const SLOWEST_BYTES = 16_000; // a second, of an upload that still makes sense
 const HEALTH_SECONDS = 10;
 
 /** The service refused: a problem of RFC 9457. */
@@ -39,34 +41,46 @@ export class AbortedError extends Error {}
 
 /**
  * Analyze a recording.
- * @param {Blob} audio
- * @param {string} name
- * @param {AbortSignal} signal
- * @returns {Promise<import("../../fifteen").Analysis>}
+ * @returns {Promise<Analysis>}
  * @throws {RefusedError | BusyError | UnreachableError | UnreadableError | AbortedError}
  */
-export async function analyze(audio, name, signal) {
+export async function analyze(/** @type {Blob} */ audio, name, /** @type {AbortSignal} */ signal) {
 	await checkReadable(audio);
-	const seconds = ANSWER_SECONDS + audio.size / SLOWEST_BYTES;
-	return post(ANALYZE, audio, name, signal, seconds);
+	return (await here(audio, true, signal)) ?? upload(ANALYZE, audio, name, signal, secondsFor(audio));
 }
 
-/** Analyze the recording so far; as `analyze`, but with a short timeout. */
-export function analyzeSoFar(audio, signal) {
-	return post(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
+export async function analyzeSoFar(audio, signal) {
+	return (await here(audio, false, signal)) ?? upload(SO_FAR, audio, "recording", signal, ANSWER_SECONDS);
 }
 
-export async function isHealthy() {
+/**
+ * Give the service the right genre of a recording; returns the id of what it stored. It keeps no
+ * answers, so it hears the recording once more, for the vector.
+ * @throws {RefusedError | BusyError | UnreachableError | UnreadableError}
+ */
+export async function giveFeedback(audio, label) {
+	await checkReadable(audio);
+	const { embedding, genre } = await upload(VECTOR, audio, "recording", null, secondsFor(audio));
+	const body = JSON.stringify({ label, answered: genre, embedding });
+	const sent = { method: "POST", body, headers: { ...headers(), "Content-Type": "application/json" } };
+	return (await exchange(FEEDBACK, sent, null, ANSWER_SECONDS)).id;
+}
+
+/** Take it back; what the service does not have is taken back already. */
+export async function takeBack(id) {
 	try {
-		return (await request(HEALTH, {}, null, HEALTH_SECONDS)).ok;
-	} catch {
-		return false;
+		await exchange(`${FEEDBACK}/${id}`, { method: "DELETE", headers: headers() }, null, ANSWER_SECONDS);
+	} catch (error) {
+		if (error.problem?.status !== 404) throw error;
 	}
 }
 
-let limits = null;
+const secondsFor = ({ size }) => ANSWER_SECONDS + size / SLOWEST_BYTES;
 
-export const knownLimits = () => limits;
+export const isHealthy = async () => Boolean(await get(HEALTH));
+
+/** Those of the service; null while they are not known. */
+export let limits = null;
 
 export async function loadLimits() {
 	limits = await get(LIMITS);
@@ -91,31 +105,33 @@ async function checkReadable(audio) {
 	}
 }
 
-/** This device's answer, where the person wants that and it can decode the recording, else null. */
-async function here(audio, timeline) {
+/** This device's answer, where the person wants that and it can give one, else null. */
+async function here(audio, timeline, signal) {
 	if (!settings.get("device")) return null;
-	const part = /** @type {string} */ ("../device/answer.js"); // optional
-	return (await import(part).catch(() => null))?.analyze(audio, timeline);
+	const own = await (await part("answer").catch(() => null))?.analyze(audio, timeline);
+	if (signal.aborted) throw new AbortedError("given up");
+	return own;
 }
 
-async function post(path, audio, name, signal, seconds) {
-	const own = await here(audio, path === ANALYZE);
-	if (signal.aborted) throw new AbortedError("given up");
-	if (own) return own;
+function upload(path, audio, name, signal, seconds) {
 	const form = new FormData();
 	form.append("file", audio, name);
-	const sent = { method: "POST", body: form, headers: headers() };
+	return exchange(path, { method: "POST", body: form, headers: headers() }, signal, seconds);
+}
+
+/** Send, and read the answer; null where there is nothing to say. */
+async function exchange(path, sent, signal, seconds) {
 	let response;
 	let answer;
 	try {
 		response = await request(path, sent, signal, seconds);
 		answer = await response.json().catch(() => null);
 	} catch (error) {
-		if (signal.aborted) throw new AbortedError("given up", { cause: error });
+		if (signal?.aborted) throw new AbortedError("given up", { cause: error });
 		throw new UnreachableError("no answer", { cause: error });
 	}
-	if (signal.aborted) throw new AbortedError("given up");
-	if (response.ok && answer) return answer;
+	if (signal?.aborted) throw new AbortedError("given up");
+	if (response.ok && (answer || response.status === 204)) return answer;
 	throw refusal(response, answer);
 }
 
@@ -144,18 +160,11 @@ function headers() {
 
 function refusal(response, answer) {
 	const { status, headers } = response;
-	// A proxy before the service answers in HTML: it is down, or the proxy refuses.
+	// A proxy answers in HTML: the service is down, or the proxy refuses.
 	if (!answer && (response.ok || [502, 504].includes(status))) return new UnreachableError();
 	const problem = answer ?? { type: "about:blank", status, detail: `HTTP ${status}` };
 	if (!BUSY.includes(status)) return new RefusedError(problem);
 	return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
-}
-
-/** The address of a live connection. */
-export function liveAddress() {
-	const url = address(LIVE);
-	url.protocol = url.protocol.replace("http", "ws");
-	return url;
 }
 
 /** The address of something of the service's, or of the page that answers for its own files. */

@@ -1,8 +1,4 @@
-/**
- * A session that keeps listening: its timeline, which grows with every answer.
- *
- * Nothing is kept but the timeline, the last answer and its few seconds of sound.
- */
+/** A session that keeps listening: its timeline, the last answer and its few seconds of sound. */
 
 import { named } from "./answer.js";
 import { on, emit } from "./events.js";
@@ -29,10 +25,7 @@ export function start() {
 	on(live.events, "quiet", (nothing) => nothing && add(SILENCE, recorder.seconds()));
 }
 
-/**
- * The session as a clip, null without an answer.
- * @returns {?Partial<import("./store.js").Clip>}
- */
+/** @returns {?Partial<Clip>} The session as a clip, null without an answer. */
 export function clip() {
 	if (!last) return null;
 	const { answer, audio } = last;

@@ -20,7 +20,7 @@ export function set(name, /** @type {?string} */ value) {
 	}
 }
 
-/** Store the key that an operator may require; a header allows only ASCII letters, digits and marks. */
+/** Store the key of a service; a header is plain ASCII. */
 export const setKey = (text) => set("key", text.replace(/[^!-~]/g, "") || null);
 
 function stored(name) {
@@ -37,3 +37,4 @@ export function applyTheme() {
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", applyTheme);
+addEventListener("storage", () => values.clear()); // another tab has set one

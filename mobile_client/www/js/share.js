@@ -23,7 +23,7 @@ export async function share(clip) {
 				await navigator.share({ files, text: caption(clip) });
 				return;
 			} catch (error) {
-				if (error.name === "AbortError") return; // the person changed their mind
+				if (error.name === "AbortError") return; // by the person
 			}
 		}
 	}
@@ -35,14 +35,12 @@ export async function share(clip) {
 	}
 }
 
-/** The words beside the picture: the answer, tempo and key. */
 function caption(clip) {
 	const { sound } = read(clip.answer);
 	const measured = sound ? soundWords(sound).slice(0, 2) : [];
 	return [summary(clip), ...measured.map(([, value]) => value)].join(" · ");
 }
 
-/** @returns {Promise<Blob>} */
 function picture(clip) {
 	const reading = read(clip.answer);
 	const canvas = document.createElement("canvas");

@@ -1,8 +1,4 @@
-/**
- * The spectrum of a recording, as the ring shows it: levels by column (time) and band (frequency).
- *
- * It is a picture for people. The service computes a spectrogram of its own.
- */
+/** The spectrum of a recording as a picture: levels by column (time) and band (frequency). */
 
 export const COLUMNS = 150;
 export const BANDS = 40;
@@ -12,13 +8,8 @@ const HIGHEST_HZ = 10_000;
 const FFT = 2048;
 const LARGEST_BYTES = 48 * 2 ** 20; // of a file that is decoded for its picture
 
-/**
- * Gather a spectrum into bands of equal ratio.
- * @param {Uint8Array} spectrum Levels by frequency, 0..255.
- * @param {number} hertz Between two of them.
- * @returns {Uint8Array} [BANDS]
- */
-export function bandsOf(spectrum, hertz) {
+/** Gather levels by frequency, 0..255 and so many hertz apart, into [BANDS] of equal ratio. */
+export function bandsOf(/** @type {Uint8Array} */ spectrum, /** @type {number} */ hertz) {
 	const edge = (band) => (LOWEST_HZ * (HIGHEST_HZ / LOWEST_HZ) ** (band / BANDS)) / hertz;
 	return Uint8Array.from({ length: BANDS }, (_, band) => {
 		const from = Math.floor(edge(band));
@@ -28,10 +19,10 @@ export function bandsOf(spectrum, hertz) {
 }
 
 /**
- * Decode a recording for its picture, as far as this browser can.
+ * Decode a recording for its picture; null if this browser cannot.
  * @param {Blob} blob
- * @returns {Promise<?{levels: Uint8Array, seconds: number, peak: number}>} Levels are [COLUMNS *
- *   BANDS], the peak is the loudest sample, 0..1; null if the browser cannot.
+ * @returns {Promise<?{levels: Uint8Array, seconds: number, peak: number}>} [COLUMNS * BANDS], and the
+ *   loudest sample, 0..1.
  */
 export async function ofFile(blob) {
 	if (blob.size > LARGEST_BYTES) return null;
@@ -52,7 +43,7 @@ export async function ofFile(blob) {
 	return { levels, seconds: sound.length / rate, peak };
 }
 
-/** A pattern of four beats to a bar, for the ring when there is no recording yet. */
+/** A pattern for the ring when there is no recording yet. */
 export function idle() {
 	return Uint8Array.from({ length: COLUMNS * BANDS }, (_, at) => {
 		const [column, band] = [Math.floor(at / BANDS), at % BANDS];
@@ -79,7 +70,6 @@ function spectrumOf(sound) {
 	});
 }
 
-/** Cooley and Tukey's fast Fourier transform, in place. */
 function transform(real, imaginary) {
 	const length = real.length;
 	for (let i = 1, j = 0; i < length; i++) {

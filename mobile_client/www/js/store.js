@@ -1,9 +1,6 @@
 /**
- * The recordings: the one owner of every clip.
- *
- * All of them are in memory, IndexedDB stores them, and other tabs of this browser follow. Memory
- * works at once: where IndexedDB is slow, full or missing, the page works, and the person sees
- * that clips are not saved.
+ * The recordings: the one owner of every clip. All are in memory, so that the page works also where
+ * IndexedDB is slow, full or missing; other tabs of this browser follow.
  */
 
 import { emit } from "./events.js";
@@ -11,16 +8,6 @@ import { emit } from "./events.js";
 const DATABASE = "fifteen";
 const CLIPS = "clips";
 const PATIENCE_MS = 4000; // for IndexedDB to open; WebKit sometimes never answers
-
-/**
- * @typedef {{id: string, created: string, name: ?string, audio: ?Blob, levels: ?Uint8Array,
- *   seconds?: ?number, state: "waiting"|"sending"|"answered"|"refused",
- *   why: ?("offline"|"busy"|"failed"), retryAt: ?number, tries?: number, answer: any, problem: any,
- *   label?: ?string, note?: ?string}} Clip
- *   `name` is the file's or the person's, null for the microphone's; `levels` is the spectrogram;
- *   `audio` is null once its space was freed; `label` is the genre in the person's own opinion;
- *   `note` is a key of the messages: what went wrong while it was recorded.
- */
 
 /** @type {Map<string, Clip>} */
 const clips = new Map();
@@ -31,16 +18,12 @@ let database = null;
 
 const channel = globalThis.BroadcastChannel ? new BroadcastChannel(DATABASE) : null;
 
-/**
- * Fires "change" with `{id, kind}`, where kind is "added", "changed" or "removed"; and "trouble"
- * with a reason: "unkept", "full" or "outdated".
- */
+/** Fires "change" with `{id, kind}`: "added", "changed" or "removed"; and "trouble" with a message's key. */
 export const events = new EventTarget();
 
 /** @type {Promise<any>} Resolves when IndexedDB has answered, or when it takes too long. */
 let settled = Promise.resolve();
 
-/** Load the stored clips; resolves when they are in memory, or when the browser takes too long. */
 export function open() {
 	let answered = false;
 	const opening = connect()
@@ -63,12 +46,8 @@ export const get = (/** @type {?string} */ id) => clips.get(id ?? "");
 
 export const isKept = (/** @type {string} */ id) => !unkept.has(id);
 
-/**
- * Add a new recording; it waits to be sent, unless it is refused already.
- * @param {Partial<Clip>} recording
- * @returns {Clip} It is in memory when this returns; the disk follows.
- */
-export function add(recording) {
+/** Add a recording, which waits to be sent unless it says otherwise; the disk follows. */
+export function add(/** @type {Partial<Clip>} */ recording) {
 	const created = new Date().toISOString();
 	// randomUUID is there for secure origins only; this page may be tried over plain HTTP.
 	const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
@@ -86,12 +65,8 @@ export function restore(clip) {
 	return keep(clip.id, "added", (store) => store.put(clip));
 }
 
-/**
- * Change a clip, unless it was removed in the meantime, in this tab or in another.
- * @param {string} id
- * @param {Partial<Clip>} changes
- */
-export async function change(id, changes) {
+/** Change a clip, unless this tab or another removed it. */
+export async function change(id, /** @type {Partial<Clip>} */ changes) {
 	const clip = clips.get(id);
 	if (!clip) return;
 	touch(id, changes);
@@ -106,7 +81,7 @@ export async function change(id, changes) {
 	if (gone) forget(id);
 }
 
-/** Change a clip in this tab alone; the change ends with the page. */
+/** Change a clip in this tab alone. */
 export function touch(id, changes) {
 	const clip = clips.get(id);
 	if (!clip) return;
@@ -114,10 +89,9 @@ export function touch(id, changes) {
 	notify(id, "changed");
 }
 
-/** Whether a clip still waits to be sent: another tab may have sent or removed it. */
-export async function isWaiting(id) {
+/** Read a clip again: another tab may have changed or removed it. */
+export async function refresh(id) {
 	if (database && !unkept.has(id)) await follow({ id, kind: "changed" });
-	return clips.get(id)?.state === "waiting";
 }
 
 export function remove(id) {
@@ -141,9 +115,8 @@ function connect() {
 	});
 }
 
-/** Use a database, with its clips. */
 async function adopt(/** @type {IDBDatabase} */ opened) {
-	// A newer page wants another version of the database: an open connection would block it.
+	// A newer page wants another version, and an open connection would block it.
 	opened.onversionchange = () => {
 		opened.close();
 		database = null;
@@ -181,7 +154,7 @@ function forget(id) {
 	if (clips.delete(id)) notify(id, "removed");
 }
 
-/** Write, and notify other tabs once it is on the disk; a full disk is noticed only then. */
+/** Write, and notify other tabs; a full disk is noticed only at the end. */
 async function keep(id, kind, write) {
 	await settled;
 	if (!database) {
@@ -201,7 +174,7 @@ async function keep(id, kind, write) {
 	}
 }
 
-/** Resolve when a transaction is on the disk; a request succeeds before that, and may be undone. */
+/** Resolve when a transaction is on the disk; a request succeeds before that. */
 function completed(/** @type {IDBTransaction} */ transaction) {
 	return new Promise((resolve, reject) => {
 		transaction.oncomplete = () => resolve(null);

@@ -9,12 +9,8 @@ const node = byId("toast");
 const status = byId("status");
 let timer = null;
 
-/**
- * Show a sentence for a few seconds.
- * @param {string} sentence
- * @param {?{label: string, act: () => void}} action
- */
-export function toast(sentence, action = null) {
+/** Show a sentence for a few seconds. */
+export function toast(sentence, /** @type {?{label: string, act: () => void}} */ action = null) {
 	say(sentence);
 	const parts = [element("span", {}, sentence)];
 	if (action) parts.push(element("button", { type: "button", onclick: () => done(action) }, action.label));

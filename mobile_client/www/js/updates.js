@@ -2,6 +2,7 @@
 
 import { text } from "./language.js";
 import * as recorder from "./recorder.js";
+import * as store from "./store.js";
 import { toast } from "./toast.js";
 
 let reloading = false;
@@ -12,8 +13,8 @@ export async function start() {
 	if (!container) return;
 	const first = !container.controller;
 	container.addEventListener("controllerchange", () => {
-		// The first worker takes over an uncontrolled page; a recording is not cut off.
-		if (first || reloading || recorder.now() !== "idle") return;
+		// The first worker takes over an uncontrolled page.
+		if (first || reloading || !isIdle()) return;
 		reloading = true;
 		location.reload();
 	});
@@ -31,10 +32,13 @@ export async function start() {
 	}
 }
 
+/** Whether a reload loses nothing. */
+const isIdle = () => recorder.now() === "idle" && store.all().every(({ id }) => store.isKept(id));
+
 function offer(registration) {
 	const { waiting } = registration;
 	if (!waiting || !navigator.serviceWorker.controller) return;
 	const act = () => waiting.postMessage("take over");
-	if (document.hidden && recorder.now() === "idle") act();
+	if (document.hidden && isIdle()) act();
 	else toast(text("update"), { label: text("reload"), act });
 }

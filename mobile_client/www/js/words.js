@@ -6,6 +6,8 @@ import { current, either, number, percent, text, textOr } from "./language.js";
 const TORN = 0.5; // of the best candidate's probability, from which another is named too
 const DOUBTFUL = 0.4; // probability below which it is "perhaps"
 const OCTAVE = 0.06; // tolerance, in octaves, of half and double
+const HARDLY = 0.35; // share below which a trait is hardly there
+const CLEARLY = 0.65; // share from which it is
 const QUIET_LUFS = -24;
 const LOUD_LUFS = -14;
 
@@ -32,14 +34,12 @@ export function reason({ verdict, reason: words, genres }) {
 	return textOr(`verdict.${verdict}.reason`, words, { both: either(names), first: names[0] });
 }
 
-/** How certain an answer is, in words and as a number; null where it names no single genre. */
 export function certaintyWords(reading) {
 	const level = certainty(reading);
 	return level && text(`certainty.${level}`, { share: percent(reading.genres[0].probability) });
 }
 
-/** Tempo, key and loudness in words: names and values. */
-export function soundWords(/** @type {import("./answer.js").Sound} */ { tempo, key, lufs }) {
+export function soundWords(/** @type {Sound} */ { tempo, key, lufs }) {
 	const level = lufs < QUIET_LUFS ? "quiet" : lufs < LOUD_LUFS ? "medium" : "loud";
 	const rows = {
 		tempo: tempo ? tempoWords(tempo) : text("unclear"),
@@ -49,7 +49,14 @@ export function soundWords(/** @type {import("./answer.js").Sound} */ { tempo, k
 	return Object.entries(rows).map(([name, value]) => [text(name), value]);
 }
 
-/** A tempo, and its half or double where it is hard to tell which. */
+export function traitWords(/** @type {Sound} */ { traits }) {
+	const level = (share) => (share < HARDLY ? "low" : share < CLEARLY ? "medium" : "high");
+	return traits.map(({ name, share }) => [
+		text(`traits.${name}`),
+		text(`traits.${level(share)}`, { share: percent(share) }),
+	]);
+}
+
 function tempoWords({ bpm, confidence, candidates }) {
 	const isOther = (each) => Math.abs(Math.abs(Math.log2(each.bpm / bpm)) - 1) < OCTAVE;
 	const other = candidates.find((each) => isOther(each) && each.probability >= TORN * confidence);
@@ -57,7 +64,6 @@ function tempoWords({ bpm, confidence, candidates }) {
 	return other ? value : doubted(value, confidence);
 }
 
-/** A key, or two if they are close. */
 function keyWords({ probability, candidates }) {
 	const close = candidates.slice(0, 2).filter((each) => each.probability >= TORN * probability);
 	return close.length > 1 ? either(close.map(keyName)) : doubted(keyName(close[0]), probability);

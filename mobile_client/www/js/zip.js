@@ -12,12 +12,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, value) => {
 	return value;
 });
 
-/**
- * Pack files.
- * @param {{path: string, bytes: Uint8Array}[]} entries
- * @returns {Blob}
- */
-export function zip(entries) {
+export function zip(/** @type {{path: string, bytes: Uint8Array}[]} */ entries) {
 	/** @type {any[]} */
 	const files = [];
 	/** @type {any[]} */
@@ -39,7 +34,6 @@ export function zip(entries) {
 	return new Blob([...files, ...directory, end]);
 }
 
-/** The checksum of ZIP and PNG. */
 function crc(bytes) {
 	let sum = 0xffffffff;
 	for (const byte of bytes) sum = TABLE[(sum ^ byte) & 0xff] ^ (sum >>> 8);

@@ -1,20 +1,23 @@
 /** The page on what this is: privacy, limits, licences, the interface; language and theme. */
 
+import { part } from "../device.js";
 import { byId, choice, element } from "../dom.js";
+import * as feedback from "../feedback.js";
 import { LANGUAGES, current, text } from "../language.js";
-import { address } from "../service.js";
+import { address, loadLimits } from "../service.js";
 import * as settings from "../settings.js";
 import { offerInstall } from "../install.js";
 
 const THEMES = ["light", "dark"];
 
 const page = byId("about");
+const learn = element("div", {});
 
 export function show() {
 	const parts = [
 		element("h1", { tabindex: "-1" }, text("about")),
 		element("p", {}, text("what")),
-		section("about.privacy", element("p", {}, text("privacy"))),
+		section("about.privacy", element("p", { "data-text": "privacy" }, text("privacy")), learn),
 		section("about.limits", element("p", {}, text("about.limits.text"))),
 		section("settings", choices("language", Object.entries(LANGUAGES), settings.get("language") ?? current())),
 		section("theme", choices("theme", themes(), settings.get("theme") ?? "")),
@@ -22,8 +25,14 @@ export function show() {
 		section("about.more", element("ul", { class: "links" }, links())),
 	];
 	page.replaceChildren(...parts.filter((part) => part));
-	const offer = /** @type {string} */ ("../../device/offer.js"); // optional
-	import(offer).then(({ show }) => show(page)).catch(() => null);
+	loadLimits().then(offerFeedback);
+	part("offer").then(({ show }) => show(page)).catch(() => null);
+}
+
+function offerFeedback() {
+	const words = ["yes", "no"].map((word) => [word, text(`learn.${word}`)]);
+	const parts = [element("p", {}, text("learn.ask")), choices("feedback", words, feedback.word() ?? "no")];
+	learn.replaceChildren(...(feedback.isOffered() ? parts : []));
 }
 
 export const leave = () => null;
@@ -35,18 +44,20 @@ const themes = () => [["", text("theme.system")], ...THEMES.map((name) => [name,
 
 function choices(name, values, chosen) {
 	const lang = (value) => (name === "language" ? { lang: value } : {});
-	const buttons = values.map(([value, label]) =>
-		choice(label, value === chosen, () => choose(name, value), lang(value)),
-	);
+	const choose = (value) => ({ currentTarget }) => {
+		for (const each of buttons) each.setAttribute("aria-pressed", String(each === currentTarget));
+		take(name, value);
+	};
+	const buttons = values.map(([value, label]) => choice(label, value === chosen, choose(value), lang(value)));
 	return element("div", { class: "choices" }, buttons);
 }
 
-function choose(name, value) {
+function take(name, value) {
 	settings.set(name, value || null);
 	// All pages still have the old language: a reload changes all of it.
 	if (name === "language") location.reload();
-	else settings.applyTheme();
-	show();
+	settings.applyTheme();
+	feedback.drain();
 }
 
 function links() {

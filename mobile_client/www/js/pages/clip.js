@@ -3,6 +3,7 @@
 import { read } from "../answer.js";
 import { genreBars, gauges, measures, plane, timeline } from "../charts.js";
 import { button, byId, element } from "../dom.js";
+import * as feedback from "../feedback.js";
 import { clock, moment, text } from "../language.js";
 import * as player from "../player.js";
 import * as ring from "../ring.js";
@@ -10,7 +11,7 @@ import * as route from "../route.js";
 import * as sender from "../sender.js";
 import * as settings from "../settings.js";
 import * as store from "../store.js";
-import { advice, certaintyWords, headline, problemWords, reason, slug, soundWords, summary, title, warningWords } from "../words.js";
+import { advice, certaintyWords, headline, problemWords, reason, slug, soundWords, summary, title, traitWords, warningWords } from "../words.js";
 import { correction } from "./correction.js";
 import { explain } from "./explain.js";
 import { removeWithUndo } from "./removal.js";
@@ -56,8 +57,8 @@ export function redraw() {
 	if (clip) draw(clip);
 }
 
-const lookOf = (/** @type {store.Clip} */ { state, why, retryAt, label, name, audio }) => [
-	...[state, why, retryAt, label, name, audio === null],
+const lookOf = (/** @type {Clip} */ { state, why, retryAt, label, tell, told, name, audio, levels }) => [
+	...[state, why, retryAt, label, tell, told, feedback.word(), name, !audio, !levels],
 ];
 
 function build(clip) {
@@ -85,7 +86,7 @@ function answered(clip) {
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
 		panel("moods", plane(reading.emotions, reading.mood)),
-		reading.sound && element("section", { class: "panel sound" }, measures(soundWords(reading.sound))),
+		reading.sound && soundPanel(reading.sound),
 		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
 	];
 	return [
@@ -97,7 +98,7 @@ function answered(clip) {
 			paragraph("certainty", certaintyWords(reading)),
 			paragraph("verdict", reason(reading)), // if the verdict is not the usual one
 			...notesOf(reading, clip).map((words) => paragraph("warning", words)),
-			reading.verdict === "silence" ? null : correction(clip, reading),
+			...(reading.verdict === "silence" ? [] : correction(clip, reading)),
 		),
 		reading.hasGenre
 			? element("div", { class: "figures" }, figures)
@@ -105,6 +106,9 @@ function answered(clip) {
 		keeping(clip),
 	];
 }
+
+const soundPanel = (sound) =>
+	element("section", { class: "panel sound" }, measures(soundWords(sound), traitWords(sound)));
 
 const paragraph = (kind, words) => words && element("p", { class: kind }, words);
 
@@ -119,7 +123,7 @@ function notesOf({ warnings, verdict, truncated, analysed, windows }, { note }) 
 
 function unanswered(clip) {
 	const { problem, state } = clip;
-	const words = element("p", { class: "verdict" }, clip.why ? text(`${clip.why}.reason`, { seconds: "" }) : "");
+	const words = element("p", { class: "verdict" }, clip.why === "offline" ? text("offline.reason") : "");
 	if (clip.why === "busy" || clip.why === "failed") countDown(words, clip);
 	const again = state !== "sending" && clip.audio?.size > 0;
 	return [
@@ -186,10 +190,10 @@ function rename({ id, name }) {
 	if (given?.trim()) store.change(id, { name: given.trim() });
 }
 
-function countDown(node, { retryAt, why }) {
+function countDown(node, { retryAt }) {
 	const tick = () => {
 		const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-		node.textContent = text(`${why}.reason`, { seconds: String(seconds) });
+		node.textContent = text("next-try", { seconds: String(seconds) });
 	};
 	tick();
 	ticking = setInterval(tick, 1000);
@@ -213,7 +217,6 @@ function medallion(name, mood, clip) {
 function slider() {
 	const canvas = element("canvas", {
 		...{ role: "slider", tabindex: "0", "aria-label": text("place"), "aria-valuemin": "0" },
-		...{ "aria-valuemax": "0", "aria-valuenow": "0" },
 		onpointerdown: (event) => {
 			canvas.setPointerCapture(event.pointerId);
 			seek(event);
@@ -245,6 +248,7 @@ function follow() {
 	const time = page.querySelector(".time");
 	if (!time) return;
 	const [at, length] = [player.place(), player.length()];
+	time.closest("div").hidden = player.isBroken();
 	time.textContent = length ? `${clock(at)} / ${clock(length)}` : "";
 	const toggle = page.querySelector(".controls button");
 	toggle.setAttribute("aria-label", text(player.isPlaying() ? "pause" : "play"));

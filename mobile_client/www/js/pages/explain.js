@@ -29,10 +29,10 @@ export async function explain(genre, model) {
 	figures.textContent = text("about.figures", values);
 }
 
-/** What the model takes a genre for, in words; the rows of its counts are true genres. */
+/** What a genre is taken for; the rows of the counts are true genres. */
 function takenFor(genres, confusion, genre) {
 	const counts = confusion?.[genres.indexOf(genre)];
-	if (!counts) return text("about.untold");
+	if (!counts) return "";
 	const least = OFTEN * counts.reduce((sum, count) => sum + count, 0);
 	const others = counts
 		.map((count, place) => ({ name: genres[place], count }))

@@ -1,18 +1,19 @@
 /** The page of all recordings: a diary by days, with search, filters and export. */
 
 import { named, read } from "../answer.js";
-import { button, byId, choice, element } from "../dom.js";
+import { button, byId, choice, element, plain } from "../dom.js";
 import { csv, json, labelled, read as readExport, save } from "../export.js";
 import { capital, day, megabytes, moment, text, time } from "../language.js";
 import * as ring from "../ring.js";
+import { address } from "../route.js";
 import * as store from "../store.js";
 import { say, toast } from "../toast.js";
 import { genreName, summary, title } from "../words.js";
 import { removeWithUndo } from "./removal.js";
 import { map } from "./map.js";
 
-const SETTLED_MS = 200; // after a change
-const FIRST_ROWS = 30; // the others are added when the end of the list comes near
+const SETTLED_MS = 200;
+const FIRST_ROWS = 30; // the others come near the end of the list
 
 const page = byId("history");
 const list = element("div", { class: "days" });
@@ -27,17 +28,17 @@ const tools = element("div", { class: "tools" });
 const footer = element("div", { class: "foot" });
 const used = element("p", { class: "note" });
 
-/** @type {Map<string, HTMLElement>} Rows by their clip's id. */
+/** @type {Map<string, HTMLElement>} By their clip's id. */
 const rows = new Map();
-/** @type {Map<string, HTMLElement>} A section for each day, by its name. */
+/** @type {Map<string, HTMLElement>} By the day. */
 const sections = new Map();
 /** @type {?Set<string>} The selected clips; null while none can be selected. */
 let chosen = null;
 let mood = null; // of the filter
 let most = FIRST_ROWS;
 let visible = false;
-let pressed = false; // a finger is down: new or removed rows would move its target
-let settling = null; // the timer
+let pressed = false; // a finger is down: its target must not move
+let settling = null;
 let late = false; // rows must be updated once it is up
 
 page.addEventListener("pointerdown", () => {
@@ -99,10 +100,7 @@ function matches(clip) {
 
 const genresOf = (clip) => (clip.answer ? named(read(clip.answer)) : []);
 
-/**
- * Put the rows in order, and create missing ones. A row in its place stays untouched: a finger
- * may be on it.
- */
+/** Put the rows in order; one in its place stays untouched, as a finger may be on it. */
 function refill() {
 	late = pressed;
 	if (late) return;
@@ -125,7 +123,6 @@ function refill() {
 	showEmpty();
 }
 
-/** Put a child at a place among its siblings; returns the place after it. */
 function settle(parent, place, child) {
 	if (place === child) return child.nextElementSibling;
 	parent.insertBefore(child, place);
@@ -162,7 +159,7 @@ function make(clip) {
 	const { id } = clip;
 	const link = element(
 		"a",
-		{ href: `?clip=${id}`, "data-go": true },
+		{ href: address("clip", id), "data-go": true },
 		element("canvas", { "aria-hidden": "true" }),
 		element("b", {}),
 		element("span", { class: "note" }),
@@ -179,7 +176,6 @@ function lookOf(clip) {
 	return [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
 }
 
-/** Update a row; its elements stay, because a finger may be on one of them. */
 function update(row, clip) {
 	row.dataset.look = lookOf(clip);
 	row.dataset.mood = (clip.answer && read(clip.answer).mood) ?? "";
@@ -194,7 +190,7 @@ function update(row, clip) {
 	pictureLater(row);
 }
 
-/** Delete a clip; the focus goes to its neighbour, not to nowhere. */
+/** Delete a clip; the focus goes to its neighbour. */
 function remove(id) {
 	const all = [...page.querySelectorAll(".clips li")];
 	const place = all.indexOf(rows.get(id));
@@ -260,19 +256,17 @@ function select(/** @type {?string[]} */ ids) {
 	page.classList.toggle("selecting", chosen !== null);
 	for (const row of rows.values()) check(row);
 	const actions = [
-		plain("all", () => pick(matching().map(({ id }) => id))),
+		plain(text("all"), () => pick(matching().map(({ id }) => id))),
 		...exportsOf(selected),
 		button("delete", text("delete"), removeSelected),
-		plain("cancel", () => pick(null)),
+		plain(text("cancel"), () => pick(null)),
 	];
-	const begin = plain("select", () => pick([]));
+	const begin = plain(text("select"), () => pick([]));
 	selection.replaceChildren(...(chosen ? [count, element("div", { class: "actions" }, ...actions)] : [begin]));
 	countSelected();
 }
 
-const plain = (key, onclick) => element("button", { type: "button", class: "plain", onclick }, text(key));
-
-/** Select, as the person's own act: the focus stays on these buttons. */
+/** Select, by the person: the focus stays here. */
 function pick(ids) {
 	select(ids);
 	selection.querySelector("button").focus();

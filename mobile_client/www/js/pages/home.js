@@ -34,7 +34,6 @@ let goesOn = false; // the person wants more than a sure answer
 let levels = null; // of the recording, as far as it is drawn
 let left = null; // seconds, as last shown
 
-/** Wire the button; nothing else is needed for it to work. */
 export function start() {
 	button.addEventListener("click", () => press());
 	byId("cancel").addEventListener("click", recorder.cancel);
@@ -84,7 +83,7 @@ export function complain(sentence) {
 	complaint.hidden = !sentence;
 }
 
-function stateChanged(/** @type {recorder.State} */ state) {
+function stateChanged(/** @type {RecorderState} */ state) {
 	document.body.dataset.recorder = state;
 	clearTimeout(ending);
 	levels = null;
@@ -105,6 +104,7 @@ function stateChanged(/** @type {recorder.State} */ state) {
 function begin() {
 	[ending, goesOn] = [null, false];
 	longer.textContent = text("keep");
+	meter.setAttribute("aria-label", text("level"));
 	complain("");
 	ring.clear(canvas);
 	left = recorder.SECONDS;
@@ -113,7 +113,6 @@ function begin() {
 	buzz(20);
 }
 
-/** Write on the disc; the longest word must fit. */
 function name(key) {
 	caption.textContent = text(key);
 	const longest = Math.max(...caption.textContent.split(" ").map((word) => word.length));
@@ -150,8 +149,7 @@ const drawnTo = () => Math.ceil(Math.min(1, recorder.seconds() / recorder.SECOND
 function answered({ reading, seconds, sure }) {
 	if (recorder.now() !== "listening") return;
 	complain("");
-	const words = reading.hasGenre || recorder.keeps() ? headline(reading) : text("not-yet");
-	const figures = { answer: words, seconds: String(Math.round(seconds)) };
+	const figures = { answer: headline(reading), seconds: String(Math.round(seconds)) };
 	const sentence = text(recorder.keeps() ? "now" : sure ? "sure-after" : "so-far", figures);
 	const news = sentence !== soFar.textContent;
 	soFar.textContent = sentence;
@@ -166,7 +164,7 @@ function answered({ reading, seconds, sure }) {
 	ending = setTimeout(recorder.stop, SURE_MS);
 }
 
-/** Do not end early; a second time, do not end after fifteen seconds either. */
+/** Do not end early; a second time, do not end at all. */
 function goOn() {
 	if (ending) {
 		clearTimeout(ending);
@@ -191,13 +189,12 @@ function quiet(nothing) {
 	else if (complaint.textContent === words) complain("");
 }
 
-/** Too early to stop: acknowledge the tap, and show the reason. */
 function shake() {
 	soFar.textContent = text("too-early");
 	say(text("too-early"));
 }
 
-/** Clear the error once the person allows the microphone in the browser's settings. */
+/** Clear the error once the person allows the microphone. */
 async function forgetOnceAllowed() {
 	try {
 		const name = /** @type {PermissionName} */ ("microphone");

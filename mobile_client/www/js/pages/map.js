@@ -7,7 +7,7 @@ import { text } from "../language.js";
 import * as route from "../route.js";
 import { summary } from "../words.js";
 
-/** The plane, or null where fewer than two recordings have a place on it. */
+/** The plane; null for fewer than two recordings. */
 export function map(clips) {
 	const points = clips.flatMap(pointOf);
 	if (points.length < 2) return null;
