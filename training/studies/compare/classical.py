@@ -59,7 +59,8 @@ class Regression(Classical):
 
     def __call__(self, trial: Trial) -> Prediction:
         """Train on the cases that have every score, and predict the test cases."""
-        train = trial.train.at(~np.isnan(trial.train.scores).any(axis=1))
+        has_all = np.asarray(~np.isnan(trial.train.scores).any(axis=1))
+        train = trial.train.at(has_all)
         pipeline = make_pipeline(StandardScaler(), clone(self.estimator))
         pipeline.fit(table(train.inputs), train.scores)
         return Prediction(scores=pipeline.predict(table(trial.test.inputs)))

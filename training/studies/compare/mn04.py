@@ -58,9 +58,9 @@ def hear(weights: Weights, windows: AnyFloats) -> tuple[AnyFloats, AnyFloats]:
         the embedding that the authors use.
     logits : float32 [shape=(n, n_tags)]
     """
-    parts = [
-        _outputs(weights, log_mel(part)) for part in torch.from_numpy(windows).split(AT_A_TIME)
-    ]
+    sound = torch.from_numpy(windows)
+    starts = range(0, len(windows), AT_A_TIME)
+    parts = [_outputs(weights, log_mel(sound[start : start + AT_A_TIME])) for start in starts]
     features, logits = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return features, logits
 

@@ -33,14 +33,13 @@ PICTURES = {
 }
 HEAD = """# Compared with the systems that preceded it
 
-*Written by `python -m training compare CORPUS WORK --teachers TEACHERS`; run it again rather than edit.
-The text under the last heading is written by a person, and is preserved.*
+*Written by `python -m training compare CORPUS WORK --teachers TEACHERS`; run it again rather than
+edit. The text under the last heading is written by a person, and is preserved.*
 
-The systems of five earlier works, rebuilt on one corpus and its split by artist, beside networks that
-were trained elsewhere. Every row is
-trained on train; networks stop early by their validation loss; test is for reporting. The networks
-are small and train for minutes; the table has the time of one processor. Mean ± spread over the
-seeds, if there are several.
+The systems of five earlier works, rebuilt on one corpus and its split by artist, beside networks
+that were trained elsewhere. Every row is trained on train; networks stop early by their validation
+loss; test is for reporting. The networks are small and train for minutes; the table has the time of
+one processor. Mean ± spread over the seeds, if there are several.
 
 * Accuracy and macro F1 are by 15 s window, Spearman's rank correlation is by recording.
 * Valence, energy and danceability are Spotify's own values, which a fifth of the recordings have.
