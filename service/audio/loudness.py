@@ -88,7 +88,7 @@ class Meter:
         joined = np.concatenate([self._rest, weighted], axis=1)
         n_steps = joined.shape[1] // step
         steps = joined[:, : n_steps * step].reshape(len(joined), n_steps, step)
-        self._powers.append(self._weights @ np.vecdot(steps, steps) / step)
+        self._powers.append(self._weights @ np.einsum("cns,cns->cn", steps, steps) / step)
         self._rest = joined[:, n_steps * step :]
 
     def _update_peak(self, joined: Planes, rate: int) -> None:
