@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
 from service.schemas import ANALYSIS
-from tests.deploy.others import install, on_request, output_of
+from tests.deploy.others import PIP, install, on_request, output_of
 from tools import signals
 from tools.server import free_port
 
@@ -70,8 +71,13 @@ def test_the_file_is_yaml_and_asks_one_service():
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    """A Python that has Home Assistant."""
-    return install(tmp_path_factory.mktemp("environment"), PROGRAM) / "python"
+    """A Python that has Home Assistant, with the versions that it names itself."""
+    folder = tmp_path_factory.mktemp("home-assistant")
+    output_of(*PIP, "download", "--no-deps", "--dest", folder, PROGRAM)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        versions = archive.extract(f"{PROGRAM}/package_constraints.txt", folder)
+    return install(folder / "environment", "--constraint", versions, wheel) / "python"
 
 
 @pytest.mark.slow
