@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "408460360401";
+const VERSION = "64b256c02da3";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",
