@@ -90,18 +90,20 @@ def _wanted(store: Store) -> tuple[Wanted, Wanted, Wanted]:
 
 
 def _missing(store: Store, work: Path, budget: Budget) -> list[int]:
-    """Return the positions of the rows without an up-to-date result."""
-    found = [results.read(row, work) for row in ROWS]
-    return [
-        place
-        for place, (row, result) in enumerate(zip(ROWS, found, strict=True))
-        if result is None or result.made_from != digest_of(row, store, budget)
-    ]
+    """Return the positions of the rows without an up-to-date result, one of rows that are alike."""
+    missing: dict[str, int] = {}
+    for place, row in enumerate(ROWS):
+        digest, result = digest_of(row, store, budget), results.read(row, work)
+        if result is None or result.made_from != digest:
+            missing.setdefault(digest, place)
+    return list(missing.values())
 
 
 def _run(place: int, store: Store, work: Path, budget: Budget) -> str:
-    """Measure a row, and write its result; return a message."""
+    """Measure a row, and write its result, also for rows that are alike; return a message."""
     result = measure(ROWS[place], store, budget)
-    results.write(ROWS[place], work, result)
+    for row in ROWS:
+        if digest_of(row, store, budget) == result.made_from:
+            results.write(row, work, result)
     figures = result.reason or f"{sum(result.seconds):.0f} s"
     return f"{results.path_of(ROWS[place], work).stem}: {figures}"
