@@ -96,7 +96,7 @@ class TestFiles:
         expect_answer(page)
         expect(page.locator(".bars li")).to_have_count(9)
         expect(page.locator(".gauges > div")).to_have_count(3)
-        assert page.get_by_role("img", name=re.compile("Mood .*, energy")).is_visible()
+        assert page.get_by_role("img", name=re.compile("Mood .*, Energy")).is_visible()
         expect(page.locator(".keeping")).to_contain_text("clip.m4a")
 
     def test_several_files(self, page, sounds):
