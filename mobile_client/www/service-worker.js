@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "64b256c02da3";
+const VERSION = "6f89af12e2af";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

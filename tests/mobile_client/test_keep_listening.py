@@ -154,6 +154,15 @@ def test_cancelling_keeps_nothing(page, answers):
     expect(page.locator("#history")).to_contain_text("What you record")
 
 
+def test_escape_ends_it_and_keeps_it(page, answers):
+    keep(page)
+    wait(page, "0:18")
+    page.keyboard.press("Escape")
+    expect_heard(page)
+    expect(page.locator(".glance .warning")).to_have_text(re.compile(r"Listened for 0:1\d;"))
+    assert page.evaluate(TRACKS) == ["ended"]
+
+
 def test_a_busy_service_is_asked_again_after_its_delay(page):
     asked = []
 

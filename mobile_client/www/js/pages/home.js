@@ -38,7 +38,7 @@ export function start() {
 	button.addEventListener("click", () => press());
 	byId("cancel").addEventListener("click", recorder.cancel);
 	longer.addEventListener("click", goOn);
-	addEventListener("keydown", (event) => event.key === "Escape" && recorder.cancel());
+	addEventListener("keydown", ({ key }) => key === "Escape" && leave());
 	on(recorder.events, "state", stateChanged);
 	on(recorder.events, "frame", draw);
 	on(recorder.events, "muted", () => complain(text("microphone.muted")));
