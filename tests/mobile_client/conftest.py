@@ -31,6 +31,14 @@ globalThis.WebSocket = class extends Real {
 """
 """The service has no live connections."""
 
+STATES = """() => new Promise((resolve) => {
+  indexedDB.open("fifteen").onsuccess = ({ target }) => {
+    const all = target.result.transaction("clips").objectStore("clips").getAll();
+    all.onsuccess = () => resolve(all.result.map(({ state }) => state));
+  };
+})"""
+"""The states of the clips that are on the disk."""
+
 
 @pytest.fixture(scope="package")
 def sounds(tmp_path_factory):

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.web.routes.frontend import FOLDER
-from tests.mobile_client.conftest import POSTS
+from tests.mobile_client.conftest import POSTS, STATES
 from tests.mobile_client.test_other_host import install
 from tools.browser import expect_heard, ready, record
 from tools.static import hosting
@@ -71,14 +71,6 @@ def sync(page, server):
             "lastChance": True,
         },
     )
-
-
-STATES = """() => new Promise((resolve) => {
-  indexedDB.open("fifteen").onsuccess = ({ target }) => {
-    const all = target.result.transaction("clips").objectStore("clips").getAll();
-    all.onsuccess = () => resolve(all.result.map(({ state }) => state));
-  };
-})"""
 
 
 def test_the_worker_sends_what_waits(waiting, server):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from service.schemas import ANALYSIS
-from tests.mobile_client.conftest import POSTS
+from tests.mobile_client.conftest import POSTS, STATES
 from tools.browser import expect_answer, expect_heard, open_client, ready, record
 
 pytestmark = pytest.mark.slow
@@ -227,6 +227,7 @@ class TestDeleting:
         expect(rows(page)).to_have_count(0)
         page.get_by_role("button", name="Undo").click()
         expect(rows(page)).to_have_count(1)
+        page.wait_for_function(f"async () => String(await ({STATES})()) === 'answered'")
         page.reload()
         ready(page)
         expect(rows(page)).to_contain_text("house")
