@@ -60,6 +60,12 @@ def compare(
     extract(store, wanted, jobs)
     backbone.embed(store, embedded, budget, jobs)
     elsewhere.listen(store, heard, teachers, jobs)
+    _measure_missing(store, work, budget, jobs)
+    return write_page(clips, work, docs)
+
+
+def _measure_missing(store: Store, work: Path, budget: Budget, jobs: int | None) -> None:
+    """Measure the rows without an up-to-date result."""
     missing = [(place, store, work, budget) for place in _missing(store, work, budget)]
     missing.reverse()  # the last take longest
     networks = [task for task in missing if not isinstance(ROWS[task[0]].model, CLASSICAL)]
@@ -69,7 +75,6 @@ def compare(
     results_of_others = parallel.run(_run, others, jobs)
     for message in tqdm(results_of_others, total=len(others), desc="classifiers", unit="row"):
         tqdm.write(message)
-    return write_page(clips, work, docs)
 
 
 Wanted = dict[str, set[int]]
