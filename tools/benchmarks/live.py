@@ -6,6 +6,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from websockets.sync.client import connect
 
@@ -39,7 +40,7 @@ class Cost:
     seconds: float
     post: float
     live: float
-    paced: float | None
+    paced: float | None = None
 
     @property
     def most(self):
@@ -80,13 +81,14 @@ def costs(server, seconds, repeats, rounds=3, *, paced, formats=FORMATS):
     sound = signals.groove(seconds, RATE)
     for name in formats:
         data = signals.encode(sound, RATE, name, channels=2)
-        found = [
-            (request(server, data, repeats), live(server, data, seconds, repeats))
-            for _ in range(rounds)
+        measured = [
+            partial(request, server, data, repeats),
+            partial(live, server, data, seconds, repeats),
         ]
-        post, fast = (statistics.median(column) for column in zip(*found, strict=True))
-        slow = live(server, data, seconds, repeats, paced=True) if paced else None
-        yield Cost(name, seconds, post, fast, slow)
+        if paced:
+            measured.append(partial(live, server, data, seconds, repeats, paced=True))
+        found = [[measure() for measure in measured] for _ in range(rounds)]
+        yield Cost(name, seconds, *map(statistics.median, zip(*found, strict=True)))
 
 
 def figures(machine, found):
