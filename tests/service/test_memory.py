@@ -49,18 +49,18 @@ print(resident_mb(os.getpid()) - before)
 """Prints how many MB it costs that half an hour was scored, when 15 s were scored before."""
 
 ARENAS = """
-import ctypes, json, threading
+import ctypes, os, threading
 from service import memory
 
 LIMIT
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.fdopen.restype = ctypes.c_void_p
 barrier = threading.Barrier(8)
-found = []
 
 def work():
     barrier.wait()
-    found.append(libc.malloc(100_000) >> 26)  # an arena of a thread begins at a multiple of 64 MiB
+    libc.malloc(100_000)
     barrier.wait()
 
 threads = [threading.Thread(target=work) for _ in range(8)]
@@ -68,9 +68,13 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(len(set(found)))
+report = os.memfd_create("report")
+stream = ctypes.c_void_p(libc.fdopen(report, b"w"))
+libc.malloc_info(0, stream)
+libc.fflush(stream)
+print(os.pread(report, 2**20, 0).count(b"<heap "))  # one element for each arena
 """
-"""Prints the number of arenas that eight threads use."""
+"""Prints the number of arenas of a process with eight threads, as glibc counts them."""
 
 
 def printed(script, limit, **environment):
