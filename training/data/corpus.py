@@ -7,7 +7,7 @@ Conventions
 * A *subset* is train, valid or test.
 * An *emotion* is a value in [0, 1] on Spotify's scale. It trains, and measures.
 * A *proxy* is another label of an emotion, with its *origin*. Each origin has its own scale, so
-  that only ranks within one origin can be compared. Proxies never train.
+  that only ranks within one origin mean something: in figures, and in training.
 """
 
 import csv

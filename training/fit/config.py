@@ -109,6 +109,11 @@ class Config(_Table):
         Weight of the emotions' loss; that of the classes is 1.
     true_weight : float
         Weight of a true value of an emotion; that of the student's own value is 1.
+    ranked_origins : list of str
+        Origins of proxies whose order the linear models learn.
+    ranked_weight : float
+        Weight of a track that a linear model of an emotion knows by such an order only; that of a
+        true value is 1.
     seed : int
         Seed of the first run; others follow.
     """
@@ -118,6 +123,8 @@ class Config(_Table):
     balance: Share
     emotion_weight: Annotated[float, Field(ge=0)]
     true_weight: Annotated[float, Field(ge=0)]
+    ranked_origins: list[str]
+    ranked_weight: Annotated[float, Field(ge=0)]
     seed: Annotated[int, Field(ge=0)]
     student: StudentConfig
     head: HeadConfig

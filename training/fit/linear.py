@@ -2,10 +2,16 @@
 
 They are fitted on recordings, not on windows: on the mean over the windows of each take that is
 measured. A recording by a simulated phone counts less than the clean one.
+
+An emotion is fitted twice: on true values, then on these and on proxies. The listeners of an origin
+order its recordings, but have a scale of their own. So the first model's scores of an origin stand
+for the values, sorted as its proxies are. They count little: each origin means something else by an
+emotion.
 """
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from service.card import EMOTIONS
@@ -40,7 +46,7 @@ def fit_linear(
     dataset : Dataset
     cache : FeatureCache
     config : Config
-        Its balance of classes.
+        Its balance of classes and what it says of proxies.
     tracks : int64 [shape=(n,)]
         The tracks to fit on.
     """
@@ -48,16 +54,22 @@ def fit_linear(
     takes = [_by_track(head, dataset, cache, take, tracks) for take in MEASURED_TAKES]
     inputs = np.concatenate(takes)
     _fit_classes(head, inputs, np.tile(dataset.label[tracks], len(takes)), config.balance)
-    weights = np.repeat([1.0, PHONE_WEIGHT], len(tracks))
     for place in range(len(EMOTIONS)):
-        true = np.flatnonzero(np.tile(cache.is_true[tracks, place], len(takes)))
-        if len(true) >= MIN_TRUE * len(takes):
-            values = np.tile(dataset.emotion[tracks, place], len(takes))
-            prior = _direction(head, cache.student, place)
-            weight, bias = _ridge(inputs[true], values[true], weights[true], prior)
-            head.linear_emotions.weight[place] = torch.from_numpy(weight)
-            head.linear_emotions.bias[place] = bias
-            head.emotion_shares[place] = LINEAR_SHARE_OF_EMOTION
+        is_true = cache.is_true[tracks, place]
+        if is_true.sum() < MIN_TRUE:
+            continue
+        labels = np.where(is_true, dataset.emotion[tracks, place], np.nan)
+        weights = np.where(is_true, 1.0, config.ranked_weight)
+        prior = _direction(head, cache.student, place)
+        weight, bias = _fit_emotion(takes, labels, weights, prior)
+        for origin in config.ranked_origins:
+            if origin in dataset.proxies:
+                proxies = dataset.proxies[origin][tracks, place]
+                labels = _in_order(labels, proxies, takes[0] @ weight + bias)
+        weight, bias = _fit_emotion(takes, labels, weights, prior)
+        head.linear_emotions.weight[place] = torch.from_numpy(weight)
+        head.linear_emotions.bias[place] = bias
+        head.emotion_shares[place] = LINEAR_SHARE_OF_EMOTION
 
 
 def _by_track(
@@ -97,6 +109,29 @@ def _direction(head: Head, student: TrainedStudent, place: int) -> Floats:
         weight = student.network.to_targets.weight[scale.column].cpu()
         direction[: head.n_features] = weight * head.scale[: head.n_features]
     return direction
+
+
+def _fit_emotion(
+    takes: list[Floats], labels: Floats, weights: Floats, prior: Floats
+) -> tuple[Floats, float]:
+    """Return weight and bias of the ridge regression of an emotion on the tracks with a label."""
+    known = np.isfinite(labels)
+    return _ridge(
+        np.concatenate([take[known] for take in takes]),
+        np.tile(labels[known], len(takes)),
+        np.concatenate([weights[known], PHONE_WEIGHT * weights[known]]),
+        prior,
+    )
+
+
+def _in_order(labels: Floats, proxies: Floats, scores: Floats) -> Floats:
+    """Return labels with, where only a proxy is known, the scores sorted as the proxies are."""
+    labels = labels.copy()
+    known = np.flatnonzero(np.isnan(labels) & np.isfinite(proxies))
+    if len(known):
+        ranks = rankdata(proxies[known])  # equal proxies get the mean of their ranks
+        labels[known] = np.interp(ranks, np.arange(len(known)) + 1, np.sort(scores[known]))
+    return labels
 
 
 def _ridge(inputs: Floats, values: Floats, weights: Floats, prior: Floats) -> tuple[Floats, float]:

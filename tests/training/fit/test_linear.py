@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from service.card import EMOTIONS
-from tests.training.conftest import CONFIG
+from tests.training.conftest import CONFIG, changed
 from training.data.takes import MEASURED_TAKES
 from training.fit import linear as module
 from training.fit.linear import fit_linear
@@ -43,6 +43,36 @@ def test_emotions_follow_the_true_values(fitted, dataset, cache, fold):
     tracks = np.sort(fold.train[cache.is_true[fold.train, place]])
     scores = fitted.linear_emotions(of_tracks(fitted, dataset, cache, tracks))[:, place].numpy()
     assert np.corrcoef(scores, dataset.emotion[tracks, place])[0, 1] > 0.5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("origins", [[], ["votes", "words", "unknown"]])
+def test_the_order_of_proxies_is_learned_where_the_recipe_says_so(
+    origins, dataset, cache, fold, monkeypatch
+):
+    monkeypatch.setattr(module, "MIN_TRUE", 2)
+    place = EMOTIONS.index("energy")
+    reversed_ = {origin: -proxies for origin, proxies in dataset.proxies.items()}
+    monkeypatch.setattr(dataset, "proxies", reversed_)
+    head = Head(output_shape(dataset, CONFIG), CONFIG.head.hidden)
+    recipe = changed(CONFIG, ranked_origins=origins, ranked_weight=100.0)
+    fit_linear(head, dataset, cache, recipe, fold.train)
+    tracks = np.sort(fold.train[~cache.is_true[fold.train, place]])
+    scores = head.linear_emotions(of_tracks(head, dataset, cache, tracks))[:, place].numpy()
+    votes = reversed_["votes"][tracks, place]
+    known = np.isfinite(votes)
+    correlation = np.corrcoef(scores[known], votes[known])[0, 1]
+    assert correlation > 0.5 if origins else correlation < -0.5
+
+
+def test_proxies_sort_the_scores_of_tracks_without_a_true_value():
+    nan = np.nan
+    labels = np.array([0.9, nan, nan, nan, nan, nan])
+    proxies = np.array([5.0, 2.0, 7.0, nan, 2.0, 4.0])
+    scores = np.array([0.0, 0.4, 0.1, 0.8, 0.2, 0.3])
+    expected = [0.9, 0.15, 0.4, nan, 0.15, 0.3]
+    np.testing.assert_allclose(module._in_order(labels, proxies, scores), expected)
+    np.testing.assert_array_equal(labels[1:], nan)  # the argument stays
 
 
 def test_an_emotion_with_few_true_values_has_no_linear_model(dataset, cache, fold):
