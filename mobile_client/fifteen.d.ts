@@ -58,7 +58,10 @@ export interface Analysis {
   key: KeyFound | null;
   loudness: LoudnessFound;
   features: Features;
-  /** Defects of the recording that may affect the answer. */
+  /**
+   * Defects of the recording that may affect the answer. They do not change the verdict, which is
+   * about the sound that could be decoded.
+   */
   warnings: Warned[];
   /** The prediction for each window, if the request asks for it. */
   timeline?: HeardWindow[] | null;

@@ -21,6 +21,10 @@ from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
+INTERRUPT = signal.getsignal(signal.SIGINT)
+if __name__ == "__main__" and INTERRUPT is signal.default_int_handler:  # the imports take seconds
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -224,4 +228,5 @@ def _complain(message: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, INTERRUPT)
     sys.exit(main())

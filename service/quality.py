@@ -10,7 +10,7 @@ from service.schemas import Warned, WarningType
 
 CLIPPED = 0.05  # share of samples at full scale
 FLAT_TOPPED = 0.01  # share of samples near full scale, in a lossy recording
-DAMAGED = 0.02  # share of packets that cannot be decoded
+DAMAGED = 0.02  # share of packets that cannot be decoded, or of the duration that is missing
 VERY_QUIET_DBFS = -40.0  # peak
 TELEPHONE_HZ = 4_300.0  # a telephone's band ends at 4 kHz
 NARROW_DB = -75.0  # limit of the level above that band, in most frames of a narrow-band recording
@@ -38,12 +38,22 @@ def warnings_of(recording: audio.Recording, spectrograms: audio.Spectrograms) ->
 
 def _damaged(recording: audio.Recording) -> str | None:
     """Return how much of the file is damaged, if it may matter."""
-    if recording.damaged_samples == 0 and recording.damaged_packets <= DAMAGED:
+    whole = recording.duration_seconds + recording.missing_seconds
+    found = {
+        f"{recording.missing_seconds:.1f} s of its {whole:.1f} s are missing": (
+            recording.missing_seconds > DAMAGED * whole
+        ),
+        f"{recording.damaged_packets:.0%} of its packets cannot be decoded": (
+            recording.damaged_packets > DAMAGED
+        ),
+        f"{recording.damaged_samples:,} samples are impossibly loud": recording.damaged_samples > 0,
+    }
+    faults = [fault for fault, matters in found.items() if matters]
+    if not faults:
         return None
     return (
-        "The file is damaged: "
-        f"{recording.damaged_packets:.0%} of its packets cannot be decoded, and "
-        f"{recording.damaged_samples:,} samples are impossibly loud. Send an undamaged copy."
+        f"The file is damaged: {', and '.join(faults)}. The answer is about what can be decoded; "
+        "send an undamaged copy."
     )
 
 

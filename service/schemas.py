@@ -320,7 +320,8 @@ class Analysis(Prediction, Judgement):
     loudness: LoudnessFound
     features: Features
     warnings: list[Warned] = Field(
-        description="Defects of the recording that may affect the answer."
+        description="Defects of the recording that may affect the answer. They do not change the "
+        "verdict, which is about the sound that could be decoded."
     )
     timeline: list[HeardWindow] | None = Field(
         None, description="The prediction for each window, if the request asks for it."

@@ -6,7 +6,7 @@ PyAV and soxr, and never torch, FastAPI or ONNX Runtime.
 
 Data flows one way::
 
-    decoding (formats, blocks, downmix, loudness, weighting, resampling)
+    decoding (formats, gaps, blocks, downmix, loudness, weighting, resampling)
                                                       bytes -> Recording, which knows its levels
     windowing                                         waveform -> Cut, which knows its windows
     spectrogram                                       windows -> log-mel spectrograms

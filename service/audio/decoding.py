@@ -24,7 +24,7 @@ from service.audio.formats import FORMATS, OPENING, OPENING_GROWING, WITH_TOTALS
 from service.audio.growing import Growing
 from service.audio.levels import levels
 from service.audio.loudness import Loudness, Meter
-from service.audio.packets import ENCRYPTED, Tally, frames
+from service.audio.packets import ENCRYPTED, Tally, compare_checksums, frames
 from service.audio.refusal import HEAD, refusal
 from service.audio.resampling import Resampler
 from service.audio.source import Source
@@ -67,6 +67,9 @@ class Recording:
         Share of the packets that cannot be decoded.
     damaged_samples : int
         Number of samples, in all channels, that no undamaged recording has.
+    missing_seconds : float
+        Duration of the sound that a damaged file should hold between or behind what was decoded.
+        `duration_seconds` does not include it.
     peak_dbfs, rms_dbfs : float
         Levels of the waveform, as `levels` measures them.
     loudness : Loudness
@@ -85,6 +88,7 @@ class Recording:
     out_of_phase: bool
     damaged_packets: float
     damaged_samples: int
+    missing_seconds: float
     peak_dbfs: float
     rms_dbfs: float
     loudness: Loudness
@@ -175,7 +179,7 @@ def follow(data: Growing, bounds: Bounds, heard: Callable[[Waveform], None]) -> 
     """
     file = _File.of(data, bounds)
     with file.opened() as container:
-        reading, tally, pieces = _begin(file, container, sound_streams(container)[0], {})
+        reading, tally, pieces = _begin(file, sound_streams(container)[0], {})
         for piece in pieces:
             heard(piece)
         if reading.empty:
@@ -227,18 +231,16 @@ class _File(NamedTuple):
 
 
 def _begin(
-    file: _File, container: av.container.InputContainer, stream: av.AudioStream, weights: Weights
+    file: _File, stream: av.AudioStream, weights: Weights
 ) -> tuple["_Reading", Tally, Iterator[Waveform]]:
     """Return the reading of a stream, the counts of its packets, and its pieces as they come."""
     codec, tally = stream.codec_context, Tally()
     if file.big_endian:
         codec = wav.big_endian(codec)
+    compare_checksums(codec)
     reading = _Reading(codec, file.bounds.max_seconds, weights)
-    return (
-        reading,
-        tally,
-        reading.pieces(blocks(frames(container, stream, codec, file.watch, tally))),
-    )
+    decoded = frames(stream, codec, file.source, file.watch, tally)
+    return reading, tally, reading.pieces(blocks(decoded))
 
 
 def _read(
@@ -249,7 +251,7 @@ def _read(
     weights: Weights | None = None,
 ) -> tuple[Recording, Phase]:
     """Decode one stream."""
-    reading, tally, pieces = _begin(file, container, stream, weights or {})
+    reading, tally, pieces = _begin(file, stream, weights or {})
     kept = []
     for piece in pieces:
         kept.append(piece)
@@ -337,6 +339,7 @@ class _Reading:
             out_of_phase=bool(self._weights),
             damaged_packets=tally.damaged_share,
             damaged_samples=self._damaged,
+            missing_seconds=tally.missing,
             peak_dbfs=peak,
             rms_dbfs=rms,
             loudness=self._meter.loudness(self._max_seconds),

@@ -46,7 +46,7 @@ class Growing:
         forgetful: bool = False,
         resting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._forgetful, self._resting = forgetful, resting
+        self.forgetful, self._resting = forgetful, resting
         self._changed = Condition()
         self._data = bytearray()
         self._start = 0  # position of the first byte of `_data`
@@ -101,7 +101,7 @@ class Growing:
             at = self._position - self._start
             data = bytes(self._data[at : at + size])
             self._position += len(data)
-            if self._forgetful and at > 2 * REMEMBERED:
+            if self.forgetful and at > 2 * REMEMBERED:
                 del self._data[: at - REMEMBERED]
                 self._start += at - REMEMBERED
             return data

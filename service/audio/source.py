@@ -51,6 +51,11 @@ class Source:
         """Number of bytes; of a growing file, those that have arrived."""
         return self._file.size if isinstance(self._file, Growing) else self._size
 
+    def wait_for_end(self) -> None:
+        """Wait until a growing file is complete, unless it forgets what was read."""
+        if self.growing and not self.growing.forgetful:
+            self.growing.wait_for_end()
+
     def head(self, size: int) -> bytes:
         """Return the first bytes, and seek to the beginning."""
         head = self.at(0, size)

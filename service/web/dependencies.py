@@ -2,9 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
 from service.feedback import Store
@@ -62,6 +66,30 @@ HeadInQuery = Annotated[
         max_length=64,
     ),
 ]
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a misspelt option would be ignored.
+
+    Only the routes that take a recording have options. Probes and monitors may add parameters to
+    the others.
+    """
+    route: APIRoute = request.scope["route"]
+    parameters = get_flat_params(route.dependant)
+    known = [each.alias for each in parameters if isinstance(each.field_info, params.Query)]
+    wrong = [
+        {"loc": ("query", name), "msg": _no_parameter(name, known), "type": "extra_forbidden"}
+        for name in request.query_params
+        if name not in known
+    ]
+    if wrong:
+        raise RequestValidationError(wrong)
+
+
+def _no_parameter(name: str, known: list[str]) -> str:
+    """Return that there is no parameter of a name, and the nearest one that there is."""
+    near = get_close_matches(name, known, 1) or [" or ".join(known)]
+    return f"There is no such parameter; use {near[0]}"
 
 
 async def require_ready(connection: HTTPConnection) -> None:

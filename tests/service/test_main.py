@@ -15,6 +15,13 @@ from service.settings import MODELS, Settings
 from service.web.auth import digest_of
 from tools.server import STARTED, Server
 
+CONSOLE = "from service.console import main; main()"
+INTERRUPTIBLE = (
+    "env",
+    "--default-signal=INT",
+    sys.executable,
+)  # a background process may ignore it
+
 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
@@ -122,7 +129,7 @@ def test_the_help_names_the_program_and_its_command(capsys, command):
     ("program", "start"),
     [
         ("python -m service", ["-m", "service"]),
-        ("fifteen", ["-c", "from service.console import main; main()"]),
+        ("fifteen", ["-c", CONSOLE]),
     ],
 )
 def test_the_help_names_the_program_as_it_was_started(program, start):
@@ -244,3 +251,20 @@ def test_a_worker_that_hangs_for_seconds_is_not_replaced(several):
     os.kill(before[0], signal.SIGCONT)
     assert httpx.get(f"{several.url}/healthz").is_success
     assert several.workers() == before
+
+
+@pytest.mark.parametrize("command", [["-m", "service"], ["-c", CONSOLE]])
+@pytest.mark.parametrize("module", ["numpy", "fastapi", "uvicorn"])
+def test_an_interrupt_during_the_imports_leaves_no_traceback(command, module):
+    started = subprocess.Popen(
+        [*INTERRUPTIBLE, "-X", "importtime", *command, "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in started.stderr:  # each module that was imported
+        if line.rstrip().endswith(f" {module}"):
+            break
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate()
+    assert started.returncode == 130
+    assert "Traceback" not in errors

@@ -25,11 +25,19 @@ from service.web.dependencies import (
     SettingsDep,
     TaxonomyDep,
     UploadDep,
+    refuse_unknown_parameters,
     require_ready,
 )
 from service.web.traces import trace_stages
 
-router = APIRouter(tags=["analysis"], dependencies=[Depends(authenticate), Depends(require_ready)])
+router = APIRouter(
+    tags=["analysis"],
+    dependencies=[
+        Depends(authenticate),
+        Depends(refuse_unknown_parameters),
+        Depends(require_ready),
+    ],
+)
 
 _BINARY = {"type": "string", "format": "binary"}
 

@@ -27,6 +27,7 @@ from service.web.dependencies import (
     TaxonomyDep,
     UploadDep,
     VectorsDep,
+    refuse_unknown_parameters,
     require_ready,
 )
 from service.web.routes.analyze import ONE
@@ -36,7 +37,14 @@ MOST = 100  # neighbours in an answer
 MOST_FILTERS = 16  # of a kind
 COSINE_DIGITS = 4
 
-router = APIRouter(tags=["analysis"], dependencies=[Depends(authenticate), Depends(require_ready)])
+router = APIRouter(
+    tags=["analysis"],
+    dependencies=[
+        Depends(authenticate),
+        Depends(refuse_unknown_parameters),
+        Depends(require_ready),
+    ],
+)
 
 
 def _range(text: str) -> str:

@@ -50,6 +50,27 @@ class TestTimeline:
         assert_problem(response, 422, "invalid-request")
 
 
+class TestUnknownParameters:
+    @pytest.mark.parametrize(
+        ("address", "near"),
+        [
+            ("/v1/analyze?embeding=true", "embedding"),
+            ("/v1/analyze/batch?timeline=true&Model=fifteen", "model"),
+            ("/v1/similar?counts=3", "count"),
+            ("/v1/analyze?x=1", "timeline or embedding or model or head"),
+        ],
+    )
+    def test_it_is_refused_with_the_nearest_one(self, client, address, near):
+        response = client.post(address, files={"file": b"x"})
+        detail = assert_problem(response, 422, "invalid-request")["detail"]
+        name = address.partition("?")[2].split("&")[-1].partition("=")[0]
+        assert detail == f"query {name}: There is no such parameter; use {near}."
+
+    @pytest.mark.parametrize("address", ["/healthz", "/readyz", "/metrics", "/v1/limits"])
+    def test_other_addresses_have_no_options_and_ignore_it(self, client, address):
+        assert client.get(f"{address}?probe=1").status_code == 200
+
+
 class TestEmbedding:
     def send(self, client, data, query="?embedding=true"):
         return client.post(f"/v1/analyze{query}", files={"file": data})
