@@ -146,7 +146,7 @@ class Session:
             await sender
         finally:
             self._stream.fail(audio.BrokenOffError("The connection has ended."))
-            self._gathered.hand_on()  # its timer would outlive this connection
+            self._gathered.drop()  # its timer would outlive this connection
             for task in (sender, receiver):
                 task.cancel()
             if self._error:  # the work failed for it
