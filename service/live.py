@@ -164,6 +164,7 @@ class Live:
             self._windows.append(self._scored(audio.cut(self._tail[: self._whole]), start))
         if self._is_due() and not self._is_needless() and (running := self._running()):
             self._tell(running)
+        self._stream.patience = self._seconds_left(len(piece))
         self._stream.elsewhere += perf_counter() - began
 
     def _is_due(self) -> bool:
@@ -176,6 +177,23 @@ class Live:
                 self._due.append((passed // EVERY_SECONDS + 1) * EVERY_SECONDS)
         return True
 
+    def _seconds_left(self, n_piece: int) -> float:
+        """Return how much sound must arrive, at least, before the next answer.
+
+        Samples are decoded that wait for others, fewer than a piece has.
+
+        Parameters
+        ----------
+        n_piece : int
+            Samples of a piece.
+        """
+        due = audio.WINDOW_SECONDS if self._is_settled() else self._due[0]
+        return due - (self._samples + n_piece) / audio.SAMPLE_RATE
+
+    def _is_settled(self) -> bool:
+        """Return whether the next answer is that of the first whole window."""
+        return self._certain and not self._windows
+
     def _is_needless(self) -> bool:
         """Return whether an answer that is due is left out.
 
@@ -185,7 +203,7 @@ class Live:
         """
         if self._windows and self._windows[-1].end > self._told_until:
             return False
-        if self._certain and not self._windows:
+        if self._is_settled():
             return True
         heard_seconds = self._samples / audio.SAMPLE_RATE
         arrived_seconds = heard_seconds * self._stream.size / max(self._stream.tell(), 1)

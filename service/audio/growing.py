@@ -38,6 +38,9 @@ class Growing:
     elsewhere : float
         Seconds that the reader has not spent on decoding, but waiting. A reader that does other
         work in between may add to it.
+    patience : float
+        Seconds of sound, at least, that must still arrive before the reader has anything to tell.
+        The reader sets it.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Growing:
         self.ended = False
         self.waiting = False
         self.elsewhere = 0.0
+        self.patience = 0.0
 
     @property
     def unread(self) -> int:

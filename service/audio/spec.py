@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 22_050  # Hz
 WINDOW_SECONDS = 15
 MIN_SECONDS = 3  # a shorter recording is refused; a shorter remainder is left out
-SHORT_SECONDS = 6  # a short window has as much, repeated if need be: docs/LIVE.md has the reason
+SHORT_SECONDS = 6  # a short window has as much, repeated if need be: docs/DECISIONS.md says why
 
 N_FFT = 2_048  # samples, 93 ms
 HOP = 735  # samples: 30 frames a second exactly

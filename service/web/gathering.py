@@ -19,24 +19,28 @@ class Gathered:
     ----------
     feed : callable
         Takes the bytes.
+    patience : callable, optional
+        Returns the seconds for which bytes wait, if more than `GATHER_SECONDS`.
     """
 
-    def __init__(self, feed: Callable[[bytes], None]) -> None:
-        self._feed = feed
+    def __init__(
+        self, feed: Callable[[bytes], None], patience: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        self._feed, self._patience = feed, patience
         self._pieces: list[bytes] = []
         self._size = 0
         self._handed_on = -math.inf  # when
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, data: bytes) -> None:
-        """Add bytes; they are handed on after `GATHER_SECONDS` at the latest."""
+        """Add bytes; they are handed on after their time at the latest."""
         self._pieces.append(data)
         self._size += len(data)
         if self._size >= GATHER_BYTES or len(self._pieces) >= GATHER_MESSAGES:
             self.hand_on()
         elif self._timer is None:
             loop = asyncio.get_running_loop()
-            due = self._handed_on + GATHER_SECONDS
+            due = self._handed_on + max(GATHER_SECONDS, self._patience())
             if loop.time() >= due:
                 self.hand_on()
             else:

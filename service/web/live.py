@@ -113,7 +113,7 @@ class Session:
         self._turn = Turn(queue)
         self._turn_ends = 0.0
         self._stream = audio.Growing(forgetful=start.rolling, resting=self._turn.rest)
-        self._gathered = Gathered(self._stream.feed)
+        self._gathered = Gathered(self._stream.feed, lambda: self._stream.patience)
         self._inspected = b""
         self._received = 0
         self._counted = 0

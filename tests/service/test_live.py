@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -196,6 +197,44 @@ def test_after_a_certain_answer_the_next_has_a_whole_window(tmp_path, tiny_model
     due = [*FIRST_SECONDS[:2], *np.arange(2, 6) * EVERY_SECONDS]
     for seconds, answer in zip(due, running, strict=True):
         assert seconds <= answer.heard_seconds < seconds + 2**16 / RATE
+
+
+class Patient(Arriving):
+    """A file of which no more arrives than its reader's patience allows.
+
+    Parameters
+    ----------
+    data : bytes
+    a_second : int
+        Bytes of a second of sound.
+    """
+
+    def __init__(self, data, a_second):
+        super().__init__(data)
+        self._a_second, self.waits = a_second, 0
+
+    @contextmanager
+    def _arrive(self):
+        self._piece = round(self._a_second * max(0.25, self.patience))
+        self.waits += 1
+        with super()._arrive():
+            yield
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
+@pytest.mark.parametrize("sure", [True, False])
+def test_patience_delays_no_answer(tmp_path, tiny_model, rate, sure):
+    thresholds = tiny_model.card.thresholds
+    if sure:
+        thresholds = thresholds.model_copy(update={"music": 0, "known": 0, "margin": 0})
+    model = Model(tiny.write(tmp_path, thresholds=thresholds))
+    data = signals.wav(signals.groove(40, rate), rate)
+    _, usual = followed(data, model, piece=rate // 2)
+    told, stream = [], Patient(data, 2 * rate)
+    Live(stream, model, audio.UNBOUNDED, MODELS_OWN, told.append).run()
+    assert [each.heard_seconds for each in told] == [each.heard_seconds for each in usual]
+    if rate == 48_000:  # at lower rates, a piece is nearly as long as the time between answers
+        assert stream.waits < 100  # of 160
 
 
 class TestOutOfDate:

@@ -62,6 +62,21 @@ def test_many_bytes_wait_no_longer(size):
     assert after == [b"a", b"b" + bytes(size)]
 
 
+def test_bytes_wait_as_long_as_they_may():
+    pieces = []
+
+    async def scenario():
+        gathered = Gathered(pieces.append, lambda: 4 * SECONDS)
+        for byte in (b"a", b"b", b"c"):
+            gathered.add(byte)
+            await anyio.sleep(SECONDS)
+        assert pieces == [b"a"]
+        await anyio.sleep(2 * SECONDS)
+
+    anyio.run(scenario)
+    assert pieces == [b"a", b"bc"]
+
+
 def test_many_messages_wait_no_longer():
     after = fed(b"a", *[b"b", b""] * (GATHER_MESSAGES // 2))
     assert after[-2] == [b"a"]
