@@ -218,8 +218,8 @@ class Model(Scorer):
             raise UnreadableModelError(
                 f"{path.name} is not a model of Fifteen: {type(error).__name__}."
             ) from error
-        n_frames = self._session.get_inputs()[0].shape[-1]  # a name where any number may be
-        self.shortest = audio.N_SAMPLES if n_frames == audio.N_FRAMES else audio.N_SHORT_SAMPLES
+        n_frames = self._session.get_inputs()[0].shape[-1]  # a name or None where any may be
+        self.shortest = audio.N_SAMPLES if isinstance(n_frames, int) else audio.N_SHORT_SAMPLES
         self._check(path.name)
 
     def _check(self, name: str) -> None:
