@@ -80,11 +80,13 @@ class Live:
         self._spectrograms: list[audio.Spectrograms] = []
         self._rolling = False
         self._tail = np.empty(0, np.float32)  # the last whole window, and what follows it
+        self._first = audio.LogMel()  # of the first window
         self._whole = 0  # samples of that window in it: none, or all
         self._samples = 0
         self._due = deque(FIRST_SECONDS)
         self._told_until = 0  # samples: the end of the last window in a running answer
         self._confident_of: str | None = None
+        self._certain = False  # the last running answer
         self._transform_seconds = self._score_seconds = 0.0
 
     def run(
@@ -160,8 +162,9 @@ class Live:
             self._whole = audio.N_SAMPLES
             start = self._windows[-1].end if self._windows else 0
             self._windows.append(self._scored(audio.cut(self._tail[: self._whole]), start))
-        if self._is_due() and not self._is_outdated() and (running := self._running()):
+        if self._is_due() and not self._is_needless() and (running := self._running()):
             self._tell(running)
+        self._stream.patience = self._seconds_left(len(piece))
         self._stream.elsewhere += perf_counter() - began
 
     def _is_due(self) -> bool:
@@ -174,14 +177,34 @@ class Live:
                 self._due.append((passed // EVERY_SECONDS + 1) * EVERY_SECONDS)
         return True
 
-    def _is_outdated(self) -> bool:
-        """Return whether the next answer is due with the bytes that have arrived already.
+    def _seconds_left(self, n_piece: int) -> float:
+        """Return how much sound must arrive, at least, before the next answer.
 
-        They are taken to hold as much sound as those that were decoded. An answer that has a whole
-        window to tell of is never out of date.
+        Samples are decoded that wait for others, fewer than a piece has.
+
+        Parameters
+        ----------
+        n_piece : int
+            Samples of a piece.
+        """
+        due = audio.WINDOW_SECONDS if self._is_settled() else self._due[0]
+        return due - (self._samples + n_piece) / audio.SAMPLE_RATE
+
+    def _is_settled(self) -> bool:
+        """Return whether the next answer is that of the first whole window."""
+        return self._certain and not self._windows
+
+    def _is_needless(self) -> bool:
+        """Return whether an answer that is due is left out.
+
+        It is needless before the first whole window, once an answer was certain, and where the next
+        answer is due with the bytes that have arrived already. They are taken to hold as much sound
+        as those that were decoded. An answer that has a whole window to tell of is never needless.
         """
         if self._windows and self._windows[-1].end > self._told_until:
             return False
+        if self._is_settled():
+            return True
         heard_seconds = self._samples / audio.SAMPLE_RATE
         arrived_seconds = heard_seconds * self._stream.size / max(self._stream.tell(), 1)
         return self._stream.ended or arrived_seconds >= self._due[0]
@@ -189,7 +212,8 @@ class Live:
     def _scored(self, cut: audio.Cut, offset: int, *, kept: bool = True) -> _Window:
         """Score the last window of a cut that begins at a sample of the recording."""
         began = perf_counter()
-        spectrogram = audio.log_mel(cut.windows[-1:], cut.ends[-1] - cut.starts[-1])
+        first = self._first if not self._windows else audio.LogMel()
+        spectrogram = first.update(cut.windows[-1], cut.ends[-1] - cut.starts[-1])[None]
         transformed = perf_counter()
         scores = self._model.score(spectrogram)
         self._transform_seconds += transformed - began
@@ -234,7 +258,8 @@ class Live:
         if len(self._tail) - self._whole >= audio.MIN_SECONDS * audio.SAMPLE_RATE:
             offset = self._samples - len(self._tail)
             tail = self._tail[: self._answered_samples() - offset]
-            windows.append(self._scored(audio.cut(tail), offset, kept=False))
+            cut = audio.cut(tail, self._model.shortest)
+            windows.append(self._scored(cut, offset, kept=False))
         return windows
 
     def _answered_samples(self) -> int:
@@ -247,7 +272,8 @@ class Live:
     def _is_certain(self, verdict: Verdict, genre: str) -> bool:
         """Return whether this answer and the one before are confident, about the same genre."""
         before, self._confident_of = self._confident_of, genre if verdict == "confident" else None
-        return self._confident_of is not None and self._confident_of == before
+        self._certain = self._confident_of is not None and self._confident_of == before
+        return self._certain
 
 
 def _joined(windows: Sequence[_Window]) -> audio.Cut:

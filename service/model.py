@@ -2,7 +2,8 @@
 
 `training.release` writes model files, by this contract:
 
-* input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: from `audio.log_mel`;
+* input ``log_mel``, float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)]: from `audio.log_mel`. If the
+  file leaves the number of frames open, the model takes short windows, too;
 * output ``genre_probabilities``, float32 [shape=(n, n_genres)]: each row sums to 1;
 * output ``emotion``, float32 [shape=(n, n_emotions)], in [0, 1];
 * output ``music``, float32 [shape=(n,)]: probability that the window is music;
@@ -136,10 +137,13 @@ class Scorer(ABC):
     card : Card
     digest : str
         SHA-256 of the model file.
+    shortest : int
+        Samples of the shortest window that it scores: those of a short window, or of a whole one.
     """
 
     card: Card
     digest: str
+    shortest: int
 
     def space(self) -> EmbeddingSpace:
         """Return the space of the model's embedding.
@@ -162,7 +166,8 @@ class Scorer(ABC):
         Parameters
         ----------
         spectrograms : float32 [shape=(n_windows, audio.N_MELS, audio.N_FRAMES)], dB
-            As `audio.log_mel` returns them.
+            As `audio.log_mel` returns them. Those of windows of `shortest` samples or more have
+            fewer frames.
         """
 
     def verify(self) -> None:
@@ -213,6 +218,8 @@ class Model(Scorer):
             raise UnreadableModelError(
                 f"{path.name} is not a model of Fifteen: {type(error).__name__}."
             ) from error
+        n_frames = self._session.get_inputs()[0].shape[-1]  # a name or None where any may be
+        self.shortest = audio.N_SAMPLES if isinstance(n_frames, int) else audio.N_SHORT_SAMPLES
         self._check(path.name)
 
     def _check(self, name: str) -> None:

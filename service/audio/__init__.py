@@ -42,6 +42,8 @@ from service.audio.spec import (
     N_FRAMES,
     N_MELS,
     N_SAMPLES,
+    N_SHORT_FRAMES,
+    N_SHORT_SAMPLES,
     QUIETEST_POWER,
     SAMPLE_RATE,
     SILENT_DBFS,
@@ -52,7 +54,7 @@ from service.audio.spec import (
     Windows,
     front_end,
 )
-from service.audio.spectrogram import log_mel, mel_edges, mel_filters
+from service.audio.spectrogram import LogMel, log_mel, mel_edges, mel_filters
 from service.audio.windowing import Cut, cut, window_starts, windows
 
 __all__ = [
@@ -72,6 +74,8 @@ __all__ = [
     "N_FRAMES",
     "N_MELS",
     "N_SAMPLES",
+    "N_SHORT_FRAMES",
+    "N_SHORT_SAMPLES",
     "QUIETEST_POWER",
     "SAMPLE_RATE",
     "SILENT_DBFS",
@@ -86,6 +90,7 @@ __all__ = [
     "Cut",
     "DecodeTimeoutError",
     "Growing",
+    "LogMel",
     "Loudness",
     "NoAudioStreamError",
     "NotAudioError",

@@ -38,6 +38,9 @@ class Growing:
     elsewhere : float
         Seconds that the reader has not spent on decoding, but waiting. A reader that does other
         work in between may add to it.
+    patience : float
+        Seconds of sound, at least, that must still arrive before the reader has anything to tell.
+        The reader sets it.
     """
 
     def __init__(
@@ -52,10 +55,12 @@ class Growing:
         self._start = 0  # position of the first byte of `_data`
         self._position = 0
         self._error: OSError | None = None
+        self._awaited: Callable[[], bool] | None = None  # what the reader waits for
         self.size = 0
         self.ended = False
         self.waiting = False
         self.elsewhere = 0.0
+        self.patience = 0.0
 
     @property
     def unread(self) -> int:
@@ -67,18 +72,23 @@ class Growing:
         with self._changed:
             self._data += data
             self.size += len(data)
-            self._changed.notify()
+            self._wake()
 
     def end(self) -> None:
         """Say that the file is complete."""
         with self._changed:
             self.ended = True
-            self._changed.notify()
+            self._wake()
 
     def fail(self, error: OSError) -> None:
         """Make the reader's next read raise an error."""
         with self._changed:
             self._error = error
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake the reader, unless what arrived is not what it waits for."""
+        if self._awaited and self._awaited():
             self._changed.notify()
 
     def wait_for_end(self) -> None:
@@ -114,9 +124,9 @@ class Growing:
         """Wait until a condition is met."""
         began = perf_counter()
         with self._resting(), self._changed:
-            self.waiting = True
+            self.waiting, self._awaited = True, until
             self._changed.wait_for(until)
-            self.waiting = False
+            self.waiting, self._awaited = False, None
         self.elsewhere += perf_counter() - began
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

@@ -3,7 +3,8 @@
 Conventions
 -----------
 * A *waveform* is mono float32, full scale [-1, 1], at `SAMPLE_RATE`.
-* A *window* is a waveform of exactly `N_SAMPLES` samples: the models' unit of input.
+* A *window* is a waveform of exactly `N_SAMPLES` samples: the models' unit of input. A *short
+  window* has fewer, and at least `N_SHORT_SAMPLES`; some models take it.
 * A *frame* is one column of a spectrogram, a *mel band* one row.
 * Time is in seconds, frequency in hertz, level in decibels.
 """
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 22_050  # Hz
 WINDOW_SECONDS = 15
 MIN_SECONDS = 3  # a shorter recording is refused; a shorter remainder is left out
+SHORT_SECONDS = 6  # a short window has as much, repeated if need be: docs/DECISIONS.md says why
 
 N_FFT = 2_048  # samples, 93 ms
 HOP = 735  # samples: 30 frames a second exactly
@@ -28,6 +30,8 @@ MEL_STEP = math.log(6.4) / 27  # step of the logarithm of frequency above the kn
 
 N_SAMPLES = WINDOW_SECONDS * SAMPLE_RATE  # 330 750
 N_FRAMES = 1 + N_SAMPLES // HOP  # 451: frames are centred, the first on 0 s, the last on 15 s
+N_SHORT_SAMPLES = SHORT_SECONDS * SAMPLE_RATE
+N_SHORT_FRAMES = 1 + N_SHORT_SAMPLES // HOP
 
 SILENT_DBFS = -120.0  # the level reported for digital silence
 

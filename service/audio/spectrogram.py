@@ -16,13 +16,13 @@ from scipy.sparse import csr_array
 from service.audio import spec
 from service.audio.spec import Spectrograms, Waveform, Windows
 
-Places = NDArray[np.intp] | slice
+Frames = NDArray[np.intp]
 
-ALL = slice(None)
+GROUP = 48  # frames that are transformed together: they fit into a processor's cache
 EDGE = math.ceil(spec.N_FFT / 2 / spec.HOP)  # frames at either end that reach beyond the window
 
 
-def log_mel(windows: Windows, period: int = spec.N_SAMPLES) -> Spectrograms:
+def log_mel(windows: Windows) -> Spectrograms:
     """Compute log-mel power spectrograms of windows: the models' input.
 
     Frame ``t`` is centred on ``t * HOP / SAMPLE_RATE`` seconds; the edges are zero-padded. Every
@@ -31,45 +31,89 @@ def log_mel(windows: Windows, period: int = spec.N_SAMPLES) -> Spectrograms:
     Parameters
     ----------
     windows : float32 [shape=(n_windows, N_SAMPLES)]
-    period : int
-        Number of samples after which each window repeats itself. If it is a multiple of `HOP`, the
-        frames repeat themselves, too, and are computed once.
+        Or short windows, all of one length.
 
     Returns
     -------
     spectrograms : float32 [shape=(n_windows, N_MELS, N_FRAMES)], dB in [-SPAN_DB, 0]
-        Digital silence is ``-SPAN_DB`` throughout.
+        Digital silence is ``-SPAN_DB`` throughout. Short windows have a frame for each `HOP`, and
+        one more.
     """
-    filters, (computed, places) = mel_filters(), _repeated(period)
-    power = np.stack([(filters @ _power(window, computed))[:, places] for window in windows])
-    level = 10 * np.log10(np.maximum(power, spec.QUIETEST_POWER))
-    quietest = 10 * math.log10(spec.QUIETEST_POWER)
-    peak = np.maximum(level.max(axis=(-2, -1), keepdims=True), quietest + spec.SPAN_DB)
-    return np.asarray(np.maximum(level - peak, -spec.SPAN_DB), dtype=np.float32)
+    return np.stack([LogMel().update(window, len(window)) for window in windows])
 
 
-def _repeated(period: int) -> tuple[Places, Places]:
-    """Return which frames need computing, and where each frame of the window is among them."""
+class LogMel:
+    """The log-mel spectrogram of a window that grows. No frame is computed twice."""
+
+    def __init__(self) -> None:
+        self._known: list[NDArray[np.float32]] = []  # power of the first groups of frames
+
+    def update(self, window: Waveform, heard: int) -> NDArray[np.float32]:
+        """Return the spectrogram of the window as it is now; `log_mel` returns the same.
+
+        Parameters
+        ----------
+        window : float32 [shape=(n_samples,)]
+        heard : int
+            Number of samples at its beginning that were heard; the window repeats them. Those of
+            the update before are among them.
+
+        Returns
+        -------
+        spectrogram : float32 [shape=(N_MELS, n_frames)], dB in [-SPAN_DB, 0]
+        """
+        computed, places = _repeated(len(window), heard)
+        power = self._power(window, computed, heard)[:, places]
+        level = 10 * np.log10(np.maximum(power, spec.QUIETEST_POWER))
+        quietest = 10 * math.log10(spec.QUIETEST_POWER)
+        peak = max(level.max(), quietest + spec.SPAN_DB)
+        return np.asarray(np.maximum(level - peak, -spec.SPAN_DB), dtype=np.float32)
+
+    def _power(self, window: Waveform, chosen: Frames, heard: int) -> NDArray[np.float32]:
+        """Return the power of some frames in mel bands; [shape=(N_MELS, n_chosen)]."""
+        frames = sliding_window_view(np.pad(window, spec.N_FFT // 2), spec.N_FFT)[:: spec.HOP]
+        groups = self._known.copy()
+        for start in range(len(groups) * GROUP, len(chosen), GROUP):
+            group = chosen[start : start + GROUP]
+            groups.append(_mel_power(frames[group]))
+            end = start + GROUP
+            inside = (end - 1) * spec.HOP + spec.N_FFT // 2 <= heard
+            if inside and len(self._known) * GROUP == start and chosen[end - 1] == end - 1:
+                self._known.append(groups[-1])
+        return np.concatenate(groups, axis=1)
+
+
+def _repeated(length: int, period: int) -> tuple[Frames, Frames | slice]:
+    """Return which frames need computing, and where each frame of the window is among them.
+
+    A window that repeats itself after a multiple of `HOP` has frames that repeat themselves, too.
+    """
     hops, rest = divmod(period, spec.HOP)
-    inside = slice(EDGE, spec.N_FRAMES - EDGE)
+    frames = np.arange(1 + length // spec.HOP)
+    inside = slice(EDGE, len(frames) - EDGE)
     if rest or hops >= inside.stop - inside.start:
-        return ALL, ALL
-    frames = np.arange(spec.N_FRAMES)
+        return frames, slice(None)
     frames[inside] = EDGE + (frames[inside] - EDGE) % hops
     return np.unique(frames, return_inverse=True)
 
 
-def _power(window: Waveform, chosen: Places = ALL) -> NDArray[np.float32]:
-    """Return the power of some frames of the short-time Fourier transform.
+def _mel_power(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the power of frames in mel bands.
+
+    Parameters
+    ----------
+    frames : float32 [shape=(n_frames, N_FFT)]
 
     Returns
     -------
-    power : float32 [shape=(1 + N_FFT // 2, n_frames)]
+    power : float32 [shape=(N_MELS, n_frames)]
         Spectra are columns: the filters would copy a transposed matrix of rows.
     """
-    frames = sliding_window_view(np.pad(window, spec.N_FFT // 2), spec.N_FFT)[:: spec.HOP]
-    spectrum = rfft((frames[chosen] * hann()).T, axis=0)
-    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag))
+    spectrum = rfft((frames * hann()).T, axis=0)
+    power: NDArray[np.float32] = mel_filters() @ (
+        np.square(spectrum.real) + np.square(spectrum.imag)
+    )
+    return power
 
 
 def hann() -> NDArray[np.float32]:

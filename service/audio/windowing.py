@@ -24,6 +24,7 @@ class Cut:
     Attributes
     ----------
     windows : float32 [shape=(n_windows, N_SAMPLES)]
+        Or one short window.
     starts, ends : list of int [shape=(n_windows,)]
         Position of each window in the waveform, in samples. A recording shorter than a window ends
         before the window, which then repeats the recording.
@@ -86,12 +87,15 @@ def window_starts(n_samples: int) -> list[int]:
     return starts
 
 
-def cut(waveform: Waveform) -> Cut:
-    """Cut a waveform into windows; a waveform shorter than a window is repeated to fill one.
+def cut(waveform: Waveform, shortest: int | None = None) -> Cut:
+    """Cut a waveform into windows; one that is shorter than a window makes a single one.
 
     Parameters
     ----------
     waveform : float32 [shape=(n_samples,)]
+    shortest : int, optional
+        Samples of the shortest window; `N_SAMPLES` by default. A waveform that is shorter is
+        repeated to fill it.
 
     Returns
     -------
@@ -106,7 +110,8 @@ def cut(waveform: Waveform) -> Cut:
     starts = window_starts(len(waveform))
     ends = [min(start + spec.N_SAMPLES, len(waveform)) for start in starts]
     if len(waveform) < spec.N_SAMPLES:
-        samples = np.resize(waveform, (1, spec.N_SAMPLES))  # numpy.resize repeats its input
+        length = max(len(waveform), shortest or spec.N_SAMPLES)
+        samples = np.resize(waveform, (1, length))  # numpy.resize repeats its input
     else:
         samples = np.stack([waveform[start:end] for start, end in zip(starts, ends, strict=True)])
     own_starts = [0, *ends[:-1]]

@@ -33,12 +33,15 @@ class RemoteModel(Scorer):
     ----------
     card : Card
     digest : str
+    shortest : int
     handle : DeploymentHandle
         Of `service.cluster.scorer.ScorerReplica`.
     """
 
-    def __init__(self, card: Card, digest: str, handle: DeploymentHandle[ScorerReplica]) -> None:
-        self.card, self.digest = card, digest
+    def __init__(
+        self, card: Card, digest: str, shortest: int, handle: DeploymentHandle[ScorerReplica]
+    ) -> None:
+        self.card, self.digest, self.shortest = card, digest, shortest
         self._handle = handle
 
     def score(self, spectrograms: audio.Spectrograms) -> Scores:
@@ -91,4 +94,4 @@ def load_remote(settings: Settings, handle: DeploymentHandle[ScorerReplica]) -> 
         If one of them cannot be served, or the default model is missing.
     """
     served = load_served(settings)
-    return Models([RemoteModel(each.card, each.digest, handle) for each in served])
+    return Models([RemoteModel(each.card, each.digest, each.shortest, handle) for each in served])

@@ -68,13 +68,14 @@ class ScorerReplica:
         return await asyncio.to_thread(self.score_batch, batch)
 
     def score_batch(self, batch: Sequence[ScoreRequest]) -> list[Scores]:
-        """Score several requests, with one run of each model that they use."""
+        """Score several requests, those with one model and windows of one length together."""
+        alike: dict[tuple[str, int], list[int]] = {}
+        for place, (digest, spectrograms) in enumerate(batch):
+            alike.setdefault((digest, spectrograms.shape[-1]), []).append(place)
         scores: dict[int, Scores] = {}
-        for digest, model in self._models.items():
-            places = [place for place, request in enumerate(batch) if request.digest == digest]
-            if not places:
-                continue
-            together = model.score(np.concatenate([batch[i].spectrograms for i in places]))
+        for (digest, _), places in alike.items():
+            windows = np.concatenate([batch[place].spectrograms for place in places])
+            together = self._models[digest].score(windows)
             end = 0
             for place in places:
                 start, end = end, end + len(batch[place].spectrograms)

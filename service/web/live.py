@@ -113,7 +113,7 @@ class Session:
         self._turn = Turn(queue)
         self._turn_ends = 0.0
         self._stream = audio.Growing(forgetful=start.rolling, resting=self._turn.rest)
-        self._gathered = Gathered(self._stream.feed)
+        self._gathered = Gathered(self._stream.feed, lambda: self._stream.patience)
         self._inspected = b""
         self._received = 0
         self._counted = 0
@@ -146,7 +146,7 @@ class Session:
             await sender
         finally:
             self._stream.fail(audio.BrokenOffError("The connection has ended."))
-            self._gathered.hand_on()  # its timer would outlive this connection
+            self._gathered.drop()  # its timer would outlive this connection
             for task in (sender, receiver):
                 task.cancel()
             if self._error:  # the work failed for it

@@ -22,6 +22,7 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
 
+from service.web.gathering import Gathered
 from service.web.headers import REQUEST_ID, new_request_id
 from service.web.problem import MALFORMED_HTTP, response_of
 from service.web.sockets import LIVE_PATH, MAX_FRAGMENTS
@@ -162,7 +163,8 @@ class Socket(WebSocketsSansIOProtocol):
 
     uvicorn answers every ping at once, and stores the answers that the peer does not read. It
     leaves a handshake unanswered and open whose head is too long for it, stores any number of
-    fragments of one message, and logs a traceback for text that is not UTF-8.
+    fragments of one message, and logs a traceback for text that is not UTF-8. For each message, it
+    wakes the application, and stops and starts to read: here, the bytes of some time are one.
 
     Parameters
     ----------
@@ -175,6 +177,7 @@ class Socket(WebSocketsSansIOProtocol):
         self.logger = logging.getLogger(__name__)  # uvicorn's would log each address with its query
         self.logger.setLevel(logging.WARNING)
         self.conn = _Handshakes(max_size=self.config.ws_max_size, logger=self.logger)
+        self._gathered = Gathered(self._deliver)
         self._seconds = seconds
         self._clock: asyncio.TimerHandle | None = None
 
@@ -193,14 +196,27 @@ class Socket(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """Hand a message to the application."""
-        if self.curr_msg_data_type == "text" and not self.close_sent:
+        """Hand a message to the application: text at once, and bytes with others."""
+        if self.curr_msg_data_type == "bytes":
+            data, self.frames = b"".join(self.frames), []
+            if not self.close_sent:
+                self._gathered.add(data)
+            return
+        self._gathered.hand_on()
+        if not self.close_sent:
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
                 self._fail(CloseCode.INVALID_DATA)
                 return
         super().send_receive_event_to_app()
+
+    def _deliver(self, data: bytes) -> None:
+        """Hand bytes to the application, and read no more until it has taken them."""
+        self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def _fail(self, code: CloseCode) -> None:
         """Close the connection for a fault of the peer."""
@@ -236,8 +252,9 @@ class Socket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and forget the bytes of a recording that has no end."""
         self._stop_clock()
+        self._gathered.drop()
         super().connection_lost(exc)
 
     def _stop_clock(self) -> None:

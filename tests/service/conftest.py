@@ -22,6 +22,14 @@ def bare_models(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def open_models(tmp_path_factory):
+    """A folder with a model that takes short windows."""
+    folder = tmp_path_factory.mktemp("open")
+    tiny.write(folder, n_frames="frames")
+    return folder
+
+
 @pytest.fixture
 def tiny_model(tiny_models):
     return Model(tiny_models / "tiny.onnx")

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from service.messages import ROLLING_SECONDS, LivePcm
 from service.model import Model
 from service.taxonomy import MODELS_OWN
 from tests.growing import Arriving
+from tests.service import tiny
 from tools import signals
 
 RATE = 22_050
@@ -136,6 +138,103 @@ class TestRunning:
             for window in answer.timeline
         ]
         assert spans == [(0, 15), (15, 30)]
+
+
+class Noting(Model):
+    """A model that notes the number of frames of each window."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.seen = []
+
+    def score(self, spectrograms):
+        self.seen += [spectrograms.shape[-1]] * len(spectrograms)
+        return super().score(spectrograms)
+
+
+class TestShortWindows:
+    """Before there is a whole window, a model that takes short ones scores what was heard."""
+
+    @pytest.mark.parametrize("seconds", [3, 14, 19])
+    @pytest.mark.parametrize("encoding", ["wav", "fragmented-mp4"])
+    def test_the_final_answer_is_that_of_the_whole(self, open_models, groove, seconds, encoding):
+        model = Model(open_models / "tiny.onnx")
+        data = signals.encode(groove[: seconds * RATE], RATE, encoding)
+        final, _ = followed(data, model, timeline=True, embedding=True)
+        assert members(final) == members(analyze(data, model, timeline=True, embedding=True))
+
+    def test_only_what_was_heard_is_scored(self, open_models, groove):
+        model = Noting(open_models / "tiny.onnx")
+        _, running = followed(signals.wav(groove, RATE), model)
+        early = [answer for answer in running if answer.heard_seconds < audio.WINDOW_SECONDS]
+        heard = [round(answer.heard_seconds * RATE) // audio.HOP + 1 for answer in early]
+        assert len(heard) == len(FIRST_SECONDS)
+        assert heard[0] < audio.N_SHORT_FRAMES < heard[1]
+        assert model.seen == [audio.N_SHORT_FRAMES, *heard[1:], audio.N_FRAMES, audio.N_FRAMES]
+
+    def test_each_is_the_answer_to_what_was_heard(self, open_models, groove):
+        model = Model(open_models / "tiny.onnx")
+        _, running = followed(signals.wav(groove, RATE), model)
+        for answer in running[: len(FIRST_SECONDS)]:
+            waveform = audio.decode(signals.wav(groove, RATE)).waveform
+            heard = round(answer.heard_seconds * RATE / audio.HOP) * audio.HOP
+            cut = audio.cut(waveform[:heard], audio.N_SHORT_SAMPLES)
+            (genres,) = model.score(audio.log_mel(cut.windows)).genres
+            found = {each.genre: each.probability for each in answer.genres}
+            assert list(map(found.get, model.card.genres)) == pytest.approx(genres, abs=1e-6)
+
+    def test_other_models_score_whole_windows(self, tiny_models, groove):
+        model = Noting(tiny_models / "tiny.onnx")
+        followed(signals.wav(groove, RATE), model)
+        assert set(model.seen) == {audio.N_FRAMES}
+
+
+def test_after_a_certain_answer_the_next_has_a_whole_window(tmp_path, tiny_model):
+    none = tiny_model.card.thresholds.model_copy(update={"music": 0, "known": 0, "margin": 0})
+    sure = Model(tiny.write(tmp_path, thresholds=none))
+    _, running = followed(signals.wav(signals.groove(40, RATE), RATE), sure)
+    assert [answer.certain for answer in running] == [False] + [True] * (len(running) - 1)
+    due = [*FIRST_SECONDS[:2], *np.arange(2, 6) * EVERY_SECONDS]
+    for seconds, answer in zip(due, running, strict=True):
+        assert seconds <= answer.heard_seconds < seconds + 2**16 / RATE
+
+
+class Patient(Arriving):
+    """A file of which no more arrives than its reader's patience allows.
+
+    Parameters
+    ----------
+    data : bytes
+    a_second : int
+        Bytes of a second of sound.
+    """
+
+    def __init__(self, data, a_second):
+        super().__init__(data)
+        self._a_second, self.waits = a_second, 0
+
+    @contextmanager
+    def _arrive(self):
+        self._piece = round(self._a_second * max(0.25, self.patience))
+        self.waits += 1
+        with super()._arrive():
+            yield
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
+@pytest.mark.parametrize("sure", [True, False])
+def test_patience_delays_no_answer(tmp_path, tiny_model, rate, sure):
+    thresholds = tiny_model.card.thresholds
+    if sure:
+        thresholds = thresholds.model_copy(update={"music": 0, "known": 0, "margin": 0})
+    model = Model(tiny.write(tmp_path, thresholds=thresholds))
+    data = signals.wav(signals.groove(40, rate), rate)
+    _, usual = followed(data, model, piece=rate // 2)
+    told, stream = [], Patient(data, 2 * rate)
+    Live(stream, model, audio.UNBOUNDED, MODELS_OWN, told.append).run()
+    assert [each.heard_seconds for each in told] == [each.heard_seconds for each in usual]
+    if rate == 48_000:  # at lower rates, a piece is nearly as long as the time between answers
+        assert stream.waits < 100  # of 160
 
 
 class TestOutOfDate:

@@ -49,6 +49,21 @@ def spectrograms():
     )
 
 
+@pytest.mark.parametrize(
+    ("n_frames", "shortest"),
+    [(audio.N_FRAMES, audio.N_SAMPLES), ("frames", audio.N_SHORT_SAMPLES)],
+)
+def test_the_input_of_a_file_tells_whether_the_model_takes_short_windows(
+    tmp_path, n_frames, shortest
+):
+    model = Model(tiny.write(tmp_path, n_frames=n_frames))
+    model.verify()
+    assert model.shortest == shortest
+    sound = signals.groove(3, audio.SAMPLE_RATE)
+    scores = model.score(audio.log_mel(audio.cut(sound, shortest).windows))
+    assert scores.genres.shape == (1, len(model.card.genres))
+
+
 class TestScore:
     def test_scores_are_between_0_and_1(self, model, spectrograms):
         scores = model.score(spectrograms)

@@ -16,7 +16,7 @@ SPACE = EmbeddingSpace(space="tiny-5", dimensions=128)
 OPSET, FORMAT = 18, 9
 
 
-def _graph(card):
+def _graph(card, n_frames):
     """Levels, their projection to each output, and its activation."""
     rng = np.random.default_rng(0)
     weights = {"last": np.array([2]), "column": np.array([1])}
@@ -39,7 +39,7 @@ def _graph(card):
     return helper.make_graph(
         nodes,
         "tiny",
-        [_value(INPUT, [audio.N_MELS, audio.N_FRAMES])],
+        [_value(INPUT, [audio.N_MELS, n_frames])],
         [_value(name, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
@@ -50,9 +50,9 @@ def _value(name, shape):
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["windows", *shape])
 
 
-def _save(path, card, content):
+def _save(path, card, content, n_frames):
     opset = [helper.make_opsetid("", OPSET)]
-    proto = helper.make_model(_graph(card), opset_imports=opset, ir_version=FORMAT)
+    proto = helper.make_model(_graph(card, n_frames), opset_imports=opset, ir_version=FORMAT)
     helper.set_model_props(proto, {CARD_KEY: json.dumps(content)})
     onnx.save(proto, path)
 
@@ -67,7 +67,7 @@ def _reference():
     return audio.log_mel(audio.reference_windows())
 
 
-def write(folder, *, card_only=None, **changes):
+def write(folder, *, card_only=None, n_frames=audio.N_FRAMES, **changes):
     """Write the model with its reference answer, and return its path.
 
     Its card is the shipped one with changes.
@@ -78,6 +78,8 @@ def write(folder, *, card_only=None, **changes):
     card_only : dict or None
         Changes of the card that the outputs do not follow, as JSON. Such a file keeps the
         reference answer of the shipped card.
+    n_frames : int or str
+        Of a window; a name if any number may be.
     changes
         Members of the card, such as ``embedding=None``. The outputs follow.
     """
@@ -85,9 +87,9 @@ def write(folder, *, card_only=None, **changes):
     extended = {"name": "tiny", "features": list(TAUGHT), "embedding": SPACE} | changes
     card = _shipped_card().model_copy(update=extended)
     content = card.model_dump(mode="json")
-    _save(path, card, content | (card_only or {}))
+    _save(path, card, content | (card_only or {}), n_frames)
     if card_only:
         return path
     answer = Model(path).score(_reference()).flat()
-    _save(path, card, content | {"reference_answer": answer.tolist()})
+    _save(path, card, content | {"reference_answer": answer.tolist()}, n_frames)
     return path

@@ -17,6 +17,7 @@ from training.evaluation.evaluate import read_evaluation
 from training.files import write_atomically
 from training.fit.run import load, run_folder, trained_seeds
 from training.models.ensemble import Ensemble
+from training.models.student import MIN_FRAMES
 from training.release.card import build_card, read_card_text
 from training.types import Floats
 
@@ -90,13 +91,18 @@ def output_names(network: Ensemble) -> list[str]:
 
 
 def to_onnx(network: Ensemble) -> onnx.ModelProto:
-    """Convert a network in evaluation mode, for batches of any size."""
+    """Convert a network in evaluation mode, for batches of any size and windows of any length.
+
+    `audio.N_SHORT_SAMPLES` is the length of the shortest that the service scores; the network
+    itself needs `MIN_FRAMES`.
+    """
+    frames = torch.export.Dim("frames", min=MIN_FRAMES)
     program = torch.onnx.export(
         network,
         (torch.zeros(2, audio.N_MELS, audio.N_FRAMES),),
         input_names=[INPUT],
         output_names=output_names(network),
-        dynamic_shapes=({0: torch.export.Dim("windows")},),
+        dynamic_shapes=({0: torch.export.Dim("windows"), 2: frames},),
         opset_version=OPSET,
         dynamo=True,
         optimize=False,  # it would merge normalisations into weights; ONNX Runtime does so itself
@@ -153,6 +159,7 @@ def check(network: Ensemble, exported: Path, spectrograms: audio.Spectrograms) -
         In evaluation mode.
     exported : Path
     spectrograms : float32 [shape=(n, audio.N_MELS, audio.N_FRAMES)], dB
+        The first of their frames are compared as short windows, too.
 
     Raises
     ------
@@ -160,10 +167,13 @@ def check(network: Ensemble, exported: Path, spectrograms: audio.Spectrograms) -
         If an output differs by more than `MAX_DIFFERENCE`.
     """
     session = ort.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    theirs = session.run(output_names(network), {INPUT: spectrograms})
-    ours = predict(network, spectrograms)
-    difference = max(float(np.abs(a - b).max(initial=0)) for a, b in zip(ours, theirs, strict=True))
-    if not difference <= MAX_DIFFERENCE:  # a NaN is a mismatch too
-        raise ExportMismatchError(
-            f"ONNX Runtime and PyTorch differ by {difference:.2g}; {MAX_DIFFERENCE:g} is allowed."
-        )
+    for n_frames in (spectrograms.shape[-1], audio.N_SHORT_FRAMES):
+        windows = np.ascontiguousarray(spectrograms[..., :n_frames])
+        theirs = session.run(output_names(network), {INPUT: windows})
+        pairs = zip(predict(network, windows), theirs, strict=True)
+        difference = max(float(np.abs(a - b).max(initial=0)) for a, b in pairs)
+        if not difference <= MAX_DIFFERENCE:  # a NaN is a mismatch too
+            raise ExportMismatchError(
+                f"ONNX Runtime and PyTorch differ by {difference:.2g}; {MAX_DIFFERENCE:g} is "
+                "allowed."
+            )

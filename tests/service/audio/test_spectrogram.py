@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from service import audio
-from service.audio import spec
+from service.audio import spec, spectrogram
 from tools import signals
 from tools.reference import librosa_log_mel
 from training.data import lazy_librosa
@@ -32,13 +32,37 @@ class TestLogMel:
     def test_frames_of_a_repeated_recording_are_the_same_if_computed_once(self, hops):
         sound = np.random.default_rng(0).normal(0, 0.1, hops * audio.HOP).astype(np.float32)
         window = np.resize(sound, (1, audio.N_SAMPLES))
-        assert np.array_equal(audio.log_mel(window, len(sound)), audio.log_mel(window))
+        once = audio.LogMel().update(window[0], min(len(sound), audio.N_SAMPLES))
+        assert np.array_equal(once, audio.log_mel(window)[0])
 
-    def test_other_periods_change_nothing(self):
-        window = np.resize(signals.groove(4.01, audio.SAMPLE_RATE), (1, audio.N_SAMPLES))
-        period = round(4.01 * audio.SAMPLE_RATE)
-        assert period % audio.HOP
-        assert np.array_equal(audio.log_mel(window, period), audio.log_mel(window))
+    @pytest.mark.parametrize("seconds", [[3, 6, 10, 15], [3.99, 7.01, 7.02, 14.999, 15], [15, 15]])
+    @pytest.mark.parametrize("shortest", [audio.N_SHORT_SAMPLES, audio.N_SAMPLES])
+    def test_a_window_that_grows_has_the_spectrogram_of_each_length(self, seconds, shortest):
+        sound = signals.groove(15, audio.SAMPLE_RATE)
+        grown = audio.LogMel()
+        for heard in (round(each * audio.SAMPLE_RATE) for each in seconds):
+            (window,) = audio.cut(sound[:heard], shortest).windows
+            assert np.array_equal(grown.update(window, heard), audio.log_mel(window[None])[0])
+
+    def test_a_window_that_grows_is_transformed_once(self, monkeypatch):
+        transformed = []
+        power = spectrogram._mel_power
+        monkeypatch.setattr(
+            spectrogram,
+            "_mel_power",
+            lambda frames: transformed.append(len(frames)) or power(frames),
+        )
+        sound, grown = signals.groove(15, audio.SAMPLE_RATE), audio.LogMel()
+        for second in range(6, 16):
+            grown.update(sound[: second * audio.SAMPLE_RATE], second * audio.SAMPLE_RATE)
+        at_the_edges = 10 * (spectrogram.GROUP + spectrogram.EDGE)
+        assert audio.N_FRAMES <= sum(transformed) <= audio.N_FRAMES + at_the_edges
+
+    def test_short_windows_equal_those_of_librosa(self):
+        window = signals.groove(7, audio.SAMPLE_RATE)
+        (short,) = audio.log_mel(window[None])
+        assert short.shape == (audio.N_MELS, 7 * audio.SAMPLE_RATE // audio.HOP + 1)
+        assert np.abs(short - librosa_log_mel(window)).max() < 0.01  # dB
 
     def test_the_bands_equal_those_of_librosa(self):
         theirs = lazy_librosa.librosa.mel_frequencies(
@@ -78,9 +102,9 @@ class TestLogMel:
 
     @pytest.mark.parametrize("hz", [100, 440, 1_000, 5_000])
     def test_a_sine_is_loudest_in_its_band(self, hz):
-        (spectrogram,) = audio.log_mel(signals.sine(15, hz)[None])
+        (levels,) = audio.log_mel(signals.sine(15, hz)[None])
         nearest = np.abs(audio.mel_edges()[1:-1] - hz).argmin()
-        assert abs(spectrogram.mean(axis=1).argmax() - nearest) <= 2
+        assert abs(levels.mean(axis=1).argmax() - nearest) <= 2
 
     def test_frames_are_centred_on_their_time(self):
         click = np.zeros((1, audio.N_SAMPLES), np.float32)

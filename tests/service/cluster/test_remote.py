@@ -49,7 +49,7 @@ def spectrograms():
 
 def score(model, spectrograms, *failures):
     handle = Handle(model, *failures)
-    return RemoteModel(model.card, model.digest, handle).score(spectrograms), handle
+    return RemoteModel(model.card, model.digest, model.shortest, handle).score(spectrograms), handle
 
 
 def test_a_remote_model_has_the_scores_of_the_local_one(model, spectrograms):
@@ -103,7 +103,7 @@ def test_refusals_by_the_engine_are_temporary_errors(
 def test_a_call_that_timed_out_is_cancelled(model, spectrograms):
     handle = Handle(model, TimeoutError())
     with pytest.raises(NotReadyError):
-        RemoteModel(model.card, model.digest, handle).score(spectrograms)
+        RemoteModel(model.card, model.digest, model.shortest, handle).score(spectrograms)
     assert handle.cancelled == 1
 
 
@@ -112,5 +112,6 @@ def test_the_installed_models_become_remote(model):
     models = load_remote(Settings(), handle)
     assert models["fifteen"].card == model.card
     assert models["fifteen"].digest == model.digest
+    assert models["fifteen"].shortest == model.shortest
     models["fifteen"].verify()
     assert len(handle.requests) == 1

@@ -44,6 +44,16 @@ def test_each_request_has_its_own_features_and_embedding(tiny_models, tiny_model
         assert_same(scores, tiny_model.score(part))
 
 
+def test_windows_of_several_lengths_are_not_mixed(open_models, spectrograms):
+    model = load_models(open_models)["tiny"]
+    replica = ScorerReplica(Settings(models=open_models, model="tiny"))
+    lengths = [audio.N_FRAMES, audio.N_SHORT_FRAMES, audio.N_FRAMES, 217, audio.N_SHORT_FRAMES]
+    parts = [spectrograms[[place], :, :length] for place, length in enumerate(lengths)]
+    batch = [ScoreRequest(model.digest, part) for part in parts]
+    for scores, part in zip(replica.score_batch(batch), parts, strict=True):
+        assert_same(scores, model.score(part))
+
+
 def test_models_are_not_mixed(tmp_path, spectrograms):
     content = (MODELS / "fifteen.onnx").read_bytes()
     version = load_models(MODELS)["fifteen"].card.version

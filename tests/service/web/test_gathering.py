@@ -1,7 +1,10 @@
 import anyio
 import pytest
 
-from service.web.gathering import GATHER_BYTES, GATHER_SECONDS, Gathered
+from service.web import gathering
+from service.web.gathering import GATHER_BYTES, GATHER_MESSAGES, Gathered
+
+SECONDS = 0.2
 
 
 def fed(*steps):
@@ -23,24 +26,62 @@ def fed(*steps):
     return after
 
 
-def test_messages_of_some_time_are_handed_on_together():
-    *before, after = fed(b"a", GATHER_SECONDS / 5, b"b", 0, b"c", GATHER_SECONDS)
-    assert not any(before)
-    assert after == [b"abc"]
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(gathering, "GATHER_SECONDS", SECONDS)
 
 
-def test_each_time_begins_with_its_first_message():
-    after = fed(b"a", 1.2 * GATHER_SECONDS, b"b", 0.6 * GATHER_SECONDS, b"c", 0.6 * GATHER_SECONDS)
-    assert after[3] == [b"a"]
-    assert after[-1] == [b"a", b"bc"]
+def test_the_first_message_waits_for_nothing_and_those_of_some_time_go_together():
+    *before, after = fed(b"a", b"b", 0, b"c", b"", b"d", 1.2 * SECONDS)
+    assert all(pieces == [b"a"] for pieces in before)
+    assert after == [b"a", b"bcd"]
+
+
+def test_a_message_after_a_pause_waits_for_nothing():
+    assert fed(b"a", 1.2 * SECONDS, b"b")[-1] == [b"a", b"b"]
+
+
+def test_two_in_a_row_wait_no_longer_than_one():
+    pieces = []
+
+    async def scenario():
+        second = Gathered(pieces.append)
+        first = Gathered(second.add)
+        for byte in (b"a", b"b", b"c"):
+            first.add(byte)
+        await anyio.sleep(1.5 * SECONDS)
+
+    anyio.run(scenario)
+    assert pieces == [b"a", b"bc"]
 
 
 @pytest.mark.parametrize("size", [GATHER_BYTES, 2 * GATHER_BYTES])
 def test_many_bytes_wait_no_longer(size):
-    first, second = fed(b"a", bytes(size))
-    assert first == []
-    assert second == [b"a" + bytes(size)]
+    *_, before, after = fed(b"a", b"b", bytes(size))
+    assert before == [b"a"]
+    assert after == [b"a", b"b" + bytes(size)]
+
+
+def test_bytes_wait_as_long_as_they_may():
+    pieces = []
+
+    async def scenario():
+        gathered = Gathered(pieces.append, lambda: 4 * SECONDS)
+        for byte in (b"a", b"b", b"c"):
+            gathered.add(byte)
+            await anyio.sleep(SECONDS)
+        assert pieces == [b"a"]
+        await anyio.sleep(2 * SECONDS)
+
+    anyio.run(scenario)
+    assert pieces == [b"a", b"bc"]
+
+
+def test_many_messages_wait_no_longer():
+    after = fed(b"a", *[b"b", b""] * (GATHER_MESSAGES // 2))
+    assert after[-2] == [b"a"]
+    assert after[-1] == [b"a", b"b" * (GATHER_MESSAGES // 2)]
 
 
 def test_the_end_waits_for_nothing_and_nothing_comes_twice():
-    assert fed(b"a", None, None, 1.2 * GATHER_SECONDS)[-1] == [b"a"]
+    assert fed(b"a", b"b", None, None, 1.2 * SECONDS)[-1] == [b"a", b"b"]

@@ -133,6 +133,27 @@ def test_a_sender_that_pauses_is_answered_without_another_message(hurried, clips
         assert time.monotonic() - began < SECONDS
 
 
+@pytest.mark.parametrize("folder", ["tiny_models", "open_models"])
+def test_models_with_and_without_short_windows(request, clips, folder):
+    models = request.getfixturevalue(folder)
+    with serving("--models", str(models), "--model", "tiny") as server, live(server) as peer:
+        early, rest = clips["wav"][: 5 * 2 * RATE], clips["wav"][5 * 2 * RATE :]
+        peer.start(timeline=True).send(early)
+        assert peer.next()["message"] == "ready"
+        assert 3 <= peer.next()["heard_seconds"] <= 5
+        answer = peer.send(rest).end().rest()[-1]["analysis"]
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            assert {**answer, "timings": None} == {**posted(client, clips["wav"]), "timings": None}
+
+
+def test_small_messages_arrive_in_order(hurried, client, clips):
+    """Also those that wait for one another, and the text that follows them."""
+    data = clips["adts"][:40_000]
+    answer, code = answered(hurried, data, piece=7)
+    assert answer == posted(client, data)
+    assert code == 1_000
+
+
 def test_a_sender_that_never_starts_is_refused(hurried):
     with live(hurried) as peer:
         assert peer.rest()[-1]["type"] == PROBLEM_TYPES + "upload-timeout"

@@ -77,6 +77,17 @@ def test_a_batch_has_any_number_of_windows(exported, dataset):
         )
 
 
+@pytest.mark.parametrize("n_frames", [audio.N_SHORT_FRAMES, 217, 320, audio.N_FRAMES])
+def test_a_window_has_any_number_of_frames(exported, network, dataset, n_frames):
+    model = Model(exported)
+    assert model.shortest == audio.N_SHORT_SAMPLES
+    spectrograms = np.ascontiguousarray(dataset.spectrograms(np.arange(2))[..., :n_frames])
+    for (name, theirs), ours in zip(
+        vars(model.score(spectrograms)).items(), predict(network, spectrograms), strict=True
+    ):
+        np.testing.assert_allclose(theirs, ours, atol=1e-4, err_msg=name)
+
+
 def test_a_file_with_other_outputs_is_an_error(exported, dataset, network):
     with torch.no_grad():
         for member in network.heads:
