@@ -189,7 +189,7 @@ class TestSilence:
         sent = []
         silent.on("request", lambda request: "/v1/analyze" in request.url and sent.append(request))
         silent.click("#listen")
-        expect(silent.get_by_role("alert")).to_contain_text("I hear nothing")
+        expect(silent.get_by_role("alert")).to_contain_text("next to nothing")
         assert int(silent.inner_text("#listen-count")) >= 9
         silent.click("#listen")
         expect(silent.get_by_role("alert")).to_contain_text("next to nothing")

@@ -91,7 +91,7 @@ function track(fill, share) {
 
 /** A point in the plane of moods; null where it has none. */
 export function plane(emotions, mood) {
-	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
+	const [x, y] = axes(emotions);
 	if (!x || !y) return null;
 	return field(
 		[x, y].map(({ name, value }) => `${text(name)} ${percent(value)}`).join(", "),
@@ -103,6 +103,9 @@ export function plane(emotions, mood) {
 		drawing("text", { x: -100, y: -6, transform: "rotate(-90)" }, `${text("energy")} →`),
 	);
 }
+
+/** The emotions that are the axes of the plane, across and up. */
+export const axes = (emotions) => ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
 
 export function field(label, viewBox, ...parts) {
 	return drawing(
@@ -116,10 +119,9 @@ export function field(label, viewBox, ...parts) {
 
 function corner(name, here) {
 	const [x, y] = CORNERS[name];
-	const kind = here ? "here" : "there";
 	return drawing(
 		"g",
-		{ class: kind },
+		{ class: here && "here" },
 		drawing("rect", { x, y, width: SIDE / 2, height: SIDE / 2, rx: 14 }),
 		drawing("text", { x: x + SIDE / 4, y: y ? SIDE - 12 : 20 }, text(`mood.${name}`)),
 	);

@@ -81,6 +81,7 @@ function wire() {
 	on(store.events, "change", changed);
 	on(store.events, "trouble", trouble);
 	on(recorder.events, "recorded", recorded);
+	on(recorder.events, "cancelled", cancelled);
 	on(recorder.events, "state", player.pause);
 	byId("share").addEventListener("click", () => share(store.get(route.now().id)));
 	byId("again").addEventListener("click", listenAgain);
@@ -165,20 +166,38 @@ function redraw() {
 	PAGES[shown?.page ?? "home"].redraw?.();
 }
 
-async function recorded({ blob, levels, seconds, peak, cut, long }) {
-	const kept = long && session.clip();
-	if (kept) {
-		const { id } = store.add({ ...kept, levels });
-		if (route.now().page === "home") await show(id);
-		else toast(text("added", { count: "1" }));
-		return;
-	}
-	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
+async function recorded(recording) {
+	const { blob, peak } = recording;
+	const clip = clipOf(recording);
+	if (!clip.answer && live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
 		home.complain(text("verdict.silence.reason"));
+	} else {
+		await keep(clip);
+	}
+}
+
+/** A long session was cancelled by mistake, maybe: as with a deletion, there is a way back. */
+function cancelled(recording) {
+	if (!recording?.long) {
+		toast(text("cancelled"));
 		return;
 	}
-	const note = cut ? "microphone.cut" : null;
-	await show(store.add({ audio: blob, levels, seconds, note }).id);
+	const clip = clipOf(recording);
+	const undo = { label: text("undo"), act: () => keep(clip) };
+	toast(text("deleted", { name: text("recording") }), undo);
+}
+
+/** @returns {Partial<Clip>} */
+function clipOf({ blob, levels, cut, long }) {
+	const kept = long && session.clip();
+	if (kept) return { ...kept, levels };
+	return { audio: blob, levels, note: cut ? "microphone.cut" : null };
+}
+
+async function keep(clip) {
+	const { id } = store.add(clip);
+	if (route.now().page === "home" && recorder.now() === "idle") await show(id);
+	else toast(text("added", { count: "1" }));
 }
 
 /** Show a new clip; its picture may lack frames that the screen missed. */
@@ -198,7 +217,7 @@ async function taken(ids) {
 async function picture(id) {
 	const { audio } = store.get(id) ?? {};
 	const found = audio?.size ? await ofFile(audio) : null;
-	if (found) await store.change(id, { levels: found.levels, seconds: found.seconds });
+	if (found) await store.change(id, { levels: found.levels });
 }
 
 function listenAgain() {
