@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "7e97389a532f";
+const VERSION = "1faaa7e24902";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

@@ -174,7 +174,7 @@ class TestTakenAway:
               track.dispatchEvent(new Event("mute"));
             }"""
         )
-        expect(page.get_by_role("alert")).to_contain_text("microphone is muted")
+        expect(page.get_by_role("alert")).to_contain_text("another app may have it")
 
 
 class TestSilence:

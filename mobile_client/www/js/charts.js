@@ -19,12 +19,12 @@ export function genreBars(genres, explain) {
 			element("b", {}, percent(probability)),
 		),
 	);
-	return element("ul", { class: "bars" }, ...rows);
+	return element("ul", { class: "bars" }, rows);
 }
 
 /** Emotions as gauges: the place among the reference recordings; numbers on demand. */
 export function gauges(emotions) {
-	return element("dl", { class: "gauges" }, ...emotions.map(gauge));
+	return element("dl", { class: "gauges" }, emotions.map(gauge));
 }
 
 function gauge({ name, value, low, high, percentile }) {
@@ -50,13 +50,13 @@ function gauge({ name, value, low, high, percentile }) {
 function numbers({ value, low, high, percentile }) {
 	if (low === null && percentile === null) return null;
 	const scale = element("div", { class: "track", "aria-hidden": "true" });
-	if (low !== null) scale.append(placed("band", low, high));
+	const figures = [percent(value)];
+	if (low !== null) {
+		scale.append(placed("band", low, high));
+		figures.push(text("interval", { low: percent(low), high: percent(high) }));
+	}
 	scale.append(placed("dot", value));
-	const figures = [
-		percent(value),
-		low === null ? null : text("interval", { low: percent(low), high: percent(high) }),
-		percentile === null ? null : text("percentile", { share: percent(percentile / 100) }),
-	].filter((figure) => figure);
+	if (percentile !== null) figures.push(text("percentile", { share: percent(percentile / 100) }));
 	return element(
 		"dd",
 		{ class: "note" },
@@ -74,7 +74,7 @@ export function measures(rows, traits) {
 
 function listed(rows) {
 	const parts = rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
-	return element("dl", {}, ...parts);
+	return element("dl", {}, parts);
 }
 
 function placed(kind, from, to = from) {
@@ -160,9 +160,9 @@ export function timeline(windows, play) {
 	return element(
 		"div",
 		{ class: "timeline" },
-		element("div", { class: "windows", "aria-hidden": "true" }, ...bars),
-		element("p", { class: "legend", "aria-hidden": "true" }, ...legend),
-		element("ol", {}, ...parts),
+		element("div", { class: "windows", "aria-hidden": "true" }, bars),
+		element("p", { class: "legend", "aria-hidden": "true" }, legend),
+		element("ol", {}, parts),
 	);
 }
 

@@ -115,7 +115,6 @@ function arrive({ page, id }) {
 	if (moved) PAGES[shown.page].leave();
 	shown = { page, id };
 	present(page);
-	byId("share").hidden = clip?.state !== "answered";
 	PAGES[page].show(shown);
 	announce();
 	if (!moved) return;
@@ -147,15 +146,15 @@ function changed({ id, kind }) {
 	}
 	if (shown.page === "clip") clipPage.changed({ id });
 	if (shown.page === "history") historyPage.changed({ id, kind });
-	if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
 	announce();
 }
 
-/** Update the title, and announce news of the shown clip. */
+/** Update the title and what can be shared, and announce news of the shown clip. */
 function announce() {
 	const clip = shown.page === "clip" ? store.get(shown.id) : null;
 	const names = { home: "", clip: "", history: text("history"), about: text("about") };
 	const title = clip ? summary(clip) : names[shown.page];
+	byId("share").hidden = clip?.state !== "answered";
 	document.title = title ? `${title} · Fifteen` : "Fifteen";
 	const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
 	if (clip && news !== announced) say(clipPage.news(clip));
@@ -226,8 +225,7 @@ function listenAgain() {
 }
 
 async function trySample() {
-	const id = store.add({ name: text("sample"), audio: sample() }).id;
-	await taken([id]);
+	await taken([store.add({ name: text("sample"), audio: sample() }).id]);
 }
 
 async function trouble(reason) {

@@ -13,7 +13,7 @@ const MODELS = "v1/models";
 const HEALTH = "healthz";
 const RETRY_SECONDS = 5; // if a busy service sends no Retry-After, or hides it from another origin
 const BUSY = [429, 503];
-const PASSING = [408, 429, 499]; // and from 500; other refusals are about the recording
+const TIMEOUT = 408; // of an upload
 const ANSWER_SECONDS = 30; // for the service to answer, beyond the upload
 const HEALTH_SECONDS = 10;
 
@@ -169,8 +169,7 @@ function refusal(response, answer) {
 }
 
 /** Whether a refusal may pass: at fault was the service or the way there, not the recording. */
-export const mayPass = ({ type, status }) =>
-	status >= 500 || PASSING.includes(status) || type?.endsWith(":incomplete-body");
+export const mayPass = ({ status }) => status === TIMEOUT || status >= 500;
 
 /** The address of something of the service's, or of the page that answers for its own files. */
 export function address(path) {

@@ -65,12 +65,9 @@ function picture(clip) {
 /** Write the name as large as the ring allows, a line for each word where it is long. */
 function title(context, name, y, colour) {
 	const words = name.length > 9 ? name.split(" ") : [name];
-	let size = words.length > 1 ? 76 : 110;
-	const longest = () => Math.max(...words.map((word) => context.measureText(word).width));
-	do {
-		size -= 4;
-		context.font = `800 ${size}px ${FONT}`;
-	} while (longest() > INSIDE && size > 24);
+	context.font = `800 100px ${FONT}`;
+	const longest = Math.max(...words.map((word) => context.measureText(word).width));
+	const size = Math.min(words.length > 1 ? 72 : 106, (100 * INSIDE) / longest);
 	words.forEach((word, row) =>
 		write(context, word, 800, size, y + (row - (words.length - 1) / 2) * size * 1.05 + size / 3, colour),
 	);

@@ -86,7 +86,7 @@ function answered(clip) {
 	const figures = [
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
-		panel("moods", plane(reading.emotions, reading.mood)),
+		panel("valence", plane(reading.emotions, reading.mood)),
 		reading.sound && soundPanel(reading.sound),
 		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
 	];

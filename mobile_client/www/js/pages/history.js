@@ -87,9 +87,7 @@ function settled() {
 	countSelected();
 }
 
-function matching() {
-	return store.all().filter(matches);
-}
+const matching = () => store.all().filter(matches);
 
 function matches(clip) {
 	const words = search.value.trim().toLocaleLowerCase();
@@ -172,9 +170,7 @@ function make(clip) {
 	return row;
 }
 
-function lookOf(clip) {
-	return [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
-}
+const lookOf = (clip) => [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
 
 function update(row, clip) {
 	row.dataset.look = lookOf(clip);
@@ -262,7 +258,7 @@ function select(/** @type {?string[]} */ ids) {
 		plain(text("cancel"), () => pick(null)),
 	];
 	const begin = plain(text("select"), () => pick([]));
-	selection.replaceChildren(...(chosen ? [count, element("div", { class: "actions" }, ...actions)] : [begin]));
+	selection.replaceChildren(...(chosen ? [count, element("div", { class: "actions" }, actions)] : [begin]));
 	countSelected();
 }
 

@@ -41,7 +41,7 @@ export function start() {
 	addEventListener("keydown", ({ key }) => key === "Escape" && leave());
 	on(recorder.events, "state", stateChanged);
 	on(recorder.events, "frame", draw);
-	on(recorder.events, "muted", () => complain(text("microphone.muted")));
+	on(recorder.events, "muted", () => complain(text("microphone.busy")));
 	on(recorder.events, "failed", (reason) => complain(text(`microphone.${reason}`)));
 	on(live.events, "answer", answered);
 	on(live.events, "quiet", quiet);
@@ -188,8 +188,8 @@ function quiet(nothing) {
 }
 
 function shake() {
-	soFar.textContent = text("too-early");
-	say(text("too-early"));
+	soFar.textContent = text("problem.clip-too-short");
+	say(text("problem.clip-too-short"));
 }
 
 /** Clear the error once the person allows the microphone. */
