@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "1faaa7e24902";
+const VERSION = "75c8717e61c3";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

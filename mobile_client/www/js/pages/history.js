@@ -242,7 +242,7 @@ function fillGenres() {
 	genres.setAttribute("aria-label", text("genres"));
 	if (genres.length && String([...genres.options].map(({ value }) => value)) === String(listed)) return;
 	const { value } = genres;
-	const label = (name) => (name ? capital(genreName(name)) : text("genre"));
+	const label = (name) => (name ? capital(genreName(name)) : text("genres"));
 	genres.replaceChildren(...listed.map((name) => element("option", { value: name }, label(name))));
 	genres.value = listed.includes(value) ? value : "";
 }
