@@ -71,9 +71,7 @@ class TestFilters:
         second = next(each for each in OTHERS if each != "rap")  # of the torn answer
         listed = diary.get_by_role("combobox").locator("option")
         expected = sorted({"house", "jazz", "rap", second})
-        expect(listed).to_have_text(
-            ["Genres", *(each[0].upper() + each[1:] for each in expected)]
-        )
+        expect(listed).to_have_text(["Genres", *(each[0].upper() + each[1:] for each in expected)])
 
     def test_where_no_clip_has_a_genre_the_filter_keeps_its_name(self, page):
         page.click("nav a")
