@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "75c8717e61c3";
+const VERSION = "51580a71487c";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

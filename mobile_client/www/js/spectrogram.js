@@ -32,25 +32,29 @@ export const analyserIn = (/** @type {BaseAudioContext} */ context, smoothingTim
  */
 export async function ofFile(blob) {
 	if (blob.size > LARGEST_BYTES) return null;
-	const context = new OfflineAudioContext(1, WINDOW, 2 * HIGHEST_HZ);
-	let sound;
 	try {
-		sound = await context.decodeAudioData(await blob.arrayBuffer());
+		const context = new OfflineAudioContext(1, WINDOW, 2 * HIGHEST_HZ);
+		const sound = await context.decodeAudioData(await blob.arrayBuffer());
+		const analysers = columnsOf(sound, context);
+		await context.startRendering();
+		const levels = Uint8Array.from(analysers.flatMap((analyser) => [...columnOf(analyser)]));
+		const peak = sound.getChannelData(0).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+		return { levels, peak };
 	} catch {
 		return null; // the service may know the format
 	}
-	// All columns at once: each has a source that begins at its place, and an analyser.
-	const analysers = Array.from({ length: COLUMNS }, (_, column) => {
-		const source = new AudioBufferSourceNode(context, { buffer: sound });
+}
+
+/** An analyser for each column: each has a source that begins at its place. */
+function columnsOf(buffer, context) {
+	const last = Math.max(0, buffer.duration - WINDOW / context.sampleRate);
+	return Array.from({ length: COLUMNS }, (_, column) => {
+		const source = new AudioBufferSourceNode(context, { buffer });
 		const analyser = analyserIn(context);
 		source.connect(analyser).connect(context.destination);
-		source.start(0, (column / COLUMNS) * Math.max(0, sound.duration - WINDOW / context.sampleRate));
+		source.start(0, (column / COLUMNS) * last);
 		return analyser;
 	});
-	await context.startRendering();
-	const levels = Uint8Array.from(analysers.flatMap((analyser) => [...columnOf(analyser)]));
-	const peak = sound.getChannelData(0).reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
-	return { levels, peak };
 }
 
 /** A pattern for the ring when there is no recording yet. */
