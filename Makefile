@@ -95,7 +95,8 @@ device: $(FIFTEEN_VENV)/.serve
 site: $(FIFTEEN_VENV)/.serve
 	$(FIFTEEN_VENV)/bin/python -m tools.site site
 
-# Take the README's pictures of the web app; after a change of its looks or of the model.
+# Take the README's pictures of the web app, and the screenshots of its manifest (those alone:
+# python -m tools.pictures --install); after a change of its looks or of the model. Then make client.
 # Needs the font Roboto (Debian: fonts-roboto-unhinted).
 pictures: $(FIFTEEN_VENV)/.test
 	$(FIFTEEN_VENV)/bin/python -m tools.pictures

@@ -13,7 +13,6 @@ interface Clip {
 	audio: Blob | null;
 	/** The spectrogram, [COLUMNS * BANDS], 0..255. */
 	levels: Uint8Array | null;
-	seconds?: number | null;
 	state: "waiting" | "sending" | "answered" | "refused";
 	/** Why it waits. */
 	why: "offline" | "busy" | "failed" | null;
@@ -62,7 +61,6 @@ interface Turn {
 
 /** From the press of the button to the end. */
 interface Taking {
-	cancelled: boolean;
 	stream?: MediaStream;
 	/** The first is the oldest; there is one only, unless it keeps listening. */
 	turns: Turn[];
@@ -94,7 +92,6 @@ interface Span {
 	end: number;
 	genre: string | null;
 	verdict: string | null;
-	mood: string | null;
 	energy: number | null;
 }
 
@@ -120,7 +117,6 @@ interface Reading {
 	windows: Span[];
 	warnings: { type: string; detail: string }[];
 	truncated: boolean;
-	seconds: number;
 	analysed: number;
 	model: string | null;
 	/** Whether this device gave it. */

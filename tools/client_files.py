@@ -18,6 +18,7 @@ from tools.messages import schemas
 
 WORKER = "service-worker.js"
 NOT_PRELOADED = ("js/main.js",)
+NOT_KEPT = (WORKER, "screenshots/")  # no page needs them
 DECLARATIONS = FOLDER.parent / "fifteen.d.ts"
 
 
@@ -46,12 +47,13 @@ def modules(folder: Path = FOLDER) -> list[str]:
 
 def worker(text: str, folder: Path = FOLDER) -> str:
     """Return the service worker with its version and the files that the page does not list."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != WORKER)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    kept = {path.relative_to(folder).as_posix(): path for path in paths}
+    kept = {name: path for name, path in kept.items() if not name.startswith(NOT_KEPT)}
     digest = hashlib.sha256()
-    for path in files:
+    for path in kept.values():
         digest.update(path.name.encode() + path.read_bytes())
-    names = [path.relative_to(folder).as_posix() for path in files]
-    names = [name for name in names if name not in modules(folder)]
+    names = [name for name in kept if name not in modules(folder)]
     listed = "".join(f'\t"{"./" if name == PAGE else name}",\n' for name in names)
     text = re.sub(r'const VERSION = "[^"]*"', f'const VERSION = "{digest.hexdigest()[:12]}"', text)
     return re.sub(r"const FILES = \[[^\]]*\]", f"const FILES = [\n{listed}]", text)

@@ -1,5 +1,9 @@
-"""``python -m tools.pictures``: update the README's pictures of the client."""
+"""``python -m tools.pictures``: update the pictures of the client, in the README and its manifest.
 
+``--install`` takes those of the manifest alone, which browsers show when they offer to install it.
+"""
+
+import argparse
 import base64
 import os
 import shutil
@@ -11,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 
 from service import audio
+from service.web.routes.frontend import FOLDER
 from tools import signals
 from tools.browser import (
     CLIP,
@@ -24,6 +29,7 @@ from tools.browser import (
 from tools.server import ROOT, serving
 
 DOCS = ROOT / "docs"
+SCREENSHOTS = FOLDER / "screenshots"
 SCHEMES = ("light", "dark")
 DESKTOP = {"width": 1280, "height": 800}
 GAP = 12  # pixels between the screens of a phone
@@ -37,26 +43,71 @@ FONTS = """<?xml version="1.0"?>
 </fontconfig>
 """
 """A system whose font is that of most phones."""
-LEFT = "9"  # seconds left in the picture of the listening page
+LEFT = "9"  # seconds left in the README's picture of the listening page
+LEFT_AT_INSTALL = "12"  # in the manifest's: the shorter the recording, the smaller the picture
+INSTALL = {
+    "narrow": {"viewport": {"width": 320, "height": 512}},
+    "wide": {"viewport": {"width": 1024, "height": 640}, "device_scale_factor": 0.5},
+}
+"""The manifest's screenshots, by their form factor: small, as they count in the client's size."""
+ENCODE = """async ([png, quality]) => {
+  const image = new Image();
+  image.src = `data:image/png;base64,${png}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  return canvas.toDataURL("image/webp", quality).split(",")[1];
+}"""
+QUALITY = 0.04  # of WebP; the words stay sharp
 
 
 def main():
     """Take every picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--install", action="store_true", help="those of the manifest alone")
+    arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
         serving() as server,
         _browser(Path(name)) as browser,
     ):
-        before = [Path(name) / f"{each}.wav" for each in ("groove", "silence")]
-        for scheme in SCHEMES:
-            with _visiting(browser, server.url, color_scheme=scheme) as page:
-                screens = list(_screens(page, before))
-            (DOCS / f"client-phone-{scheme}.png").write_bytes(_beside(browser, screens, scheme))
-            with _visiting(browser, server.url, color_scheme=scheme, viewport=DESKTOP) as page:
-                page.set_input_files("#files", CLIP)
-                expect_answer(page)
-                page.screenshot(path=DOCS / f"client-desktop-{scheme}.png", animations="disabled")
+        _take_install(browser, server.url)
+        if not arguments.install:
+            _take_readme(browser, server.url, Path(name))
     return 0
+
+
+def _take_install(browser, url):
+    """Take the screenshots of the manifest: the client listens."""
+    for form, person in INSTALL.items():
+        with _visiting(browser, url, **person) as page:
+            page.click("#listen")
+            expect(page.locator("#listen-count")).to_have_text(LEFT_AT_INSTALL)
+            picture = base64.b64encode(page.screenshot()).decode()
+        encoder = browser.new_page()
+        encoded = encoder.evaluate(ENCODE, [picture, QUALITY])
+        encoder.close()
+        (SCREENSHOTS / f"{form}.webp").write_bytes(base64.b64decode(encoded))
+
+
+def size_of(form):
+    """Return the width and the height of a screenshot of the manifest, in pixels."""
+    scale = INSTALL[form].get("device_scale_factor", 1)
+    return tuple(round(scale * side) for side in INSTALL[form]["viewport"].values())
+
+
+def _take_readme(browser, url, folder):
+    """Take the pictures of the README, in both themes."""
+    before = [folder / f"{each}.wav" for each in ("groove", "silence")]
+    for scheme in SCHEMES:
+        with _visiting(browser, url, color_scheme=scheme) as page:
+            screens = list(_screens(page, before))
+        (DOCS / f"client-phone-{scheme}.png").write_bytes(_beside(browser, screens, scheme))
+        with _visiting(browser, url, color_scheme=scheme, viewport=DESKTOP) as page:
+            page.set_input_files("#files", CLIP)
+            expect_answer(page)
+            page.screenshot(path=DOCS / f"client-desktop-{scheme}.png", animations="disabled")
 
 
 @contextmanager

@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "6f89af12e2af";
+const VERSION = "51580a71487c";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",

@@ -3,13 +3,14 @@
 import json
 import re
 
+import av
 import pytest
 
 from service.web.routes.frontend import FOLDER, PAGE
-from tools import client_files, device
+from tools import client_files, device, pictures
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
-TEXTS = [path for path in FILES if path.suffix != ".png"]
+TEXTS = [path for path in FILES if path.suffix not in (".png", ".webp")]
 MESSAGES = sorted((FOLDER / "messages").glob("*.txt"))
 ENTRY = re.compile(r"(\t?)([\w.-]+):(?: (\S.*))?")
 
@@ -70,6 +71,27 @@ def test_the_manifest_can_be_installed():
     assert {"any", "512x512"} <= {icon["sizes"] for icon in manifest["icons"]}
     assert "maskable" in {icon.get("purpose") for icon in manifest["icons"]}
     assert all((FOLDER / icon["src"]).is_file() for icon in manifest["icons"])
+
+
+def test_the_screenshots_are_as_the_manifest_says():
+    """Browsers leave out what is not: its type and size, 320 to 3840 pixels, at most 2.3 to 1."""
+    shots = json.loads((FOLDER / "manifest.webmanifest").read_text())["screenshots"]
+    assert {shot["form_factor"] for shot in shots} == {"narrow", "wide"}
+    assert {FOLDER / shot["src"] for shot in shots} == set((FOLDER / "screenshots").iterdir())
+    for shot in shots:
+        with av.open(FOLDER / shot["src"]) as picture:
+            (stream,) = picture.streams
+            assert shot["type"] == f"image/{stream.codec_context.name}"
+            size = (stream.width, stream.height)
+        assert shot["sizes"] == f"{size[0]}x{size[1]}"
+        assert size == pictures.size_of(shot["form_factor"])
+        assert shot["form_factor"] == ("wide" if size[0] > size[1] else "narrow")
+        assert 320 <= min(size) <= max(size) <= min(3840, 2.3 * min(size))
+        assert shot["label"]
+
+
+def test_the_worker_keeps_no_screenshots():
+    assert "screenshots" not in (FOLDER / client_files.WORKER).read_text()
 
 
 def test_every_language_has_every_text():

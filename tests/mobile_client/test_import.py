@@ -62,7 +62,7 @@ def test_an_answer_that_no_page_can_show_is_refused(page, answer):
 
 @pytest.mark.parametrize("name", ["a&b=c#d?", "50%", "ключ", 5])
 def test_a_recording_of_any_id_opens(page, name):
-    take(page, [entry(SMALLEST, id=name, name="imported")], "imported: 1")
+    take(page, [entry(SMALLEST, id=name, name="imported")], "history: 1")
     page.get_by_role("link", name="imported").click()
     expect(page.locator("#clip h1")).to_have_text("jazz")
     expect(page.locator("#clip .keeping .note")).to_contain_text("imported")

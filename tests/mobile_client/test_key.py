@@ -46,6 +46,18 @@ def test_the_client_asks_for_the_key_and_stores_it(visit, guarded, sounds):
         expect_answer(page)
 
 
+def test_the_key_is_for_all_recordings_that_waited_for_it(visit, guarded, sounds):
+    with visit(base_url=guarded) as page:
+        page.set_input_files("#files", [sounds["m4a"], sounds["clip"]])
+        rows = page.locator(".clips li")
+        expect(rows.filter(has_text="No answer")).to_have_count(2)
+        rows.locator("a").first.click()
+        enter(page, KEY)
+        expect_answer(page)
+        page.click("nav a")
+        expect(rows.filter(has_text="house")).to_have_count(2)
+
+
 def test_no_key_is_sent_to_a_service_without_keys(page, sounds):
     with page.expect_request("**/v1/analyze*") as sent:
         page.set_input_files("#files", sounds["m4a"])

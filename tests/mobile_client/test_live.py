@@ -212,7 +212,7 @@ class TestKeepListening:
             "() => { globalThis.real = AnalyserNode.prototype.getFloatTimeDomainData; "
             "AnalyserNode.prototype.getFloatTimeDomainData = (it) => it.fill(0); }"
         )
-        expect(page.get_by_role("alert")).to_contain_text("I hear nothing", timeout=40_000)
+        expect(page.get_by_role("alert")).to_contain_text("next to nothing", timeout=40_000)
         page.wait_for_function("() => sockets.at(-1).code")
         page.evaluate("() => { AnalyserNode.prototype.getFloatTimeDomainData = real; }")
         page.wait_for_function("(count) => sockets.length > count", arg=count, timeout=30_000)

@@ -52,6 +52,17 @@ LEAVING = """(page) => {
 }"""
 """Texts that are wider than their box, and the page if it is wider than the screen."""
 
+CUT = """(select) => {
+  const { font, paddingLeft, paddingRight } = getComputedStyle(select);
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = font;
+  const arrow = 20;
+  const room = select.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - arrow;
+  return [...select.options].map(({ text }) => text)
+    .filter((text) => context.measureText(text).width > room);
+}"""
+"""The options of a list that are too wide for it."""
+
 COVERED = """(selector) => {
   const box = document.querySelector(selector).getBoundingClientRect();
   return box.top >= 0 && box.bottom <= innerHeight + 1 && box.right <= innerWidth + 1;
@@ -136,6 +147,9 @@ class TestLargeText:
             assert page.evaluate(LEAVING, "#clip") == []
             page.get_by_role("button", name=messages_of(language)["delete"]).click()
             expect(page.locator("#toast button")).to_be_in_viewport(ratio=1)
+            page.click("#toast button")
+            expect(page.locator("#history option")).to_have_count(2)
+            assert page.locator("#history select").evaluate(CUT) == []
             page.goto("/?about")
             ready(page)
             large(page)
@@ -373,7 +387,7 @@ class TestWordsForPeople:
             page.set_input_files("#files", sounds["text"])
             expect(page.locator("#clip .verdict")).to_have_text("Это не звук.")
             page.set_input_files("#files", sounds["short"])
-            expect(page.locator("#clip .verdict")).to_contain_text("слишком короткая")
+            expect(page.locator("#clip .verdict")).to_contain_text("короче трёх секунд")
 
     def test_a_genre_opens_its_explanation(self, page, sounds):
         answer(page, sounds)

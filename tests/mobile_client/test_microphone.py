@@ -174,7 +174,7 @@ class TestTakenAway:
               track.dispatchEvent(new Event("mute"));
             }"""
         )
-        expect(page.get_by_role("alert")).to_contain_text("microphone is muted")
+        expect(page.get_by_role("alert")).to_contain_text("another app may have it")
 
 
 class TestSilence:
@@ -189,7 +189,7 @@ class TestSilence:
         sent = []
         silent.on("request", lambda request: "/v1/analyze" in request.url and sent.append(request))
         silent.click("#listen")
-        expect(silent.get_by_role("alert")).to_contain_text("I hear nothing")
+        expect(silent.get_by_role("alert")).to_contain_text("next to nothing")
         assert int(silent.inner_text("#listen-count")) >= 9
         silent.click("#listen")
         expect(silent.get_by_role("alert")).to_contain_text("next to nothing")

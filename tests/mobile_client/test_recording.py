@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from service.web.errors import KINDS
+from service.web.problem import MALFORMED_HTTP, Kind
 from tests.mobile_client.conftest import POSTS
 from tools.browser import FAKE_DEVICE, GRANTED, expect_answer, expect_heard, record
 
@@ -17,6 +19,9 @@ def scripts(scripts):
     return [*scripts, POSTS]
 
 
+BUSY = {429, 503}
+PASSING = {408, 500, 507}
+"""The statuses of other refusals that are not about the recording."""
 UNPROCESSED = {"echoCancellation", "noiseSuppression", "autoGainControl"}
 
 
@@ -143,11 +148,33 @@ class TestRefusals:
         expect(page.locator(".glance")).to_contain_text(advice)
 
     def test_retry_keeps_the_recording(self, page, sounds):
-        page.route("**/v1/analyze*", lambda route: route.fulfill(status=413), times=1)
+        page.route("**/v1/analyze*", lambda route: route.fulfill(status=500), times=1)
         page.set_input_files("#files", sounds["m4a"])
-        expect(problem(page)).to_have_text("HTTP 413")
+        expect(problem(page)).to_have_text("HTTP 500")
         page.get_by_role("button", name="Try again").click()
         expect_answer(page)
+
+    def test_a_retry_is_offered_only_where_it_can_help(self, page, sounds):
+        """Each kind of problem that the service has, and a proxy's refusals without a type."""
+        refusals = []
+
+        def refuse(route):
+            route.fulfill(status=refusals[-1]["status"], json=refusals[-1])
+
+        page.route("**/v1/analyze*", refuse)
+        kinds = {*KINDS.values(), MALFORMED_HTTP, *(Kind(None, each) for each in (403, 413, 500))}
+        for kind in sorted(kinds, key=str):
+            refusals.append(kind.problem("No.").model_dump(exclude_none=True))
+            page.set_input_files("#files", sounds["m4a"])
+            busy = kind.status in BUSY
+            expect(page.locator("#clip h1")).to_have_text("Busy" if busy else "No answer")
+            found = page.locator("#clip")
+            passes = kind.status in BUSY | PASSING
+            expect(found.get_by_role("button", name="Try again")).to_have_count(int(passes))
+            says = kind.slug != "unauthorized" and not passes
+            expect(found.get_by_text("Choose another recording")).to_have_count(int(says))
+            expect(found.locator(".key")).to_have_count(int(kind.slug == "unauthorized"))
+            found.get_by_role("button", name="Delete").click()
 
     def test_a_busy_service_is_retried_after_its_delay(self, page, sounds):
         def busy(route):

@@ -71,14 +71,12 @@ class TestFilters:
         second = next(each for each in OTHERS if each != "rap")  # of the torn answer
         listed = diary.get_by_role("combobox").locator("option")
         expected = sorted({"house", "jazz", "rap", second})
-        expect(listed).to_have_text(
-            ["All genres", *(each[0].upper() + each[1:] for each in expected)]
-        )
+        expect(listed).to_have_text(["Genres", *(each[0].upper() + each[1:] for each in expected)])
 
     def test_where_no_clip_has_a_genre_the_filter_keeps_its_name(self, page):
         page.click("nav a")
         import_into(page, [entry(0, *KINDS[-1])])
-        expect(page.get_by_role("combobox").locator("option")).to_have_text(["All genres"])
+        expect(page.get_by_role("combobox").locator("option")).to_have_text(["Genres"])
 
     def test_genre_and_mood_filter_together(self, diary):
         genre = diary.get_by_role("combobox")

@@ -27,7 +27,6 @@ export function read(answer) {
 		windows: (answer.timeline ?? []).map(windowOf),
 		warnings: answer.warnings ?? [],
 		truncated: answer.audio?.truncated ?? false,
-		seconds: answer.audio?.duration_seconds ?? 0,
 		analysed: answer.audio?.analysed_seconds ?? 0,
 		model: answer.model?.name ?? null,
 		here: /** @type {any} */ (answer).device === true,
@@ -61,7 +60,6 @@ export function windowOf(window) {
 		end: window.end_seconds,
 		genre: window.silence ? null : window.genre,
 		verdict,
-		mood: window.mood ?? null,
 		energy: window.energy ?? null,
 	};
 }

@@ -19,12 +19,12 @@ export function genreBars(genres, explain) {
 			element("b", {}, percent(probability)),
 		),
 	);
-	return element("ul", { class: "bars" }, ...rows);
+	return element("ul", { class: "bars" }, rows);
 }
 
 /** Emotions as gauges: the place among the reference recordings; numbers on demand. */
 export function gauges(emotions) {
-	return element("dl", { class: "gauges" }, ...emotions.map(gauge));
+	return element("dl", { class: "gauges" }, emotions.map(gauge));
 }
 
 function gauge({ name, value, low, high, percentile }) {
@@ -50,13 +50,13 @@ function gauge({ name, value, low, high, percentile }) {
 function numbers({ value, low, high, percentile }) {
 	if (low === null && percentile === null) return null;
 	const scale = element("div", { class: "track", "aria-hidden": "true" });
-	if (low !== null) scale.append(placed("band", low, high));
+	const figures = [percent(value)];
+	if (low !== null) {
+		scale.append(placed("band", low, high));
+		figures.push(text("interval", { low: percent(low), high: percent(high) }));
+	}
 	scale.append(placed("dot", value));
-	const figures = [
-		percent(value),
-		low === null ? null : text("interval", { low: percent(low), high: percent(high) }),
-		percentile === null ? null : text("percentile", { share: percent(percentile / 100) }),
-	].filter((figure) => figure);
+	if (percentile !== null) figures.push(text("percentile", { share: percent(percentile / 100) }));
 	return element(
 		"dd",
 		{ class: "note" },
@@ -74,7 +74,7 @@ export function measures(rows, traits) {
 
 function listed(rows) {
 	const parts = rows.map(([term, value]) => element("div", {}, element("dt", {}, term), element("dd", {}, value)));
-	return element("dl", {}, ...parts);
+	return element("dl", {}, parts);
 }
 
 function placed(kind, from, to = from) {
@@ -91,7 +91,7 @@ function track(fill, share) {
 
 /** A point in the plane of moods; null where it has none. */
 export function plane(emotions, mood) {
-	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
+	const [x, y] = axes(emotions);
 	if (!x || !y) return null;
 	return field(
 		[x, y].map(({ name, value }) => `${text(name)} ${percent(value)}`).join(", "),
@@ -103,6 +103,9 @@ export function plane(emotions, mood) {
 		drawing("text", { x: -100, y: -6, transform: "rotate(-90)" }, `${text("energy")} →`),
 	);
 }
+
+/** The emotions that are the axes of the plane, across and up. */
+export const axes = (emotions) => ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
 
 export function field(label, viewBox, ...parts) {
 	return drawing(
@@ -116,10 +119,9 @@ export function field(label, viewBox, ...parts) {
 
 function corner(name, here) {
 	const [x, y] = CORNERS[name];
-	const kind = here ? "here" : "there";
 	return drawing(
 		"g",
-		{ class: kind },
+		{ class: here && "here" },
 		drawing("rect", { x, y, width: SIDE / 2, height: SIDE / 2, rx: 14 }),
 		drawing("text", { x: x + SIDE / 4, y: y ? SIDE - 12 : 20 }, text(`mood.${name}`)),
 	);
@@ -158,9 +160,9 @@ export function timeline(windows, play) {
 	return element(
 		"div",
 		{ class: "timeline" },
-		element("div", { class: "windows", "aria-hidden": "true" }, ...bars),
-		element("p", { class: "legend", "aria-hidden": "true" }, ...legend),
-		element("ol", {}, ...parts),
+		element("div", { class: "windows", "aria-hidden": "true" }, bars),
+		element("p", { class: "legend", "aria-hidden": "true" }, legend),
+		element("ol", {}, parts),
 	);
 }
 

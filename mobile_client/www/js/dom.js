@@ -39,6 +39,12 @@ export function choice(label, chosen, onclick, attributes = {}) {
 	return element("button", { ...state, ...attributes }, label);
 }
 
+/** Tell the style how long the longest word of a node is: it must fit. */
+export function fit(node) {
+	const letters = node.textContent.split(/[ -]/).map((word) => word.length);
+	node.style.setProperty("--letters", String(Math.max(...letters)));
+}
+
 export const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 function filled(node, attributes, children) {

@@ -81,6 +81,7 @@ function wire() {
 	on(store.events, "change", changed);
 	on(store.events, "trouble", trouble);
 	on(recorder.events, "recorded", recorded);
+	on(recorder.events, "cancelled", cancelled);
 	on(recorder.events, "state", player.pause);
 	byId("share").addEventListener("click", () => share(store.get(route.now().id)));
 	byId("again").addEventListener("click", listenAgain);
@@ -114,7 +115,6 @@ function arrive({ page, id }) {
 	if (moved) PAGES[shown.page].leave();
 	shown = { page, id };
 	present(page);
-	byId("share").hidden = clip?.state !== "answered";
 	PAGES[page].show(shown);
 	announce();
 	if (!moved) return;
@@ -146,15 +146,15 @@ function changed({ id, kind }) {
 	}
 	if (shown.page === "clip") clipPage.changed({ id });
 	if (shown.page === "history") historyPage.changed({ id, kind });
-	if (shown.id === id) byId("share").hidden = store.get(id)?.state !== "answered";
 	announce();
 }
 
-/** Update the title, and announce news of the shown clip. */
+/** Update the title and what can be shared, and announce news of the shown clip. */
 function announce() {
 	const clip = shown.page === "clip" ? store.get(shown.id) : null;
 	const names = { home: "", clip: "", history: text("history"), about: text("about") };
 	const title = clip ? summary(clip) : names[shown.page];
+	byId("share").hidden = clip?.state !== "answered";
 	document.title = title ? `${title} · Fifteen` : "Fifteen";
 	const news = clip && `${clip.id} ${clip.state} ${clip.why}`;
 	if (clip && news !== announced) say(clipPage.news(clip));
@@ -165,20 +165,38 @@ function redraw() {
 	PAGES[shown?.page ?? "home"].redraw?.();
 }
 
-async function recorded({ blob, levels, seconds, peak, cut, long }) {
-	const kept = long && session.clip();
-	if (kept) {
-		const { id } = store.add({ ...kept, levels });
-		if (route.now().page === "home") await show(id);
-		else toast(text("added", { count: "1" }));
-		return;
-	}
-	if (live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
+async function recorded(recording) {
+	const { blob, peak } = recording;
+	const clip = clipOf(recording);
+	if (!clip.answer && live.isSilent(peak) && live.isSilent((await ofFile(blob))?.peak ?? 0)) {
 		home.complain(text("verdict.silence.reason"));
+	} else {
+		await keep(clip);
+	}
+}
+
+/** A long session was cancelled by mistake, maybe: as with a deletion, there is a way back. */
+function cancelled(recording) {
+	if (!recording?.long) {
+		toast(text("cancelled"));
 		return;
 	}
-	const note = cut ? "microphone.cut" : null;
-	await show(store.add({ audio: blob, levels, seconds, note }).id);
+	const clip = clipOf(recording);
+	const undo = { label: text("undo"), act: () => keep(clip) };
+	toast(text("deleted", { name: text("recording") }), undo);
+}
+
+/** @returns {Partial<Clip>} */
+function clipOf({ blob, levels, cut, long }) {
+	const kept = long && session.clip();
+	if (kept) return { ...kept, levels };
+	return { audio: blob, levels, note: cut ? "microphone.cut" : null };
+}
+
+async function keep(clip) {
+	const { id } = store.add(clip);
+	if (route.now().page === "home" && recorder.now() === "idle") await show(id);
+	else toast(text("added", { count: "1" }));
 }
 
 /** Show a new clip; its picture may lack frames that the screen missed. */
@@ -198,7 +216,7 @@ async function taken(ids) {
 async function picture(id) {
 	const { audio } = store.get(id) ?? {};
 	const found = audio?.size ? await ofFile(audio) : null;
-	if (found) await store.change(id, { levels: found.levels, seconds: found.seconds });
+	if (found) await store.change(id, { levels: found.levels });
 }
 
 function listenAgain() {
@@ -207,8 +225,7 @@ function listenAgain() {
 }
 
 async function trySample() {
-	const id = store.add({ name: text("sample"), audio: sample() }).id;
-	await taken([id]);
+	await taken([store.add({ name: text("sample"), audio: sample() }).id]);
 }
 
 async function trouble(reason) {

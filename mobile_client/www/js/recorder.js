@@ -7,7 +7,7 @@
  */
 
 import { emit } from "./events.js";
-import { BANDS, COLUMNS, bandsOf } from "./spectrogram.js";
+import { BANDS, COLUMNS, analyserIn, columnOf } from "./spectrogram.js";
 
 export const SECONDS = 15;
 export const MIN_SECONDS = 3;
@@ -25,7 +25,8 @@ const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGain
 /**
  * Fires "state"; "frame" with `{seconds, level, levels, from, to, peak}`, where columns beyond the
  * last begin again at the first; "piece" with the next bytes, and then "chunk" with the seconds so
- * far; "muted"; "recorded" with a `Recorded`; "cancelled"; "failed" with the end of a message's key.
+ * far; "muted"; "recorded" with a `Recorded`; "cancelled" with one, if it listened; "failed" with the end of a
+ * message's key.
  */
 export const events = new EventTarget();
 
@@ -65,13 +66,13 @@ export function follow(/** @type {(piece: Blob) => void} */ take) {
 export async function start(/** @type {"microphone"|"device"} */ source = "microphone") {
 	if (state !== "idle") return;
 	/** @type {Taking} */
-	const mine = { cancelled: false, turns: [], levels: null, started: 0, cut: false, keeps: false };
+	const mine = { turns: [], levels: null, started: 0, cut: false, keeps: false };
 	session = mine;
 	enter("asking");
 	try {
 		const stream = await ask(source);
 		mine.stream = stream;
-		if (mine.cancelled) throw new Error("cancelled while the browser asked");
+		if (session !== mine) throw new Error("cancelled while the browser asked");
 		record(mine);
 		watch(mine);
 	} catch (error) {
@@ -79,7 +80,7 @@ export async function start(/** @type {"microphone"|"device"} */ source = "micro
 		if (session !== mine) return; // cancelled and reported
 		session = null;
 		enter("idle");
-		emit(events, "failed", error instanceof MicrophoneError ? error.reason : "failed");
+		emit(events, "failed", error instanceof MicrophoneError ? error.message : "failed");
 	}
 }
 
@@ -90,19 +91,15 @@ export function stop() {
 export function cancel() {
 	const mine = session;
 	if (!mine || state === "closing" || state === "idle") return;
-	mine.cancelled = true;
+	const given = state === "listening" ? result(mine) : null;
 	session = null;
 	release(mine);
 	enter("idle");
-	emit(events, "cancelled", null);
+	emit(events, "cancelled", given);
 }
 
-class MicrophoneError extends Error {
-	constructor(reason) {
-		super(reason);
-		this.reason = reason;
-	}
-}
+/** Its message is the end of a message's key. */
+class MicrophoneError extends Error {}
 
 async function ask(source) {
 	const devices = navigator.mediaDevices;
@@ -192,19 +189,19 @@ function close() {
 
 function finish(mine) {
 	if (session !== mine) return;
-	const recorded = {
-		blob: soFar() ?? new Blob([]),
-		levels: mine.levels,
-		seconds: Math.min(seconds(), SECONDS),
-		peak: mine.turns[0].peak,
-		cut: mine.cut,
-		long: mine.keeps && seconds() > SECONDS,
-	};
+	const recorded = result(mine);
 	session = null;
 	release(mine);
 	enter("idle");
 	if (recorded.seconds < MIN_SECONDS) emit(events, "failed", "stopped");
 	else emit(events, "recorded", recorded);
+}
+
+/** @returns {Recorded} */
+function result({ levels, turns, cut, keeps }) {
+	const blob = soFar() ?? new Blob([]);
+	const long = keeps && seconds() > SECONDS;
+	return { blob, levels, seconds: Math.min(seconds(), SECONDS), peak: turns[0].peak, cut, long };
 }
 
 function release(mine) {
@@ -220,7 +217,7 @@ function watch(mine) {
 		const context = new AudioContext();
 		mine.context = context;
 		context.resume().catch(() => null); // Safari may start it suspended after a prompt
-		analyser = new AnalyserNode(context, { smoothingTimeConstant: 0.5, minDecibels: -90 });
+		analyser = analyserIn(context, 0.5);
 		context.createMediaStreamSource(mine.stream).connect(analyser);
 	} catch {
 		analyser = null;
@@ -267,12 +264,6 @@ function loudestOf(analyser) {
 	const waveform = new Float32Array(analyser.fftSize);
 	analyser.getFloatTimeDomainData(waveform);
 	return waveform.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
-}
-
-function columnOf(analyser) {
-	const spectrum = new Uint8Array(analyser.frequencyBinCount);
-	analyser.getByteFrequencyData(spectrum);
-	return bandsOf(spectrum, analyser.context.sampleRate / analyser.fftSize);
 }
 
 function enter(/** @type {RecorderState} */ next) {

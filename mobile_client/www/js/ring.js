@@ -45,14 +45,18 @@ export function clear(canvas) {
 
 /** A ring as a picture of its own, so many pixels across. */
 export function picture(levels, size, colour) {
-	const canvas = document.createElement("canvas");
-	[canvas.width, canvas.height] = [size, size];
-	const context = canvas.getContext("2d");
+	const context = blank(size, size);
 	const image = context.createImageData(size, size);
-	const all = { from: 0, to: COLUMNS, rim: false };
-	paint(image, levels, rgb(colour), all);
+	paint(image, levels, rgb(colour), { from: 0, to: COLUMNS, rim: false });
 	context.putImageData(image, 0, 0);
-	return canvas;
+	return context.canvas;
+}
+
+/** The context of a new canvas. */
+export function blank(width, height) {
+	const canvas = document.createElement("canvas");
+	[canvas.width, canvas.height] = [width, height];
+	return canvas.getContext("2d");
 }
 
 /** Where on the ring a point of its canvas lies: 0 at the top, clockwise to 1. */
@@ -84,9 +88,7 @@ const colourOf = (canvas) => rgb(getComputedStyle(canvas).color);
 
 /** @returns {[number, number, number]} */
 function rgb(colour) {
-	const canvas = document.createElement("canvas");
-	[canvas.width, canvas.height] = [1, 1];
-	const context = canvas.getContext("2d");
+	const context = blank(1, 1);
 	context.fillStyle = colour.trim();
 	context.fillRect(0, 0, 1, 1);
 	const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;

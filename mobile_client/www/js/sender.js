@@ -88,13 +88,8 @@ async function begin(clip) {
 async function alone(id, task) {
 	if (!navigator.locks) return task();
 	return navigator.locks.request(`fifteen-send-${id}`, { ifAvailable: true }, (lock) =>
-		lock ? task() : elsewhere(id),
+		lock ? task() : store.touch(id, { retryAt: Date.now() + 1000 }), // that tab may be closed
 	);
-}
-
-/** Another tab is sending the clip, and may be closed. */
-async function elsewhere(id) {
-	store.touch(id, { retryAt: Date.now() + 1000 });
 }
 
 async function send(clip, signal) {

@@ -13,6 +13,7 @@ const MODELS = "v1/models";
 const HEALTH = "healthz";
 const RETRY_SECONDS = 5; // if a busy service sends no Retry-After, or hides it from another origin
 const BUSY = [429, 503];
+const TIMEOUT = 408; // of an upload
 const ANSWER_SECONDS = 30; // for the service to answer, beyond the upload
 const HEALTH_SECONDS = 10;
 
@@ -166,6 +167,9 @@ function refusal(response, answer) {
 	if (!BUSY.includes(status)) return new RefusedError(problem);
 	return new BusyError(problem, Number(headers.get("Retry-After")) || RETRY_SECONDS);
 }
+
+/** Whether a refusal may pass: at fault was the service or the way there, not the recording. */
+export const mayPass = ({ status }) => status === TIMEOUT || status >= 500;
 
 /** The address of something of the service's, or of the page that answers for its own files. */
 export function address(path) {

@@ -3,7 +3,7 @@
 import { read } from "./answer.js";
 import { save } from "./export.js";
 import { capital, percent, text } from "./language.js";
-import { picture as ringPicture } from "./ring.js";
+import { blank, picture as ringPicture } from "./ring.js";
 import { toast } from "./toast.js";
 import { certaintyWords, headline, placeWords, reason, soundWords, summary } from "./words.js";
 
@@ -43,9 +43,7 @@ function caption(clip) {
 
 function picture(clip) {
 	const reading = read(clip.answer);
-	const canvas = document.createElement("canvas");
-	[canvas.width, canvas.height] = [WIDTH, HEIGHT];
-	const context = canvas.getContext("2d");
+	const context = blank(WIDTH, HEIGHT);
 	const style = getComputedStyle(document.getElementById("clip"));
 	const colour = (name) => style.getPropertyValue(name);
 	context.fillStyle = colour("--paper");
@@ -61,18 +59,15 @@ function picture(clip) {
 	if (doubt) wrap(context, doubt, 500, 36, 985, colour("--faint"), WIDTH - 200);
 	if (reading.hasGenre) reading.emotions.forEach((emotion, row) => line(context, emotion, 1075 + row * 70, colour));
 	write(context, "Fifteen", 700, 36, 1310, colour("--faint"));
-	return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+	return new Promise((resolve) => context.canvas.toBlob(resolve, "image/png"));
 }
 
 /** Write the name as large as the ring allows, a line for each word where it is long. */
 function title(context, name, y, colour) {
 	const words = name.length > 9 ? name.split(" ") : [name];
-	let size = words.length > 1 ? 76 : 110;
-	const longest = () => Math.max(...words.map((word) => context.measureText(word).width));
-	do {
-		size -= 4;
-		context.font = `800 ${size}px ${FONT}`;
-	} while (longest() > INSIDE && size > 24);
+	context.font = `800 100px ${FONT}`;
+	const longest = Math.max(...words.map((word) => context.measureText(word).width));
+	const size = Math.min(words.length > 1 ? 72 : 106, (100 * INSIDE) / longest);
 	words.forEach((word, row) =>
 		write(context, word, 800, size, y + (row - (words.length - 1) / 2) * size * 1.05 + size / 3, colour),
 	);

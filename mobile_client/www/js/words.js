@@ -26,6 +26,9 @@ export function summary(clip) {
 	return mood ? `${headline(reading)}, ${text(`mood.${mood}`)}` : headline(reading);
 }
 
+/** The mood of a clip's answer; empty without one. */
+export const moodOf = ({ answer }) => (answer && read(answer).mood) ?? "";
+
 export const title = (clip) => clip.name ?? text("recording");
 
 export function reason({ verdict, reason: words, genres }) {

@@ -7,6 +7,7 @@ Each file has a route of its own, so that other addresses keep their 404, 405 an
 `app.frontend` would answer for all of them, and cannot set headers.
 """
 
+import mimetypes
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ WORKER_POLICY = (
     "frame-ancestors 'none'"
 )
 """A worker has a policy of its own: that of the page does not apply to it."""
+mimetypes.add_type("image/webp", ".webp")  # Python before 3.13 does not know it by itself
 POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]+)"')
 
 

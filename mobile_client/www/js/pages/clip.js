@@ -2,16 +2,17 @@
 
 import { read } from "../answer.js";
 import { genreBars, gauges, measures, plane, timeline } from "../charts.js";
-import { button, byId, element } from "../dom.js";
+import { button, byId, element, fit } from "../dom.js";
 import * as feedback from "../feedback.js";
 import { clock, moment, text } from "../language.js";
 import * as player from "../player.js";
 import * as ring from "../ring.js";
 import * as route from "../route.js";
 import * as sender from "../sender.js";
+import { mayPass } from "../service.js";
 import * as settings from "../settings.js";
 import * as store from "../store.js";
-import { advice, certaintyWords, headline, problemWords, reason, slug, soundWords, summary, title, traitWords, warningWords } from "../words.js";
+import { advice, certaintyWords, headline, moodOf, problemWords, reason, slug, soundWords, summary, title, traitWords, warningWords } from "../words.js";
 import { correction } from "./correction.js";
 import { explain } from "./explain.js";
 import { removeWithUndo } from "./removal.js";
@@ -65,7 +66,7 @@ function build(clip) {
 	clearInterval(ticking);
 	drawn = JSON.stringify(lookOf(clip));
 	page.dataset.state = clip.state;
-	page.dataset.mood = (clip.answer && read(clip.answer).mood) ?? "";
+	page.dataset.mood = moodOf(clip);
 	const sound = page.querySelector("audio");
 	page.replaceChildren(...(clip.state === "answered" ? answered : unanswered)(clip));
 	if (sound) page.append(sound);
@@ -85,7 +86,7 @@ function answered(clip) {
 	const figures = [
 		panel("genres", genreBars(reading.genres, (genre) => explain(genre, reading.model))),
 		reading.emotions.length ? panel("feel", gauges(reading.emotions)) : null,
-		panel("moods", plane(reading.emotions, reading.mood)),
+		panel("valence", plane(reading.emotions, reading.mood)),
 		reading.sound && soundPanel(reading.sound),
 		reading.windows.length > 1 ? panel("timeline", timeline(reading.windows, play)) : null,
 	];
@@ -122,10 +123,10 @@ function notesOf({ warnings, verdict, truncated, analysed, windows }, { note }) 
 }
 
 function unanswered(clip) {
-	const { problem, state } = clip;
+	const { problem, state, audio } = clip;
 	const words = element("p", { class: "verdict" }, clip.why === "offline" ? text("offline.reason") : "");
 	if (clip.why === "busy" || clip.why === "failed") countDown(words, clip);
-	const again = state !== "sending" && clip.audio?.size > 0;
+	const again = state !== "sending" && audio?.size > 0 && (!problem || mayPass(problem));
 	return [
 		element(
 			"div",
@@ -138,21 +139,23 @@ function unanswered(clip) {
 	];
 }
 
+const isKeyless = ({ problem }) => slug(problem?.type) === "unauthorized";
+
 function refusal(problem, clip) {
 	return [
 		element("p", { class: "verdict" }, problemWords(problem)),
-		element("p", {}, advice(problem)),
-		slug(problem.type) === "unauthorized" ? keyForm(clip) : null,
+		mayPass(problem) ? null : element("p", {}, advice(problem)),
+		isKeyless(clip) ? keyForm() : null,
 	];
 }
 
-function keyForm({ id }) {
+function keyForm() {
 	const attributes = { class: "entry", type: "password", autocomplete: "off", required: true };
 	const input = element("input", attributes);
 	const onsubmit = (event) => {
 		event.preventDefault();
 		settings.setKey(input.value);
-		sender.retry(id);
+		for (const clip of store.all()) if (isKeyless(clip) && clip.audio?.size) sender.retry(clip.id);
 	};
 	return element(
 		"form",
@@ -202,8 +205,7 @@ function countDown(node, { retryAt }) {
 /** The ring with a name and a mood in it; the longest word must fit. */
 function medallion(name, mood, clip) {
 	const heading = element("h1", { tabindex: "-1" }, name);
-	const letters = Math.max(...name.split(/[ -]/).map((word) => word.length));
-	heading.style.setProperty("--letters", String(letters));
+	fit(heading);
 	heading.style.setProperty("--words", String(name.split(" ").length));
 	return element(
 		"div",
@@ -258,9 +260,8 @@ function follow() {
 	head.hidden = !moved;
 	if (moved) head.style.transform = `rotate(${(at / length).toFixed(4)}turn)`;
 	const canvas = page.querySelector("canvas[role]");
-	canvas?.setAttribute("aria-valuemax", String(Math.round(length ?? 0)));
-	canvas?.setAttribute("aria-valuenow", String(Math.round(at)));
-	canvas?.setAttribute("aria-valuetext", `${clock(at)} / ${clock(length ?? 0)}`);
+	const values = { max: Math.round(length ?? 0), now: Math.round(at), text: `${clock(at)} / ${clock(length ?? 0)}` };
+	for (const [name, value] of Object.entries(values)) canvas?.setAttribute(`aria-value${name}`, value);
 }
 
 function panel(name, figure) {

@@ -8,7 +8,7 @@ import * as ring from "../ring.js";
 import { address } from "../route.js";
 import * as store from "../store.js";
 import { say, toast } from "../toast.js";
-import { genreName, summary, title } from "../words.js";
+import { genreName, moodOf, summary, title } from "../words.js";
 import { removeWithUndo } from "./removal.js";
 import { map } from "./map.js";
 
@@ -77,7 +77,7 @@ export function changed({ id, kind }) {
 	else if (row.dataset.look !== lookOf(clip)) update(row, clip);
 	else if (kind === "changed") pictureLater(row);
 	showEmpty();
-	used.textContent = text("used", { size: megabytes(store.bytes()) });
+	showUsed();
 	clearTimeout(settling);
 	settling = setTimeout(settled, SETTLED_MS);
 }
@@ -87,14 +87,12 @@ function settled() {
 	countSelected();
 }
 
-function matching() {
-	return store.all().filter(matches);
-}
+const matching = () => store.all().filter(matches);
 
 function matches(clip) {
 	const words = search.value.trim().toLocaleLowerCase();
 	if (words && !`${summary(clip)} ${title(clip)}`.toLocaleLowerCase().includes(words)) return false;
-	if (mood && (clip.answer && read(clip.answer).mood) !== mood) return false;
+	if (mood && moodOf(clip) !== mood) return false;
 	return !genres.value || genresOf(clip).includes(genres.value);
 }
 
@@ -172,13 +170,11 @@ function make(clip) {
 	return row;
 }
 
-function lookOf(clip) {
-	return [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
-}
+const lookOf = (clip) => [summary(clip), title(clip), clip.state, store.isKept(clip.id)].join("|");
 
 function update(row, clip) {
 	row.dataset.look = lookOf(clip);
-	row.dataset.mood = (clip.answer && read(clip.answer).mood) ?? "";
+	row.dataset.mood = moodOf(clip);
 	row.dataset.state = clip.state;
 	const note = [title(clip), time(clip.created), store.isKept(clip.id) ? "" : text("unkept")];
 	row.querySelector("b").textContent = summary(clip);
@@ -246,7 +242,7 @@ function fillGenres() {
 	genres.setAttribute("aria-label", text("genres"));
 	if (genres.length && String([...genres.options].map(({ value }) => value)) === String(listed)) return;
 	const { value } = genres;
-	const label = (name) => (name ? capital(genreName(name)) : text("genre"));
+	const label = (name) => (name ? capital(genreName(name)) : text("genres"));
 	genres.replaceChildren(...listed.map((name) => element("option", { value: name }, label(name))));
 	genres.value = listed.includes(value) ? value : "";
 }
@@ -262,7 +258,7 @@ function select(/** @type {?string[]} */ ids) {
 		plain(text("cancel"), () => pick(null)),
 	];
 	const begin = plain(text("select"), () => pick([]));
-	selection.replaceChildren(...(chosen ? [count, element("div", { class: "actions" }, ...actions)] : [begin]));
+	selection.replaceChildren(...(chosen ? [count, element("div", { class: "actions" }, actions)] : [begin]));
 	countSelected();
 }
 
@@ -313,8 +309,12 @@ function filter(name) {
 	refill();
 }
 
-function fillFooter() {
+function showUsed() {
 	used.textContent = text("used", { size: megabytes(store.bytes()) });
+}
+
+function fillFooter() {
+	showUsed();
 	const accept = ".json,application/json";
 	const input = element("input", { type: "file", accept, onchange: () => take(input) });
 	const plane = map(store.all());
@@ -338,11 +338,11 @@ async function take(input) {
 	const clips = await readExport(input.files[0]);
 	input.value = "";
 	for (const clip of clips ?? []) if (!store.get(clip.id)) store.restore(clip);
-	toast(clips ? text("imported", { count: String(clips.length) }) : text("import.failed"));
+	toast(clips ? text("added", { count: String(clips.length) }) : text("import.failed"));
 }
 
 async function free() {
 	if (!confirm(text("free.ask"))) return;
 	await store.freeSounds();
-	used.textContent = text("used", { size: megabytes(store.bytes()) });
+	showUsed();
 }

@@ -3,7 +3,7 @@
 import { windowOf } from "../answer.js";
 import { timeline } from "../charts.js";
 import { buzz, lock } from "../device.js";
-import { byId } from "../dom.js";
+import { byId, fit } from "../dom.js";
 import { on } from "../events.js";
 import { clock, text } from "../language.js";
 import * as live from "../live.js";
@@ -11,7 +11,7 @@ import * as recorder from "../recorder.js";
 import * as ring from "../ring.js";
 import * as session from "../session.js";
 import * as spectrogram from "../spectrogram.js";
-import { say, toast } from "../toast.js";
+import { say } from "../toast.js";
 import { headline } from "../words.js";
 
 const SURE_MS = 2500; // to say "listen longer" before it ends early
@@ -41,12 +41,11 @@ export function start() {
 	addEventListener("keydown", ({ key }) => key === "Escape" && leave());
 	on(recorder.events, "state", stateChanged);
 	on(recorder.events, "frame", draw);
-	on(recorder.events, "muted", () => complain(text("microphone.muted")));
-	on(recorder.events, "cancelled", () => toast(text("cancelled")));
+	on(recorder.events, "muted", () => complain(text("microphone.busy")));
 	on(recorder.events, "failed", (reason) => complain(text(`microphone.${reason}`)));
 	on(live.events, "answer", answered);
 	on(live.events, "quiet", quiet);
-	on(live.events, "failed", () => (soFar.textContent = text("no-answer")));
+	on(live.events, "failed", () => (soFar.textContent = text("refused")));
 	on(session.events, "change", grow);
 	forgetOnceAllowed();
 }
@@ -115,8 +114,7 @@ function begin() {
 
 function name(key) {
 	caption.textContent = text(key);
-	const longest = Math.max(...caption.textContent.split(" ").map((word) => word.length));
-	caption.style.setProperty("--letters", String(longest));
+	fit(caption);
 }
 
 function draw({ seconds, level, levels: all, from, to }) {
@@ -184,14 +182,14 @@ function grow(windows) {
 }
 
 function quiet(nothing) {
-	const words = text("quiet");
+	const words = text("verdict.silence.reason");
 	if (nothing) complain(words);
 	else if (complaint.textContent === words) complain("");
 }
 
 function shake() {
-	soFar.textContent = text("too-early");
-	say(text("too-early"));
+	soFar.textContent = text("problem.clip-too-short");
+	say(text("problem.clip-too-short"));
 }
 
 /** Clear the error once the person allows the microphone. */

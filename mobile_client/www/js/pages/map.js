@@ -1,7 +1,7 @@
 /** All recordings on one plane of moods: another view of the list, for pointers. */
 
 import { read } from "../answer.js";
-import { SIDE, field } from "../charts.js";
+import { SIDE, axes, field } from "../charts.js";
 import { drawing } from "../dom.js";
 import { text } from "../language.js";
 import * as route from "../route.js";
@@ -18,7 +18,7 @@ export function map(clips) {
 function pointOf(clip) {
 	if (!clip.answer) return [];
 	const { emotions, hasGenre, mood } = read(clip.answer);
-	const [x, y] = ["valence", "energy"].map((name) => emotions.find((each) => each.name === name));
+	const [x, y] = axes(emotions);
 	if (!hasGenre || !x || !y) return [];
 	const place = ({ value, percentile }) => (percentile === null ? value : percentile / 100);
 	const at = { cx: SIDE * place(x), cy: SIDE * (1 - place(y)), r: 7 };
