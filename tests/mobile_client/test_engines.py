@@ -28,6 +28,10 @@ PREFERENCES = {
 
 READY = "document.documentElement.dataset.ready !== undefined"
 ANSWERED = "document.getElementById('clip').dataset.state === 'answered'"
+PICTURE = """(Promise.all([import("./js/spectrogram.js"), import("./js/sample.js")]).then(
+    async ([{ ofFile }, { sample }]) => (window.picture = await ofFile(sample())),
+), true)"""
+PICTURED = "Boolean(window.picture && new Set(window.picture.levels).size > 100)"
 POSTS = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('analyze'))"
 
 
@@ -194,6 +198,16 @@ def test_a_file_gets_its_answer(engine, server, tmp_path):
         page.wait_for(ANSWERED)
         assert page.evaluate("document.querySelectorAll('.bars li').length") == 9
         assert page.evaluate("document.querySelector('.medallion canvas').width") > 100
+
+
+@pytest.mark.parametrize("engine", [firefox, webkit])
+def test_a_file_gets_its_picture(engine, server, tmp_path):
+    with engine(tmp_path) as page:
+        page.open(server)
+        page.wait_for(READY)
+        page.evaluate(PICTURE)
+        page.wait_for(PICTURED)
+        assert page.evaluate("window.picture.peak > 0.05 && window.picture.peak <= 1")
 
 
 def test_firefox_sends_a_recording_while_it_grows(server, tmp_path):
