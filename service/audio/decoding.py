@@ -202,6 +202,7 @@ class _File(NamedTuple):
         watch = Watch(bounds, (lambda: growing.elsewhere) if growing else (lambda: 0.0))
         big_endian = wav.mend(source)
         source.in_order = wav.is_wav(source.head(wav.HEAD))
+        source.look = watch.look
         return cls(source, watch, bounds, big_endian)
 
     def wait_if_needed(self) -> None:
@@ -226,8 +227,10 @@ class _File(NamedTuple):
             self.source.raise_error()
             raise refusal(head, self.source.size, error) from error
         with container:
-            yield container
-        self.source.raise_error()
+            try:
+                yield container
+            finally:  # whatever follows from a failed read is less than its exception says
+                self.source.raise_error()
 
 
 def _begin(

@@ -1,6 +1,7 @@
 """A file-like object that FFmpeg can read safely."""
 
 import io
+from collections.abc import Callable
 from typing import BinaryIO
 
 from service.audio.growing import Growing
@@ -14,7 +15,7 @@ class Source:
 
     PyAV calls `read` and `seek` from inside FFmpeg, through which no exception can propagate. PyAV
     prints exceptions and drops them. So these methods raise none: an invalid seek returns -1, and a
-    failed read ends the file and stores the exception in `error`.
+    failed read ends the file, for good, and stores the exception in `error`.
 
     Parameters
     ----------
@@ -25,7 +26,10 @@ class Source:
     ----------
     in_order : bool
         Whether a growing file refuses to go to a position that has not arrived yet.
-    error : OSError or None
+    look : callable
+        Called before each read. An exception from it fails the read: so FFmpeg does not search a
+        file for something that it can decode beyond the time limit.
+    error : Exception or None
         The exception of a failed read.
     """
 
@@ -33,7 +37,8 @@ class Source:
         self._file = io.BytesIO(data) if isinstance(data, bytes) else data
         self._patches: dict[int, bytes] = {}
         self.in_order = False
-        self.error: OSError | None = None
+        self.look: Callable[[], None] = lambda: None
+        self.error: Exception | None = None
         if isinstance(self._file, Growing):
             self._size = 0
         else:
@@ -91,10 +96,13 @@ class Source:
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; none at the end of the file."""
+        if self.error:
+            return b""
         try:
+            self.look()
             start = self._file.tell() if self._patches else 0
             data = self._file.read(size)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - FFmpeg would drop it; `raise_error` raises it
             self.error = error
             return b""
         for at, replacement in self._patches.items():

@@ -159,6 +159,22 @@ class TestBounds:
         with pytest.raises(audio.DecodeTimeoutError, match="longer than 1e-09 s"):
             audio.decode(clips["mp3"], audio.Bounds(decode_seconds=1e-9))
 
+    def test_the_check_can_end_a_search_for_something_to_decode(self, clips, monkeypatch):
+        monkeypatch.setattr(bounds, "CHECK_SECONDS", 0)
+        calls = []
+        audio.decode(clips["opus"], audio.Bounds(check=lambda: calls.append(1)))
+        most = len(calls) + 10
+
+        def leave():
+            calls.append(1)
+            if len(calls) == most:
+                raise InterruptedError
+
+        calls.clear()
+        with pytest.raises(InterruptedError):
+            audio.decode(clips["opus"] + 100_000 * b"OggS", audio.Bounds(check=leave))
+        assert len(calls) <= most + 1  # no search goes on
+
     def test_the_check_can_end_decoding(self, clips, monkeypatch):
         monkeypatch.setattr(bounds, "CHECK_SECONDS", 0)
         calls = 0
