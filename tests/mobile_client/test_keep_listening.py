@@ -149,6 +149,7 @@ def test_cancelling_keeps_nothing(page, answers):
     page.click("#cancel")
     expect(page.locator("#toast")).to_contain_text("Deleted: Recording")
     expect(page.locator("#listen-caption")).to_have_text("Listen")
+    assert_accessible(page)
     assert page.evaluate(TRACKS) == ["ended"]
     assert page.evaluate("recorders.every(({ state }) => state === 'inactive')")
     page.click("nav a")

@@ -222,7 +222,9 @@ class TestDesktop:
             assert len(boxes) == (3 if state == "answered" else 2)
             for first, second in combinations(boxes, 2):
                 assert not overlap(first, second)
+            page.evaluate("document.querySelectorAll('#clip details').forEach((e) => (e.open = 1))")
             assert_fits(page)
+            assert_accessible(page)
 
 
 def overlap(first, second):
