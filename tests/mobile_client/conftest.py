@@ -11,6 +11,7 @@ from service import audio
 from service.settings import Settings
 from tools import device, signals
 from tools.browser import CLIP, FAKE_DEVICE, GRANTED, HEADLESS, PERSON, open_client
+from tools.server import Server
 
 SPY = """
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -77,6 +78,15 @@ def device_folder(runtime, tmp_path_factory):
     folder = tmp_path_factory.mktemp("device") / "device"
     device.build(folder, runtime, Settings())
     return folder
+
+
+@pytest.fixture(scope="package")
+def installed(device_folder):
+    """A service where the operator ran `make device`."""
+    service = Server("--device", str(device_folder))
+    service.wait_until_ready()
+    yield service
+    service.stop()
 
 
 @pytest.fixture(scope="package")

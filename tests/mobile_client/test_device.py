@@ -14,7 +14,6 @@ from service.web.routes.frontend import WORKER_POLICY
 from tests.mobile_client.test_everyone import LANGUAGES
 from tools import device, signals
 from tools.browser import CLIP, expect_answer, expect_heard, open_client, ready, record
-from tools.server import Server
 
 pytestmark = pytest.mark.slow
 
@@ -24,15 +23,6 @@ ANSWER = """async (file) => {
   const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
   return analyze(new Blob([bytes]), true).catch(({ problem }) => ({ problem }));
 }"""
-
-
-@pytest.fixture(scope="module")
-def installed(device_folder):
-    """A service where the operator ran `make device`."""
-    service = Server("--device", str(device_folder))
-    service.wait_until_ready()
-    yield service
-    service.stop()
 
 
 @pytest.fixture

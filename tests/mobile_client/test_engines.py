@@ -1,5 +1,6 @@
 """The client in the engines of Firefox and Safari, where Debian packages of them are installed."""
 
+import base64
 import json
 import re
 import shutil
@@ -12,6 +13,8 @@ import httpx2 as httpx
 import pytest
 from websockets.sync.client import connect
 
+from service.analysis import analyze
+from tests.mobile_client.test_device import assert_same
 from tools.browser import CLIP
 from tools.server import free_port
 
@@ -32,6 +35,10 @@ PICTURE = """(Promise.all([import("./js/spectrogram.js"), import("./js/sample.js
     async ([{ ofFile }, { sample }]) => (window.picture = await ofFile(sample())),
 ), true)"""
 PICTURED = "Boolean(window.picture && new Set(window.picture.levels).size > 100)"
+ON_THE_DEVICE = """(import("/device/answer.js").then(async ({ analyze }) => {
+    const bytes = Uint8Array.from(atob("%s"), (letter) => letter.charCodeAt(0));
+    window.answer = JSON.stringify(await analyze(new Blob([bytes]), true));
+}), true)"""
 POSTS = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('analyze'))"
 
 
@@ -208,6 +215,18 @@ def test_a_file_gets_its_picture(engine, server, tmp_path):
         page.evaluate(PICTURE)
         page.wait_for(PICTURED)
         assert page.evaluate("window.picture.peak > 0.05 && window.picture.peak <= 1")
+
+
+@pytest.mark.parametrize("engine", [firefox, webkit])
+def test_it_answers_on_the_device(engine, installed, sounds, model, tmp_path):
+    data = sounds["clip"].read_bytes()
+    with engine(tmp_path) as page:
+        page.open(installed.url)
+        page.wait_for(READY)
+        page.evaluate(ON_THE_DEVICE % base64.b64encode(data).decode())
+        page.wait_for("Boolean(window.answer)")
+        found = json.loads(page.evaluate("window.answer"))
+    assert_same(found, analyze(data, model, timeline=True))
 
 
 def test_firefox_sends_a_recording_while_it_grows(server, tmp_path):
