@@ -29,7 +29,7 @@ class Source:
     look : callable
         Called before each read. An exception from it fails the read: so FFmpeg does not search a
         file for something that it can decode beyond the time limit.
-    error : Exception or None
+    error : BaseException or None
         The exception of a failed read.
     """
 
@@ -38,7 +38,7 @@ class Source:
         self._patches: dict[int, bytes] = {}
         self.in_order = False
         self.look: Callable[[], None] = lambda: None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         if isinstance(self._file, Growing):
             self._size = 0
         else:
@@ -102,7 +102,7 @@ class Source:
             self.look()
             start = self._file.tell() if self._patches else 0
             data = self._file.read(size)
-        except Exception as error:  # noqa: BLE001 - FFmpeg would drop it; `raise_error` raises it
+        except BaseException as error:  # noqa: BLE001 - FFmpeg would go on; see `raise_error`
             self.error = error
             return b""
         for at, replacement in self._patches.items():

@@ -198,9 +198,9 @@ decoding, spectrogram and network, in the same run on the same processor.
 
 ## Not measured
 
-The figures are those of Chromium on the machine above. In Firefox and WebKitGTK, a test holds the answer to one
-clip to the service's, without a figure of time. No phone and no Safari was tried. Battery and heat
-were not measured, nor the download over a mobile network. More than one thread was not tried: it
-needs a page that is isolated from other origins. The runtime's WebGPU was not tried: it is a much
-larger download.
+The figures are those of Chromium on the machine above. In Firefox and WebKitGTK, a test holds the
+answer to one clip to the service's, without a time. No phone and no Safari was tried. Battery and
+heat were not measured, nor the download over a mobile network. More than one thread was not tried:
+it needs a page that is isolated from other origins. The runtime's WebGPU was not tried: it is a
+much larger download.
 """

@@ -1,3 +1,4 @@
+import asyncio
 import io
 import subprocess
 import sys
@@ -174,6 +175,20 @@ class TestBounds:
         with pytest.raises(InterruptedError):
             audio.decode(clips["opus"] + 100_000 * b"OggS", audio.Bounds(check=leave))
         assert len(calls) <= most + 1  # no search goes on
+
+    @pytest.mark.parametrize("stop", [InterruptedError, asyncio.CancelledError])
+    def test_the_check_can_end_it_wherever_ffmpeg_is(self, stop, monkeypatch):
+        monkeypatch.setattr(bounds, "CHECK_SECONDS", 0)
+        data = b"ID3" + bytes(199_997)
+        for last in range(1, 5):
+            calls = iter(range(last))
+
+            def leave(calls=calls):
+                if next(calls, None) is None:
+                    raise stop
+
+            with pytest.raises(stop):
+                audio.decode(data, audio.Bounds(check=leave))
 
     def test_the_check_can_end_decoding(self, clips, monkeypatch):
         monkeypatch.setattr(bounds, "CHECK_SECONDS", 0)
