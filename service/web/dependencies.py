@@ -20,6 +20,7 @@ from service.settings import Settings
 from service.taxonomy import Taxonomy
 from service.web import uploads
 from service.web.admission import BodyLimiter, NotReadyError, Queue
+from service.web.auth import authenticate
 from service.web.cache import AnswerCache
 from service.web.metrics import Metrics
 
@@ -99,6 +100,12 @@ async def require_ready(connection: HTTPConnection) -> None:
         raise NotReadyError("The service is starting; try again in a second.")
     if error := warming.exception():
         raise NotReadyError(f"The service cannot answer: {error}")
+
+
+TAKES_RECORDINGS = [
+    Depends(each) for each in (authenticate, refuse_unknown_parameters, require_ready)
+]
+"""What every route that takes a recording asks first, in this order."""
 
 
 async def _requested_model(

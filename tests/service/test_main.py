@@ -16,11 +16,8 @@ from service.web.auth import digest_of
 from tools.server import STARTED, Server
 
 CONSOLE = "from service.console import main; main()"
-INTERRUPTIBLE = (
-    "env",
-    "--default-signal=INT",
-    sys.executable,
-)  # a background process may ignore it
+INTERRUPTIBLE = ("env", "--default-signal=INT", sys.executable)
+"""A background process may ignore the signal otherwise."""
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from service.analysis import analyze as analyze_upload
 from service.schemas import Analysis, Batch, BatchResult, Limits
 from service.web import errors, uploads
 from service.web.admission import RetryLaterError, cancel_on_disconnect
-from service.web.auth import CallerDep, authenticate
+from service.web.auth import CallerDep
 from service.web.cache import client_has, tag_of
 from service.web.dependencies import (
+    TAKES_RECORDINGS,
     AnswerCacheDep,
     BatchDep,
     LimitsDep,
@@ -25,19 +26,10 @@ from service.web.dependencies import (
     SettingsDep,
     TaxonomyDep,
     UploadDep,
-    refuse_unknown_parameters,
-    require_ready,
 )
 from service.web.traces import trace_stages
 
-router = APIRouter(
-    tags=["analysis"],
-    dependencies=[
-        Depends(authenticate),
-        Depends(refuse_unknown_parameters),
-        Depends(require_ready),
-    ],
-)
+router = APIRouter(tags=["analysis"], dependencies=TAKES_RECORDINGS)
 
 _BINARY = {"type": "string", "format": "binary"}
 

@@ -18,8 +18,8 @@ from service.mood import Mood
 from service.schemas import Analysis, Neighbour, Similar
 from service.web import errors
 from service.web.admission import cancel_on_disconnect
-from service.web.auth import authenticate
 from service.web.dependencies import (
+    TAKES_RECORDINGS,
     MetricsDep,
     ModelsDep,
     QueueDep,
@@ -27,8 +27,6 @@ from service.web.dependencies import (
     TaxonomyDep,
     UploadDep,
     VectorsDep,
-    refuse_unknown_parameters,
-    require_ready,
 )
 from service.web.routes.analyze import ONE
 from service.web.traces import trace_stages
@@ -37,14 +35,7 @@ MOST = 100  # neighbours in an answer
 MOST_FILTERS = 16  # of a kind
 COSINE_DIGITS = 4
 
-router = APIRouter(
-    tags=["analysis"],
-    dependencies=[
-        Depends(authenticate),
-        Depends(refuse_unknown_parameters),
-        Depends(require_ready),
-    ],
-)
+router = APIRouter(tags=["analysis"], dependencies=TAKES_RECORDINGS)
 
 
 def _range(text: str) -> str:

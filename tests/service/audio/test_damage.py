@@ -165,18 +165,13 @@ def without_sums(data, numbers):
 
 
 class TestMissing:
-    @pytest.mark.parametrize("name", HOLED)
-    def test_a_hole_is_told(self, long, name):
-        recording = audio.decode(holed(long[name]))
-        assert "damaged" in warned(holed(long[name]))
-        assert recording.duration_seconds + recording.missing_seconds == pytest.approx(
-            SECONDS, abs=1.1
-        )
-
-    @pytest.mark.parametrize("name", CUT)
-    def test_a_part_that_was_cut_out_is_told(self, long, name):
-        recording = audio.decode(cut(long[name]))
-        assert "damaged" in warned(cut(long[name]))
+    @pytest.mark.parametrize(
+        ("name", "damage"), [*((name, holed) for name in HOLED), *((name, cut) for name in CUT)]
+    )
+    def test_a_hole_or_a_part_that_was_cut_out_is_told(self, long, name, damage):
+        data = damage(long[name])
+        recording = audio.decode(data)
+        assert "damaged" in warned(data)
         assert recording.duration_seconds + recording.missing_seconds == pytest.approx(
             SECONDS, abs=1.1
         )
