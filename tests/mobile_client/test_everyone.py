@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from service.web.routes.frontend import FOLDER
 from tests.mobile_client.test_files import messages
-from tools.browser import expect_answer
+from tools.browser import expect_answer, ready
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +53,18 @@ class TestAccessibility:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("#cancel")).to_be_hidden()
+
+    def test_a_late_history_leaves_the_focus_where_it_is(self, page):
+        page.add_init_script("indexedDB.open = () => ({});")  # is given up after a while
+        page.goto("/?about")
+        ready(page)
+        dark = page.get_by_role("button", name="Dark")
+        dark.focus()
+        expect(page.get_by_role("status")).to_contain_text("keeps no history")
+        expect(dark).to_be_focused()
+        page.goto("/?history")
+        ready(page)
+        expect(page.get_by_role("heading", name="History")).to_be_visible()
 
     def test_a_screen_reader_announces_an_answer(self, page, sounds):
         page.set_input_files("#files", sounds["m4a"])

@@ -46,7 +46,7 @@ start();
 async function open() {
 	await Promise.all([store.open(), texts]);
 	loaded = true;
-	arrive(route.now());
+	if (!isShown(route.now())) arrive(route.now()); // it may have the focus
 	sender.drain();
 	feedback.drain();
 }
@@ -106,30 +106,29 @@ function turn({ route: to, before, top }) {
 }
 
 function arrive({ page, id }) {
-	const clip = store.get(id);
-	if (page === "clip" && !clip) {
-		absent();
-		return;
+	const missing = page === "clip" && !store.get(id);
+	if (!loaded && (missing || page === "history")) {
+		present(page); // filled once the store is open
+	} else if (missing) {
+		toast(text("gone"));
+		route.replace("history");
+	} else {
+		enter({ page, id });
 	}
-	const moved = shown !== null && (shown.page !== page || shown.id !== id);
+}
+
+const isShown = ({ page, id }) => shown?.page === page && shown.id === id;
+
+function enter(to) {
+	const moved = shown && !isShown(to);
 	if (moved) PAGES[shown.page].leave();
-	shown = { page, id };
-	present(page);
-	PAGES[page].show(shown);
+	shown = to;
+	present(to.page);
+	PAGES[to.page].show(to);
 	announce();
 	if (!moved) return;
 	const target = recorder.now() === "idle" ? document.querySelector("main > :not([hidden]) h1") : byId("listen");
 	target?.focus({ preventScroll: true });
-}
-
-/** The clip of the address is missing: not loaded yet, or deleted. */
-function absent() {
-	if (loaded) {
-		toast(text("gone"));
-		route.replace("history");
-	} else {
-		present("clip");
-	}
 }
 
 function present(page) {

@@ -1,25 +1,26 @@
-/** A few bars of house, synthesised in the browser: a sample where no music plays. */
+/** A few bars of house, always the same: a sample where no music plays. */
 
+const { PI, asin, exp, sin } = Math;
 const RATE = 22_050;
 const SECONDS = 15;
 const BEAT = 60 / 124; // seconds
 const ROOTS = [55, 43.65, 49, 41.2]; // Hz, one a bar
 
 export function sample() {
-	return wav(Int16Array.from({ length: RATE * SECONDS }, (_, i) => 0x7fff * Math.max(-1, Math.min(1, at(i / RATE)))));
+	return wav(Int16Array.from({ length: RATE * SECONDS }, (_, i) => 0x7fff * at(i / RATE)));
 }
 
-/** The sound at a second: a kick on each beat, a hat and a chord off it, and a bass. */
+/** A second: a kick on each beat, a hat and a chord off it, a bass. */
 function at(time) {
 	const root = ROOTS[Math.floor(time / BEAT / 4) % ROOTS.length];
 	const since = (place) => ((time / BEAT + 1 - place) % 1) * BEAT;
-	const fade = (place, seconds) => (since(place) < seconds ? 0.001 ** (since(place) / seconds) : 0);
-	const triangle = (hertz) => (2 / Math.PI) * Math.asin(Math.sin(2 * Math.PI * hertz * time));
-	const kick = Math.sin(2 * Math.PI * (45 * since(0) + 2.5 * (1 - Math.exp(-since(0) / 0.026))));
+	const fade = (place, seconds) => 0.001 ** (since(place) / seconds);
+	const triangle = (hertz) => (2 / PI) * asin(sin(2 * PI * hertz * time));
+	const kick = sin(2 * PI * (45 * since(0) + 2.5 * (1 - exp(-since(0) / 0.026))));
 	const chord = [8, 9.5, 12].reduce((sum, ratio) => sum + triangle(ratio * root), 0);
-	const hat = 2 * Math.random() - 1;
+	const hat = (1e4 * sin(1e5 * time)) % 1;
 	const bass = (fade(0.5, 0.2) + fade(0.75, 0.2)) * triangle(root);
-	return 0.8 * fade(0, 0.28) * kick + 0.15 * fade(0.5, 0.06) * hat + 0.1 * fade(0.5, 0.2) * chord + 0.5 * bass;
+	return 0.8 * fade(0, 0.28) * kick + 0.1 * fade(0.5, 0.06) * hat + 0.1 * fade(0.5, 0.9) * chord + 0.5 * bass;
 }
 
 function wav(/** @type {Int16Array<ArrayBuffer>} */ samples) {

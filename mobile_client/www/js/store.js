@@ -32,7 +32,9 @@ export function open() {
 		.finally(() => {
 			answered = true;
 		});
-	const impatient = pause(PATIENCE_MS).then(() => answered || trouble("unkept"));
+	const impatient = new Promise((resolve) => {
+		setTimeout(() => resolve(answered || trouble("unkept")), PATIENCE_MS);
+	});
 	if (channel) channel.onmessage = ({ data }) => follow(data);
 	settled = Promise.race([opening, impatient]);
 	return settled;
@@ -158,7 +160,7 @@ function forget(id) {
 async function keep(id, kind, write) {
 	await settled;
 	if (!database) {
-		unkept.add(id);
+		lose(id);
 		return;
 	}
 	try {
@@ -166,12 +168,18 @@ async function keep(id, kind, write) {
 		const done = completed(transaction);
 		write(transaction.objectStore(CLIPS));
 		await done;
-		unkept.delete(id);
+		if (unkept.delete(id)) notify(id, "changed");
 		channel?.postMessage({ id, kind });
 	} catch (error) {
-		if (clips.has(id)) unkept.add(id);
+		lose(id);
 		trouble(error?.name === "QuotaExceededError" ? "full" : "unkept");
 	}
+}
+
+function lose(id) {
+	if (!clips.has(id) || unkept.has(id)) return;
+	unkept.add(id);
+	notify(id, "changed");
 }
 
 /** Resolve when a transaction is on the disk; a request succeeds before that. */
@@ -185,9 +193,3 @@ function completed(/** @type {IDBTransaction} */ transaction) {
 const notify = (id, kind) => emit(events, "change", { id, kind });
 
 const trouble = (reason) => emit(events, "trouble", reason);
-
-function pause(milliseconds) {
-	return new Promise((resolve) => {
-		setTimeout(resolve, milliseconds);
-	});
-}

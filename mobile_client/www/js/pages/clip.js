@@ -58,8 +58,8 @@ export function redraw() {
 	if (clip) draw(clip);
 }
 
-const lookOf = (/** @type {Clip} */ { state, why, retryAt, label, tell, told, name, audio, levels }) => [
-	...[state, why, retryAt, label, tell, told, feedback.word(), name, !audio, !levels],
+const lookOf = (/** @type {Clip} */ { id, state, why, retryAt, label, tell, told, name, audio, levels }) => [
+	...[state, why, retryAt, label, tell, told, feedback.word(), name, !audio, !levels, store.isKept(id)],
 ];
 
 function build(clip) {
