@@ -171,7 +171,7 @@ def _between(planes: Planes, magnitudes: Planes, peak: float, rate: int) -> floa
     curvature = np.maximum(np.abs(2 * middle - before - after), SMALLEST)
     tops = np.abs(middle) + (after - before) ** 2 / (8 * curvature)
     starts = high[tops >= LIKELY * max(float(tops.max()), peak)] - REACH
-    around = sliding_window_view(samples, 2 * REACH)[np.union1d(starts, starts + 1)]
+    around = samples[np.concatenate([starts, starts + 1])[:, None] + np.arange(2 * REACH)]
     return float(np.abs(np.einsum("ns,sp->np", around, filters)).max(initial=0))
 
 

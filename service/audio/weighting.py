@@ -14,6 +14,8 @@ SHELF_BAND = 0.4996667741545416  # exponent of the band gain
 HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 ROW = 32  # samples
+GROUP = 16  # rows
+STATE = 4  # numbers: the real and the imaginary parts of two modes
 PRODUCTS = 2**17  # of numbers at a time: BLAS starts threads for more, which wait at full load
 FORGOTTEN = 1e-9  # the share of a state that is left out
 
@@ -54,19 +56,17 @@ class KWeighting:
 
     `scipy.signal.sosfilt` computes a sample at a time, since each needs the one before. Here a row
     of samples is computed at a time, by matrices: what comes out of a row is linear in its samples
-    and in the state of the filter where it begins.
-
-    The state has two modes, complex numbers that decay by a constant factor from row to row. Their
-    real and imaginary parts are the columns of a matrix of states.
+    and in the state of the filter where it begins. The states of a group of rows are in turn linear
+    in what its rows add to them and in the state where the group begins.
     """
 
     def __init__(self, rate: int, channels: int) -> None:
         self._matrices = _matrices(rate)
-        self._modes = np.zeros((len(self._matrices.decays), channels, 1), np.complex64)
+        self._state = np.zeros((channels, 1, STATE), np.float32)
         self._rest = np.zeros((channels, 0), np.float32)
 
     def push(self, samples: Planes) -> Planes:
-        """Filter the next samples; those of an incomplete row wait for the next call.
+        """Filter the next samples; those of an incomplete group wait for the next call.
 
         Parameters
         ----------
@@ -76,69 +76,78 @@ class KWeighting:
         -------
         weighted : float32 [shape=(n_channels, n_weighted)]
         """
-        samples = np.concatenate([self._rest, samples], axis=1)
-        whole = samples.shape[1] // ROW * ROW
-        self._rest = samples[:, whole:]
-        return self._rows(samples[:, :whole].reshape(len(samples), -1, ROW))
+        channels, waiting = self._rest.shape
+        groups = (waiting + samples.shape[1]) // (GROUP * ROW)
+        if not groups:
+            self._rest = np.concatenate([self._rest, samples], axis=1)
+            return np.zeros((channels, 0), np.float32)
+        head = -waiting % ROW
+        end = groups * GROUP * ROW - waiting
+        lead = np.concatenate([self._rest, samples[:, :head]], axis=1)
+        rows = np.empty((channels, groups * GROUP, ROW + STATE), np.float32)
+        n_lead = lead.shape[1] // ROW
+        rows[:, :n_lead, :ROW] = lead.reshape(channels, n_lead, ROW)
+        rows[:, n_lead:, :ROW] = samples[:, head:end].reshape(channels, -1, ROW)
+        self._rest = samples[:, end:]
+        rows[..., ROW:] = self._states(rows[..., :ROW])
+        flat = rows.reshape(-1, ROW + STATE)
+        return _product(flat, self._matrices.output).reshape(channels, -1)
 
     def flush(self) -> Planes:
         """Filter the samples that wait."""
-        waiting = self._rest.shape[1]
-        missing = np.zeros((len(self._rest), -waiting % ROW), np.float32)
+        channels, waiting = self._rest.shape
+        missing = np.zeros((channels, -waiting % (GROUP * ROW)), np.float32)
         return self.push(missing)[:, :waiting]
 
-    def _rows(self, rows: Planes) -> Planes:
-        """Filter rows; [shape=(n_channels, n_rows, ROW)]."""
-        of_samples, to_states, of_states, decays = self._matrices
-        added = _product(rows, to_states).view(np.complex64)
-        states = np.empty_like(added)
-        for mode, decay in enumerate(decays.tolist()):
-            inputs = np.concatenate([self._modes[mode], added[..., mode]], axis=1)
-            run = _decaying_sum(inputs, decay)
-            states[..., mode] = run[:, :-1]
-            self._modes[mode] = run[:, -1:]
-        weighted = _product(rows, of_samples)
-        weighted += _product(states.view(np.float32), of_states)
-        return weighted.reshape(len(rows), -1)
-
-
-def _decaying_sum(inputs: NDArray[np.complex64], decay: complex) -> NDArray[np.complex64]:
-    """Return the sum, at each place, of all inputs so far, each decayed by its distance.
-
-    Each pass doubles the distance that a sum reaches back.
-    """
-    reach = 1
-    while reach < inputs.shape[1] and abs(decay) ** reach > FORGOTTEN:
-        inputs[:, reach:] += np.complex64(decay**reach) * inputs[:, :-reach]
-        reach *= 2
-    return inputs
+    def _states(self, rows: Planes) -> Planes:
+        """Return the state where each row begins; [shape=(n_channels, n_rows, STATE)]."""
+        of = self._matrices
+        channels, n_rows, _ = rows.shape
+        added = np.matmul(rows, of.added).reshape(channels * n_rows // GROUP, GROUP * STATE)
+        ends = (added @ of.ends).reshape(channels, -1, STATE)
+        starts = np.concatenate([self._state, ends], axis=1)
+        for doubling, decay in enumerate(of.decays):  # each doubles how far a sum reaches back
+            reach = 2**doubling
+            starts[:, reach:] += starts[:, :-reach] @ decay
+        self._state = starts[:, -1:]
+        states = _product(added, of.inner)
+        states += starts[:, :-1].reshape(-1, STATE) @ of.outer
+        return states.reshape(channels, n_rows, STATE)
 
 
 class _Matrices(NamedTuple):
-    """What a filter makes of a row.
+    """What a filter makes of rows and groups.
 
     Attributes
     ----------
-    of_samples : float32 [shape=(ROW, ROW)]
-        Samples to output.
-    to_states : float32 [shape=(ROW, 4)]
-        Samples to what they add to the state.
-    of_states : float32 [shape=(4, ROW)]
-        State at the beginning of a row to output.
-    decays : complex128 [shape=(2,)]
+    output : float32 [shape=(ROW + STATE, ROW)]
+        Samples of a row and the state where it begins to what comes out.
+    added : float32 [shape=(ROW, STATE)]
+        Samples of a row to what they add to the state.
+    inner : float32 [shape=(GROUP * STATE, GROUP * STATE)]
+        What the rows of a group add to the states where its rows begin.
+    outer : float32 [shape=(STATE, GROUP * STATE)]
+        The state where a group begins to its share of the states where its rows begin.
+    ends : float32 [shape=(GROUP * STATE, STATE)]
+        What the rows of a group add to the state where it ends.
+    decays : sequence of float32 [shape=(STATE, STATE)]
+        What is left of a state after a group, two groups, four groups and so on.
     """
 
-    of_samples: Planes
-    to_states: Planes
-    of_states: Planes
-    decays: NDArray[np.complex128]
+    output: Planes
+    added: Planes
+    inner: Planes
+    outer: Planes
+    ends: Planes
+    decays: tuple[Planes, ...]
 
 
 @cache
 def _matrices(rate: int) -> _Matrices:
     """Return what the K-weighting makes of a row, from the partial fractions of the filter.
 
-    After the first sample, its answer to an impulse is the sum of ``residue * pole**time``.
+    After the first sample, its answer to an impulse is the sum of ``residue * pole**time``. A state
+    has two modes, complex numbers that decay by ``pole**ROW`` from row to row.
     """
     shelf, high_pass = k_weighting(rate)
     numerator, denominator = (
@@ -153,12 +162,42 @@ def _matrices(rate: int) -> _Matrices:
     delay = time - time[:, None]
     scale = 1 / np.abs(residues)[:, None]  # makes a state as large as what it adds to the output
     added, output = powers[:, ::-1] / scale, 2 * residues[:, None] * powers * scale
+    of_samples = np.where(delay >= 0, impulse[delay], 0)
+    of_states = _columns(output.conj().T).T
     return _Matrices(
-        np.where(delay >= 0, impulse[delay], 0).astype(np.float32),
+        np.concatenate([of_samples, of_states]).astype(np.float32),
         _columns(added.T).astype(np.float32),
-        _columns(output.conj().T).T.astype(np.float32),
-        poles**ROW,
+        *_between_rows(poles**ROW),
     )
+
+
+def _between_rows(
+    factors: NDArray[np.complex128],
+) -> tuple[Planes, Planes, Planes, tuple[Planes, ...]]:
+    """Return `inner`, `outer`, `ends` and `decays` of modes that decay from row to row."""
+    after = [_decay(factors**rows) for rows in range(GROUP)]
+    none = np.zeros((STATE, STATE))
+    inner = np.block(
+        [[after[to - 1 - at] if to > at else none for to in range(GROUP)] for at in range(GROUP)]
+    )
+    decays = []
+    while np.abs(left := factors ** (GROUP * 2 ** len(decays))).max() > FORGOTTEN:
+        decays.append(_decay(left).astype(np.float32))
+    return (
+        inner.astype(np.float32),
+        np.hstack(after).astype(np.float32),
+        np.vstack(after[::-1]).astype(np.float32),
+        tuple(decays),
+    )
+
+
+def _decay(factors: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return the matrix that multiplies the modes of a state, as columns, by complex factors."""
+    blocks = np.zeros((STATE, STATE))
+    for mode, factor in enumerate(factors):
+        place = slice(2 * mode, 2 * mode + 2)
+        blocks[place, place] = [[factor.real, factor.imag], [-factor.imag, factor.real]]
+    return blocks
 
 
 def _columns(values: NDArray[np.number]) -> NDArray[np.float64]:
@@ -167,15 +206,14 @@ def _columns(values: NDArray[np.number]) -> NDArray[np.float64]:
 
 
 def _product(rows: Planes, matrix: Planes) -> Planes:
-    """Multiply rows by a matrix; [shape=(n_channels, n_rows, n_columns)]."""
+    """Multiply rows by a matrix; [shape=(n_rows, n_columns)]."""
     count = PRODUCTS // matrix.size
-    whole = rows.shape[1] // count * count
-    product = np.empty((*rows.shape[:2], matrix.shape[1]), np.float32)
-    for channel, into in zip(rows, product, strict=True):
-        np.matmul(
-            channel[:whole].reshape(-1, count, channel.shape[1]),
-            matrix,
-            out=into[:whole].reshape(-1, count, matrix.shape[1]),
-        )
-        np.matmul(channel[whole:], matrix, out=into[whole:])
+    whole = len(rows) // count * count
+    product = np.empty((len(rows), matrix.shape[1]), np.float32)
+    np.matmul(
+        rows[:whole].reshape(-1, count, rows.shape[1]),
+        matrix,
+        out=product[:whole].reshape(-1, count, matrix.shape[1]),
+    )
+    np.matmul(rows[whole:], matrix, out=product[whole:])
     return product

@@ -5,6 +5,7 @@ small network over what the tempogram has at the multiples and fractions of thei
 possibility is that there is no steady beat.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,13 @@ Floats = NDArray[np.floating]
 MIN_BPM, MAX_BPM = 34.0, 320.0
 STEPS = 48  # grid points an octave
 GRID = 30 * 2 ** (np.arange(4 * STEPS + 1) / STEPS)  # bpm
+POSSIBLE = frozenset(np.flatnonzero((GRID >= MIN_BPM) & (GRID <= MAX_BPM)).tolist())
 APART = 2  # grid points between two candidates, at least 3 %
 USUAL_BPM, OCTAVES = 110.0, 1.2  # centre and spread of the usual tempi
 PERIODS = np.array([1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2, 3, 4, 6, 8])
 RATES = np.array([1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 4 / 3, 3 / 2, 2, 3, 4, 6, 8])
 BY_LAG, BY_BOTH, RELATED = 10, 6, 6  # peaks of the saliences, and those whose relatives are added
-RELATIVES = (2, 1 / 2, 3, 1 / 3, 3 / 2, 2 / 3)
+RELATIVES = [round(STEPS * math.log2(it)) for it in (2, 1 / 2, 3, 1 / 3, 3 / 2, 2 / 3)]  # steps
 RETURNED = 5
 FINE = np.linspace(0.98, 1.02, 81)  # steps of 0.05 %
 FINE_PERIODS = np.array([1, 2, 4, 8])
@@ -71,14 +73,14 @@ def _candidates(by_lag: Floats, by_both: Floats) -> NDArray[np.intp]:
     found: list[int] = []
 
     def add(place: int) -> None:
-        if MIN_BPM <= GRID[place] <= MAX_BPM and all(abs(place - it) > APART for it in found):
+        if place in POSSIBLE and all(abs(place - it) > APART for it in found):
             found.append(place)
 
     for place in [*_peaks(by_lag, BY_LAG), *_peaks(by_both, BY_BOTH)]:
         add(place)
     for place in found[:RELATED]:
-        for ratio in RELATIVES:
-            near = place + round(STEPS * np.log2(ratio))
+        for steps in RELATIVES:
+            near = place + steps
             if APART <= near < len(GRID) - APART:
                 around = by_lag[near - APART : near + APART + 1]
                 add(near - APART + int(np.argmax(around)))
