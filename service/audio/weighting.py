@@ -180,7 +180,7 @@ def _between_rows(
     inner = np.block(
         [[after[to - 1 - at] if to > at else none for to in range(GROUP)] for at in range(GROUP)]
     )
-    decays = []
+    decays: list[Planes] = []
     while np.abs(left := factors ** (GROUP * 2 ** len(decays))).max() > FORGOTTEN:
         decays.append(_decay(left).astype(np.float32))
     return (
