@@ -4,7 +4,7 @@
  * version.
  */
 
-const VERSION = "51580a71487c";
+const VERSION = "67c677e24d7b";
 const FILES = [
 	"icons/512.png",
 	"icons/icon.svg",
