@@ -1,8 +1,6 @@
 # The image has the service only: no torch, no training, no tests, no compiler.
 ARG BASE_IMAGE=python:3.12-slim
 ARG NODE_IMAGE=node:22-slim
-# `--build-arg DEVICE=with` adds /opt/device, for the setting FIFTEEN_DEVICE=/opt/device
-ARG DEVICE=without
 
 FROM ${NODE_IMAGE} AS runtime
 WORKDIR /build
@@ -25,19 +23,13 @@ COPY service service
 COPY mobile_client mobile_client
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --force-reinstall .
 
-FROM build AS device-without
-RUN mkdir /opt/device
-
-FROM build AS device-with
+FROM build AS device
 COPY tools/__init__.py tools/device.py tools/
 COPY --from=runtime /build/*.tgz build/
 RUN /opt/venv/bin/python -m tools.device /opt/device
 
-FROM device-${DEVICE} AS device
-
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS service
 COPY --from=build /opt/venv /opt/venv
-COPY --from=device /opt/device /opt/device
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -48,3 +40,11 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.getenv('FIFTEEN_PORT', '8000')}/readyz\", timeout=4)"]
 CMD ["python", "-m", "service"]
+
+# `--target with-device`: the web app can answer on the phone itself
+FROM service AS with-device
+COPY --from=device /opt/device /opt/device
+ENV FIFTEEN_DEVICE=/opt/device
+
+# without a target
+FROM service

@@ -52,8 +52,6 @@ def build() -> None:
     if _buildah("images", "--quiet", "--filter", f"reference={BASE}") == "":
         _build_base()
     options = ["--layers", "--arch", "arm64", "--build-arg", f"BASE_IMAGE={BASE}"]
-    # buildah 1.28 does not find the stage without it
-    options += ["--build-arg", "DEVICE=without"]
     _buildah("bud", *options, "--volume", CERTIFICATES, "--tag", IMAGE, os.fspath(ROOT))
 
 

@@ -147,8 +147,7 @@ works without a network, and sends no recording. Each answer says which of the t
 `make device` writes the folder `device/`. It needs npm, which brings the one pinned version of
 ONNX Runtime Web; a package with another SHA-512 is refused. `FIFTEEN_DEVICE=device` serves the
 folder below `/device/`, from the service's own origin. Without the setting nothing is offered.
-The image has the folder if it is built with `--build-arg DEVICE=with`; then set
-`FIFTEEN_DEVICE=/opt/device`.
+The image that `docker build --target with-device .` builds has the folder, and serves it.
 
 The folder has the default model of the moment. Write it again after a change of the model; people
 who have it are offered the update on the page *About and settings*.
