@@ -103,15 +103,15 @@ class KWeighting:
         """Return the state where each row begins; [shape=(n_channels, n_rows, STATE)]."""
         of = self._matrices
         channels, n_rows, _ = rows.shape
-        added = np.matmul(rows, of.added).reshape(channels * n_rows // GROUP, GROUP * STATE)
-        ends = (added @ of.ends).reshape(channels, -1, STATE)
+        added = _product(rows.reshape(-1, ROW), of.added).reshape(-1, GROUP * STATE)
+        ends = _product(added, of.ends).reshape(channels, -1, STATE)
         starts = np.concatenate([self._state, ends], axis=1)
         for doubling, decay in enumerate(of.decays):  # each doubles how far a sum reaches back
             reach = 2**doubling
             starts[:, reach:] += starts[:, :-reach] @ decay
         self._state = starts[:, -1:]
         states = _product(added, of.inner)
-        states += starts[:, :-1].reshape(-1, STATE) @ of.outer
+        states += _product(starts[:, :-1].reshape(-1, STATE), of.outer)
         return states.reshape(channels, n_rows, STATE)
 
 

@@ -78,7 +78,7 @@ def onsets(part: audio.Waveform) -> Curves:
         The rise above its local mean, where positive, with a mean of 0.
     """
     magnitude = _mel_magnitudes(part)
-    # `log1p` takes ten times as long, and differs by less than a rise that matters.
+    # `log1p` takes three times as long, and differs by rounding only.
     level = np.log(1 + magnitude * (COMPRESSION / max(float(magnitude.max()), 1e-9)))
     rise = np.maximum(level[:, RISE:] - level[:, :-RISE], 0)
     curves = np.stack([rise[low:high].mean(axis=0) for low, high in GROUPS])

@@ -81,6 +81,7 @@ def test_the_screenshots_are_as_the_manifest_says():
     for shot in shots:
         with av.open(FOLDER / shot["src"]) as picture:
             (stream,) = picture.streams
+            assert f".{stream.codec_context.name}" == (FOLDER / shot["src"]).suffix
             size = (stream.width, stream.height)
         assert shot["sizes"] == f"{size[0]}x{size[1]}"
         assert size == pictures.size_of(shot["form_factor"])

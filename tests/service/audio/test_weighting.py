@@ -41,7 +41,7 @@ def test_channels_are_filtered_apart():
     samples = sound(8_000, channels=5) * np.arange(5, dtype=np.float32)[:, None]
     together = pushed([samples], 8_000, channels=5)
     for channel, weighted in zip(samples, together, strict=True):
-        np.testing.assert_allclose(weighted, pushed([channel[None]], 8_000, 1)[0], atol=4e-6)
+        np.testing.assert_allclose(weighted, pushed([channel[None]], 8_000, 1)[0], atol=2e-6)
 
 
 def test_the_filter_is_that_of_the_standard():
